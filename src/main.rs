@@ -1,0 +1,3 @@
+//! The `promptmine` binary.
+
+fn main() {}
