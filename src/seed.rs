@@ -17,10 +17,7 @@ impl Stream {
         hasher.update(&(purpose.len() as u64).to_le_bytes());
         hasher.update(purpose.as_bytes());
         hasher.update(content);
-        Self {
-            output: hasher.finalize_xof(),
-            spare_normal: None,
-        }
+        Self { output: hasher.finalize_xof(), spare_normal: None }
     }
 
     /// The next 64 bits.

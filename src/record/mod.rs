@@ -1,1 +1,26 @@
-//! The room `record`.
+//! What is on disk and its version: the only room that writes under `results/`.
+//!
+//! # Decisions
+//!
+//! - 2026-11: a trial is the unit of resuming. Its events are appended as they happen and show how far it came, but a trial
+//!   without its last event is begun anew: every random stream is keyed by seed and content, so the second attempt gives
+//!   the same bytes, and nothing has to be restored in the middle of a search. Refused: replaying half a trial from its
+//!   events, which would make a resumed run depend on every detail of the log.
+//! - 2026-11: a trial's folder carries a fingerprint of all that decides its result. An edited experiment finds the trials
+//!   that stay by it; the others remain on disk untouched and are not shown.
+
+mod atomic;
+mod error;
+mod event;
+mod folder;
+mod provenance;
+mod trial_key;
+mod trial_record;
+
+pub use atomic::write_atomically;
+pub use error::RecordError;
+pub use event::{CandidateRecord, Event, FORMAT, SetScores, Spent};
+pub use folder::{ResultsFolder, load_trials};
+pub use provenance::{ModelProvenance, Provenance};
+pub use trial_key::TrialKey;
+pub use trial_record::{EVENTS, TrialRecord, TrialWriter};

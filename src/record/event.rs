@@ -1,0 +1,158 @@
+//! What happened in a trial, one JSON line each, in the order in which it happened.
+//!
+//! The event type is the contract between the runner and everything that listens: the record, the progress bar, the tables.
+
+use serde::{Deserialize, Serialize};
+
+use super::trial_key::TrialKey;
+
+/// The format of `events.jsonl` and `trial.json`; readers refuse others.
+pub const FORMAT: u32 = 1;
+
+/// What was spent, counted as if nothing had been cached (contract, definition 4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// Evaluations: one prompt x one example scored; a forward with a backward counts 3.
+    pub evaluations: u64,
+    /// Sequences passed forward through the model.
+    pub forwards: u64,
+    /// Sequences passed backward.
+    pub backwards: u64,
+    /// Tokens passed forward, padding not counted.
+    pub tokens: u64,
+}
+
+impl std::ops::AddAssign for Spent {
+    fn add_assign(&mut self, other: Self) {
+        self.evaluations += other.evaluations;
+        self.forwards += other.forwards;
+        self.backwards += other.backwards;
+        self.tokens += other.tokens;
+    }
+}
+
+/// A candidate prompt as it is written down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateRecord {
+    /// Its number within the trial, from 0, in the order of proposal.
+    pub candidate: u64,
+    /// The number of the candidate that it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u64>,
+    /// How it arose, in words.
+    pub origin: String,
+    /// The prompt for people: the template with trigger tokens decoded in their places.
+    pub prompt: String,
+    /// The template in its canonical notation, `{trigger:N}` unfilled.
+    pub template: String,
+    /// The ids of its trigger tokens, all slots in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trigger_ids: Vec<u32>,
+    /// The verbalizer in its command-line notation.
+    pub verbalizer: String,
+    /// The tokens of the template itself: without the input, the answer and the special tokens at the ends.
+    pub n_tokens: usize,
+    /// Flags that the prompt alone decides (`retokenises`, `label_leak`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
+}
+
+/// How a prompt did on a labelled set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetScores {
+    /// The task's metric, a fraction.
+    pub metric: f64,
+    /// Mean of the gold label's log-probability minus the best other's, in nats.
+    pub margin: f64,
+    /// Mean log-probability of the gold label among the labels, in nats.
+    pub log_likelihood: f64,
+    /// The predicted label of each example, as an index into the trial's labels.
+    pub predicted: Vec<u16>,
+    /// Each example's margin in nats, in the same order.
+    pub margins: Vec<f32>,
+}
+
+/// One event of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The trial began.
+    Started {
+        /// [`FORMAT`].
+        format: u32,
+        /// Which trial.
+        trial: TrialKey,
+        /// The labels, in the order of their indices.
+        labels: Vec<String>,
+        /// The gold labels of the dev examples, as indices; empty where there is no dev set.
+        dev_gold: Vec<u16>,
+        /// The gold labels of the test examples; empty where there is no labelled test split.
+        test_gold: Vec<u16>,
+        /// Identifies the dev examples and their order; equal for trials that can be paired on dev.
+        dev_set: String,
+        /// The same of the test examples.
+        test_set: String,
+        /// Training examples.
+        n_train: usize,
+        /// Rows of a batch, fixed for the run.
+        batch_size: usize,
+    },
+    /// A step of a search, as the search describes it.
+    Step {
+        /// The step's number from 0.
+        step: u64,
+        /// What it did: positions, tokens, predicted and true changes of the loss.
+        trace: serde_json::Value,
+        /// The evaluations spent when it was done.
+        evaluations: u64,
+    },
+    /// A candidate was scored for selection.
+    Scored {
+        /// The candidate.
+        #[serde(flatten)]
+        candidate: CandidateRecord,
+        /// Its scores on dev; absent at 0 shots.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dev: Option<SetScores>,
+        /// Its label-free score; at 0 shots.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label_free: Option<f64>,
+        /// The evaluations spent when it was done.
+        evaluations: u64,
+    },
+    /// Dev made its choice.
+    Chosen {
+        /// The number of the chosen candidate.
+        candidate: u64,
+        /// How many times dev influenced a choice in this trial.
+        dev_looks: u64,
+    },
+    /// The chosen prompt was scored on test, once.
+    Tested {
+        /// Its scores.
+        test: SetScores,
+    },
+    /// The trial is complete.
+    Finished {
+        /// What it spent within its budget.
+        spent: Spent,
+        /// Flags of the trial (`budget_cut`, `zero_gradient`, ...).
+        flags: Vec<String>,
+        /// Wall-clock seconds; differs from run to run.
+        seconds: f64,
+    },
+    /// The trial could not be completed.
+    Failed {
+        /// Why, in words.
+        reason: String,
+        /// Wall-clock seconds until then.
+        seconds: f64,
+    },
+}
+
+impl Event {
+    /// Whether nothing follows this event.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Finished { .. } | Self::Failed { .. })
+    }
+}

@@ -1,0 +1,90 @@
+//! Where a record's numbers come from: versions, device, hashes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{RecordError, write_atomically};
+
+/// The format of `provenance.json`.
+const FORMAT: u32 = 1;
+
+/// One model of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelProvenance {
+    /// The source as written in the experiment.
+    pub source: String,
+    /// Its family: `bert`, `ernie`.
+    pub family: String,
+    /// Weights.
+    pub n_parameters: usize,
+    /// BLAKE3 (hex) of the weight files.
+    pub weights_blake3: String,
+    /// BLAKE3 (hex) of the tokenizer.
+    pub tokenizer_blake3: String,
+}
+
+/// What `provenance.json` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The format of this file.
+    pub format: u32,
+    /// The version of promptmine that began the record.
+    pub promptmine: String,
+    /// The experiment's name.
+    pub experiment: String,
+    /// BLAKE3 (hex) of the experiment with every default filled in.
+    pub experiment_blake3: String,
+    /// The device, in words.
+    pub device: String,
+    /// Its kind: `cpu` or `wgpu`. A record is continued on the same kind only.
+    pub device_kind: String,
+    /// Rows of a batch, fixed at the first start.
+    pub batch_size: usize,
+    /// Operating system and processor.
+    pub machine: String,
+    /// The models.
+    pub models: Vec<ModelProvenance>,
+    /// BLAKE3 (hex) of each data file, by split.
+    pub data_blake3: BTreeMap<String, String>,
+}
+
+impl Provenance {
+    /// The format that this version writes.
+    pub const FORMAT: u32 = FORMAT;
+
+    /// Reads a folder's `provenance.json`; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`RecordError`] if it is there and not readable in this version.
+    pub fn load(folder: &Path) -> Result<Option<Self>, RecordError> {
+        let path = folder.join("provenance.json");
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(RecordError::io("read", &path)(e)),
+        };
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let malformed = |e: serde_json::Error| RecordError::corrupt(&path, Some(e.line()), e.to_string());
+        let head: Head = serde_json::from_slice(&bytes).map_err(malformed)?;
+        if head.format != FORMAT {
+            return Err(RecordError::Version { path, found: head.format, known: FORMAT });
+        }
+        serde_json::from_slice(&bytes).map(Some).map_err(malformed)
+    }
+
+    /// Writes it into a folder.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn save(&self, folder: &Path) -> Result<(), RecordError> {
+        let path = folder.join("provenance.json");
+        let mut json = serde_json::to_vec_pretty(self).map_err(|e| RecordError::corrupt(&path, None, e.to_string()))?;
+        json.push(b'\n');
+        write_atomically(&path, &json)
+    }
+}
