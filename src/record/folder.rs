@@ -99,27 +99,22 @@ impl ResultsFolder {
     }
 }
 
-/// Reads every trial under a results folder, ordered by item, model, shots and seed; reading needs no lock.
+/// Reads the trials of a results folder that its experiment has now, ordered by item, model, shots and seed; reading needs
+/// no lock. Trials that have not begun are absent.
 ///
 /// # Errors
 /// [`RecordError`] if the folder is no record, or a file in it cannot be read.
 pub fn load_trials(folder: &Path) -> Result<Vec<TrialRecord>, RecordError> {
-    if !folder.join("provenance.json").exists() {
+    let Some(provenance) = Provenance::load(folder)? else {
         return Err(RecordError::Foreign {
             path: folder.into(),
             message: "holds no record of a run (no provenance.json)".into(),
         });
-    }
+    };
     let trials = folder.join("trials");
-    if !trials.exists() {
-        return Ok(Vec::new());
-    }
     let mut records = Vec::new();
-    for entry in fs::read_dir(&trials).map_err(RecordError::io("read folder", &trials))? {
-        let entry = entry.map_err(RecordError::io("read folder", &trials))?;
-        if let Some(record) = TrialRecord::load(&entry.path())? {
-            records.push(record);
-        }
+    for id in &provenance.trials {
+        records.extend(TrialRecord::load(&trials.join(id))?);
     }
     records.sort_by_cached_key(|record| {
         let key = record.key();

@@ -48,6 +48,10 @@ pub struct Provenance {
     pub models: Vec<ModelProvenance>,
     /// BLAKE3 (hex) of each data file, by split.
     pub data_blake3: BTreeMap<String, String>,
+    /// The metric: `accuracy`.
+    pub metric: String,
+    /// The trials of the experiment as it is now, by folder name. Others in the folder are of earlier versions of it.
+    pub trials: Vec<String>,
 }
 
 impl Provenance {
