@@ -1,1 +1,22 @@
-//! The room `prompt`.
+//! The thing being mined: a template with slots, the label words, the trigger tokens, and a candidate made of them.
+//!
+//! Nothing here knows a tokenizer or a tensor: slots that hold token ids carry plain numbers.
+//!
+//! # Decisions
+//! - A template is a flat list of [`Piece`]s, adjacent text merged, so that equal templates are equal values and print equally.
+//! - `{"..."}` is literal text. It exists because `[X]`, `[Z]`, `【x】` and `【z】` are slots too and could not be written otherwise.
+//! - A column is any name that is not a slot's; whether the data set has it is known only when both meet, see
+//!   [`Template::check_columns`].
+
+mod candidate;
+mod error;
+mod parse;
+mod template;
+mod trigger;
+mod verbalizer;
+
+pub use candidate::{Candidate, Prompt};
+pub use error::PromptError;
+pub use template::{MAX_CHARACTERS, MAX_MASK, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template};
+pub use trigger::TriggerTokens;
+pub use verbalizer::{LabelWords, Verbalizer};

@@ -1,0 +1,105 @@
+//! A prompt, whole and unscored, and where it came from.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Template, TriggerTokens, Verbalizer};
+
+/// Everything that decides what the model sees and how its answer is read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Prompt {
+    /// The text with slots.
+    pub template: Template,
+    /// The tokens of its trigger slots; as many as [`Template::n_trigger`].
+    pub triggers: TriggerTokens,
+    /// The words that stand for the labels.
+    pub verbalizer: Arc<Verbalizer>,
+}
+
+impl Prompt {
+    /// A prompt of `template` alone, without trigger tokens.
+    pub fn plain(template: Template, verbalizer: Arc<Verbalizer>) -> Self {
+        Self {
+            template,
+            triggers: TriggerTokens::default(),
+            verbalizer,
+        }
+    }
+
+    /// The BLAKE3 hash of the content: equal prompts have equal hashes, on every machine and in every version that reads
+    /// templates as this one does.
+    pub fn content_hash(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 prompt content");
+        let mut part = |bytes: &[u8]| {
+            // Lengths keep the parts apart: no two prompts share their bytes.
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        part(self.template.to_string().as_bytes());
+        part(
+            &self
+                .triggers
+                .0
+                .iter()
+                .flat_map(|id| id.to_le_bytes())
+                .collect::<Vec<u8>>(),
+        );
+        part(self.verbalizer.to_string().as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+}
+
+/// The template's canonical text; trigger tokens need a tokenizer, see [`Template::describe`].
+impl fmt::Display for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.template.fmt(f)
+    }
+}
+
+/// A prompt that a search proposes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// The number of the candidate that it was made from.
+    pub parent: Option<u64>,
+    /// How it arose, in words for a person.
+    pub origin: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_depends_on_every_part() {
+        let words = |text: &str| Arc::new(Verbalizer::parse(text).unwrap());
+        let prompt = Prompt {
+            template: Template::parse("{text} {trigger:1}{mask}").unwrap(),
+            triggers: TriggerTokens(vec![5]),
+            verbalizer: words("0=bad,1=good"),
+        };
+        let same = Prompt {
+            verbalizer: words("0 = bad, 1 = good"),
+            ..prompt.clone()
+        };
+        assert_eq!(prompt.content_hash(), same.content_hash());
+        let others = [
+            Prompt {
+                template: Template::parse("{text}{trigger:1}{mask}").unwrap(),
+                ..prompt.clone()
+            },
+            Prompt {
+                triggers: TriggerTokens(vec![6]),
+                ..prompt.clone()
+            },
+            Prompt {
+                verbalizer: words("1=good,0=bad"),
+                ..prompt.clone()
+            },
+        ];
+        for other in others {
+            assert_ne!(prompt.content_hash(), other.content_hash());
+        }
+    }
+}
