@@ -13,7 +13,9 @@ mod atomic;
 mod error;
 mod event;
 mod folder;
+mod predictions;
 mod provenance;
+mod saved_prompt;
 mod trial_key;
 mod trial_record;
 
@@ -21,6 +23,8 @@ pub use atomic::write_atomically;
 pub use error::RecordError;
 pub use event::{CandidateRecord, Event, FORMAT, SetScores, Spent};
 pub use folder::{ResultsFolder, load_trials};
+pub use predictions::Predictions;
 pub use provenance::{ModelProvenance, Provenance};
+pub use saved_prompt::{SavedLabel, SavedPrompt};
 pub use trial_key::TrialKey;
 pub use trial_record::{EVENTS, TrialRecord, TrialWriter};
