@@ -1,0 +1,32 @@
+# The target folder lies outside the clone: burn with wgpu is long to build, and every clone can share it.
+export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", home_directory() / ".cache/promptmine/target")
+
+# What there is to do.
+default:
+    @just --list
+
+# The main job on the built-in model and data.
+quickstart *ARGS:
+    cargo run --release -- run experiments/quickstart.yaml {{ARGS}}
+
+# Every check, as CI runs them.
+check:
+    .ci/run
+
+# The tests.
+test *ARGS:
+    cargo test --release {{ARGS}}
+
+# Formatting, and every lint.
+lint:
+    cargo fmt --check
+    cargo clippy --release --all-targets -- -D warnings
+
+# The documentation of the library.
+doc:
+    cargo doc --release --no-deps --open
+
+# Writes the fixtures anew; needs a Python with torch, transformers, scipy, statsmodels.
+fixtures PYTHON="python3":
+    {{PYTHON}} tests/fixtures/model/make_fixtures.py
+    {{PYTHON}} tests/fixtures/statistics/make_fixtures.py
