@@ -1,1 +1,23 @@
-//! The room `model`.
+//! The frozen language model: weights, layers, families, tokenizer and device.
+//!
+//! [`LanguageModel`] is the front door; [`load_builtin`] and [`load_folder`] open a model with its tokenizer. Everything above
+//! this room sees embeddings, states and logits; nothing above it knows a family by name.
+
+mod builtin;
+mod config;
+mod device;
+mod error;
+mod family;
+mod language_model;
+mod layer;
+mod loaded;
+mod tokenizer;
+mod toy;
+mod weights;
+
+pub use builtin::{BuiltinModel, Card, builtin_models};
+pub use device::{Adapter, AdapterKind, DeviceChoice, ResolvedDevice, adapters, resolve};
+pub use error::{ModelError, TensorFaults};
+pub use language_model::{Inputs, LanguageModel, ModelKind, ModelShape};
+pub use loaded::{LoadedModel, load_builtin, load_folder};
+pub use tokenizer::Tokenizer;

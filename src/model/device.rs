@@ -1,0 +1,342 @@
+//! Where a model runs.
+//!
+//! # Decisions
+//!
+//! - 2026-11: `auto` never takes a software adapter (lavapipe, llvmpipe, SwiftShader, WARP): it is exact but many times slower than
+//!   the CPU backend. An explicit `wgpu` may, so that the GPU path can be tested anywhere.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::Device;
+
+use crate::model::ModelError;
+
+/// What the user asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// A real GPU where there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A GPU, or where there is none a software adapter.
+    Wgpu,
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Wgpu => "wgpu",
+        })
+    }
+}
+
+impl FromStr for DeviceChoice {
+    type Err = ModelError;
+
+    fn from_str(text: &str) -> Result<Self, ModelError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "wgpu" => Ok(Self::Wgpu),
+            _ => Err(ModelError::Device {
+                asked: text.into(),
+                what: "unknown (known: auto, cpu, wgpu)".into(),
+            }),
+        }
+    }
+}
+
+/// A device that is there.
+#[derive(Debug, Clone)]
+pub struct ResolvedDevice {
+    /// For burn, without autodiff.
+    pub device: Device,
+    /// What it is, for people and for `provenance.json`.
+    pub description: String,
+    /// [`DeviceChoice::Cpu`] or [`DeviceChoice::Wgpu`].
+    pub kind: DeviceChoice,
+}
+
+impl ResolvedDevice {
+    /// The CPU, which is always there.
+    pub fn cpu() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            device: Device::flex(),
+            description: format!("cpu ({threads} threads, burn-flex)"),
+            kind: DeviceChoice::Cpu,
+        }
+    }
+}
+
+/// What an adapter is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdapterKind {
+    /// A card of its own.
+    Discrete,
+    /// Part of the processor.
+    Integrated,
+    /// Passed through to a virtual machine.
+    Virtual,
+    /// A program that computes on the CPU.
+    Software,
+    /// The driver does not say.
+    Other,
+}
+
+impl fmt::Display for AdapterKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Discrete => "discrete",
+            Self::Integrated => "integrated",
+            Self::Virtual => "virtual",
+            Self::Software => "software",
+            Self::Other => "other",
+        })
+    }
+}
+
+/// A graphics adapter of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adapter {
+    /// As its driver calls it.
+    pub name: String,
+    /// What it is made of.
+    pub kind: AdapterKind,
+    /// The graphics interface that it is reached through.
+    pub backend: String,
+}
+
+impl Adapter {
+    /// Whether it only imitates a GPU.
+    pub fn is_software(&self) -> bool {
+        self.kind == AdapterKind::Software
+    }
+}
+
+/// Chooses a device.
+///
+/// # Errors
+/// If `wgpu` is asked for and this build or this machine has none.
+pub fn resolve(choice: DeviceChoice) -> Result<ResolvedDevice, ModelError> {
+    match choice {
+        DeviceChoice::Cpu => Ok(ResolvedDevice::cpu()),
+        DeviceChoice::Auto => Ok(gpu::real().unwrap_or_else(ResolvedDevice::cpu)),
+        DeviceChoice::Wgpu => gpu::any(),
+    }
+}
+
+/// The adapters of this machine, for `doctor`; none in a build without the feature `wgpu`.
+pub fn adapters() -> Vec<Adapter> {
+    gpu::adapters()
+}
+
+#[cfg(not(feature = "wgpu"))]
+mod gpu {
+    use super::{Adapter, ModelError, ResolvedDevice};
+
+    pub(super) fn adapters() -> Vec<Adapter> {
+        Vec::new()
+    }
+
+    pub(super) fn real() -> Option<ResolvedDevice> {
+        None
+    }
+
+    pub(super) fn any() -> Result<ResolvedDevice, ModelError> {
+        Err(ModelError::Device {
+            asked: "wgpu".into(),
+            what: "this build has no GPU support (build with `--features wgpu`, or use --device cpu)".into(),
+        })
+    }
+}
+
+#[cfg(feature = "wgpu")]
+mod gpu {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::sync::{Mutex, OnceLock, PoisonError};
+    use std::task::{Context, Poll, Waker};
+
+    use burn::tensor::{Device, DeviceKind};
+    use burn_wgpu::wgpu;
+
+    use super::{Adapter, AdapterKind, DeviceChoice, ModelError, ResolvedDevice};
+
+    /// The adapters of the first graphics interface that has a GPU, else of the first that has any: the ones that burn's
+    /// runtime would see.
+    pub(super) fn adapters() -> Vec<Adapter> {
+        static FOUND: OnceLock<Vec<Adapter>> = OnceLock::new();
+        FOUND.get_or_init(find).clone()
+    }
+
+    fn find() -> Vec<Adapter> {
+        // A broken driver may panic while it is asked; then there is no adapter for us.
+        let found = std::panic::catch_unwind(|| {
+            let interfaces = [
+                wgpu::Backends::VULKAN,
+                wgpu::Backends::METAL,
+                wgpu::Backends::DX12,
+                wgpu::Backends::GL,
+            ];
+            interfaces.map(list)
+        });
+        let mut software = Vec::new();
+        for adapters in found.into_iter().flatten() {
+            if adapters.iter().any(|adapter| !adapter.is_software()) {
+                return adapters;
+            }
+            if software.is_empty() {
+                software = adapters;
+            }
+        }
+        software
+    }
+
+    fn list(interface: wgpu::Backends) -> Vec<Adapter> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+            backends: interface,
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        });
+        let found = ready(instance.enumerate_adapters(interface)).unwrap_or_default();
+        found
+            .iter()
+            .map(|adapter| {
+                let info = adapter.get_info();
+                Adapter {
+                    kind: kind(&info),
+                    name: info.name,
+                    backend: info.backend.to_string(),
+                }
+            })
+            .collect()
+    }
+
+    /// The result of a future that never waits, as wgpu's are outside a browser.
+    fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        }
+    }
+
+    fn kind(info: &wgpu::AdapterInfo) -> AdapterKind {
+        let name = info.name.to_lowercase();
+        let imitates = [
+            "llvmpipe",
+            "lavapipe",
+            "swiftshader",
+            "microsoft basic render",
+            "softpipe",
+        ];
+        if imitates.iter().any(|program| name.contains(program)) {
+            return AdapterKind::Software;
+        }
+        match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
+            wgpu::DeviceType::IntegratedGpu => AdapterKind::Integrated,
+            wgpu::DeviceType::VirtualGpu => AdapterKind::Virtual,
+            wgpu::DeviceType::Cpu => AdapterKind::Software,
+            wgpu::DeviceType::Other => AdapterKind::Other,
+        }
+    }
+
+    /// The best of the real GPUs, where one can be opened.
+    pub(super) fn real() -> Option<ResolvedDevice> {
+        let found = adapters();
+        let wanted = [
+            (AdapterKind::Discrete, DeviceKind::DiscreteGpu(0)),
+            (AdapterKind::Integrated, DeviceKind::IntegratedGpu(0)),
+            (AdapterKind::Virtual, DeviceKind::VirtualGpu(0)),
+        ];
+        wanted.into_iter().find_map(|(kind, selector)| {
+            let adapter = found.iter().find(|adapter| adapter.kind == kind)?;
+            open(adapter, selector).ok()
+        })
+    }
+
+    /// A real GPU, else any adapter.
+    pub(super) fn any() -> Result<ResolvedDevice, ModelError> {
+        if let Some(device) = real() {
+            return Ok(device);
+        }
+        let fault = |what: String| ModelError::Device {
+            asked: "wgpu".into(),
+            what,
+        };
+        let found = adapters();
+        let Some(adapter) = found.first() else {
+            return Err(fault(
+                "no graphics adapter found (install a Vulkan driver; on Debian a software one is \
+                 `apt-get install mesa-vulkan-drivers libvulkan1`; or use --device cpu)"
+                    .into(),
+            ));
+        };
+        let selector = if adapter.is_software() {
+            DeviceKind::Cpu
+        } else {
+            DeviceKind::DefaultDevice
+        };
+        open(adapter, selector)
+            .map_err(|why| fault(format!("`{}` cannot be opened: {why} (use --device cpu)", adapter.name)))
+    }
+
+    /// Opens an adapter now, so that a failure is an error here and no panic at the first tensor; each selector only once,
+    /// because a runtime cannot be opened twice.
+    fn open(adapter: &Adapter, selector: DeviceKind) -> Result<ResolvedDevice, String> {
+        static OPEN: Mutex<Vec<(DeviceKind, Device)>> = Mutex::new(Vec::new());
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let device = match open.iter().find(|(kind, _)| *kind == selector) {
+            Some((_, device)) => device.clone(),
+            None => {
+                let options = Device::wgpu_options().device_kind(selector.clone());
+                let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| options.init()));
+                let device = match opened {
+                    Ok(Ok(device)) => device,
+                    Ok(Err(error)) => return Err(error.to_string()),
+                    Err(_) => return Err("its driver failed".into()),
+                };
+                open.push((selector, device.clone()));
+                device
+            }
+        };
+        Ok(ResolvedDevice {
+            device,
+            description: format!("wgpu ({}, {}, {})", adapter.name, adapter.kind, adapter.backend),
+            kind: DeviceChoice::Wgpu,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_print_as_they_parse() {
+        for choice in [DeviceChoice::Auto, DeviceChoice::Cpu, DeviceChoice::Wgpu] {
+            assert_eq!(choice.to_string().parse::<DeviceChoice>().unwrap(), choice);
+        }
+        let message = "cuda".parse::<DeviceChoice>().unwrap_err().to_string();
+        assert_eq!(message, "device `cuda`: unknown (known: auto, cpu, wgpu)");
+    }
+
+    #[test]
+    fn auto_never_takes_a_software_adapter() {
+        let chosen = resolve(DeviceChoice::Auto).unwrap();
+        let real = adapters().iter().any(|adapter| !adapter.is_software());
+        assert!(chosen.kind == DeviceChoice::Cpu || real, "{}", chosen.description);
+    }
+
+    #[test]
+    fn wgpu_is_either_there_or_an_error_that_says_what_to_do() {
+        match resolve(DeviceChoice::Wgpu) {
+            Ok(found) => assert_eq!(found.kind, DeviceChoice::Wgpu),
+            Err(error) => assert!(error.to_string().contains("--device cpu"), "{error}"),
+        }
+    }
+}

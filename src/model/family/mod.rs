@@ -1,0 +1,46 @@
+//! The architectures that can be read, one a file, with the struct names of the reference implementation inside.
+//!
+//! Reference: transformers 5.23 (<https://github.com/huggingface/transformers/tree/v5.23.0/src/transformers/models>).
+
+mod bert;
+mod ernie;
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+
+pub use bert::BertConfig;
+pub use ernie::ErnieConfig;
+
+use crate::model::config::ConfigFile;
+use crate::model::weights::WeightFile;
+use crate::model::{LanguageModel, ModelError};
+
+/// The values of `model_type` that are known.
+const KNOWN: &str = "bert, ernie";
+
+/// A model and the hash of its weights.
+pub struct LoadedWeights {
+    /// The model.
+    pub model: Arc<dyn LanguageModel>,
+    /// BLAKE3 of the weight bytes in file order, in hexadecimal digits.
+    pub hash: String,
+}
+
+/// Builds the model that `config` describes from weight files, which `file` stands for in messages.
+///
+/// # Errors
+/// If the architecture or one of its options is not supported, or the tensors are not exactly those it needs.
+pub fn load(
+    config: &ConfigFile,
+    file: String,
+    files: Vec<WeightFile>,
+    device: &Device,
+) -> Result<LoadedWeights, ModelError> {
+    match config.text("model_type")? {
+        Some("bert") => BertConfig::parse(config)?.load(file, files, device),
+        Some("ernie") => ErnieConfig::parse(config)?.load(file, files, device),
+        Some(other) => Err(config.fault(format!("unknown `model_type` \"{other}\" (known: {KNOWN})"))),
+        None => Err(config.fault(format!("`model_type` is missing (known: {KNOWN})"))),
+    }
+}

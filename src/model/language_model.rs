@@ -1,0 +1,161 @@
+//! The front door of every language model.
+//!
+//! # Decisions
+//!
+//! - 2026-11: the input is embeddings, not token ids, so that gradient-guided search, soft prompts and nearest-token read-back
+//!   all come through one door. Refused: a second entry for ids, which would double every family's forward.
+//! - 2026-11: `predict` takes the positions that will be read and computes the last layer and the head only there. Refused:
+//!   returning all hidden states, which costs a fifth of a four-layer model and most of the head.
+
+use burn::Tensor;
+use burn::tensor::Device;
+
+/// How a model reads its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelKind {
+    /// Fills masks, seeing both sides.
+    Masked,
+    /// Continues text from left to right.
+    Causal,
+    /// Reads one text and writes another.
+    Seq2Seq,
+}
+
+/// What a model is, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelShape {
+    /// The architecture, as `config.json` names it (`bert`, `ernie`).
+    pub family: String,
+    /// How it reads its input.
+    pub kind: ModelKind,
+    /// Width of the hidden states.
+    pub d_model: usize,
+    /// Number of transformer blocks.
+    pub n_layers: usize,
+    /// Attention heads in a block.
+    pub n_heads: usize,
+    /// Entries of the vocabulary.
+    pub vocab_size: usize,
+    /// The longest input, special tokens included.
+    pub max_positions: usize,
+    /// Weights, those that are shared between embedding and head counted once.
+    pub n_parameters: usize,
+}
+
+/// A batch for [`LanguageModel::predict`].
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    /// Word embeddings `[batch_size, seq_length, d_model]`; positions and types are added inside. What stands beyond a row's
+    /// length is never read.
+    pub embeddings: Tensor<3>,
+    /// How many positions of each row count, at least 1; the padding is on the right.
+    pub lengths: Vec<usize>,
+    /// The positions to read in each row `[batch_size][n_predict]`, the same number in all.
+    pub predict_positions: Vec<Vec<usize>>,
+    /// Token types (segments) `[batch_size][seq_length]`; 0 everywhere where absent.
+    pub token_types: Option<Vec<Vec<u32>>>,
+}
+
+impl Inputs {
+    /// Checks that the parts fit together and into `shape`.
+    ///
+    /// # Panics
+    /// If they do not: a batch is made by this program, so that is its own bug.
+    pub fn check(&self, shape: &ModelShape) {
+        let [batch_size, seq_length, d_model] = self.embeddings.dims();
+        assert_eq!(d_model, shape.d_model, "embeddings of another width than the model's");
+        assert!(
+            seq_length <= shape.max_positions,
+            "{seq_length} positions, and the model has {}",
+            shape.max_positions
+        );
+        assert_eq!(self.lengths.len(), batch_size, "one length a row");
+        assert!(
+            self.lengths.iter().all(|length| (1..=seq_length).contains(length)),
+            "lengths {:?} outside 1..={seq_length}",
+            self.lengths
+        );
+        assert_eq!(
+            self.predict_positions.len(),
+            batch_size,
+            "predict positions for every row"
+        );
+        let n_predict = self.predict_positions.first().map_or(0, Vec::len);
+        assert!(n_predict > 0, "no position to predict at");
+        for (positions, length) in self.predict_positions.iter().zip(&self.lengths) {
+            assert_eq!(
+                positions.len(),
+                n_predict,
+                "the same number of predict positions in all rows"
+            );
+            assert!(
+                positions.iter().all(|position| position < length),
+                "predict positions {positions:?} in a row of length {length}"
+            );
+        }
+        if let Some(types) = &self.token_types {
+            assert!(
+                types.len() == batch_size && types.iter().all(|row| row.len() == seq_length),
+                "token types for every position"
+            );
+        }
+    }
+}
+
+/// A frozen language model.
+///
+/// Its weights are on an inner device and never tracked: where the embeddings are on the autodiff device, gradients flow to
+/// them and to nothing else.
+pub trait LanguageModel: Send + Sync {
+    /// What the model is, in numbers.
+    fn shape(&self) -> &ModelShape;
+
+    /// The device that holds the weights, without autodiff.
+    fn device(&self) -> Device;
+
+    /// Looks up word embeddings; shorter rows are padded on the right to the longest.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[batch_size, seq_length, d_model]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no row, or an id outside the vocabulary.
+    fn embed(&self, ids: &[Vec<u32>]) -> Tensor<3>;
+
+    /// The word embeddings of the whole vocabulary.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[vocab_size, d_model]`
+    fn embedding_table(&self) -> Tensor<2>;
+
+    /// Runs the model and the head's transform, and gives the states at the predict positions.
+    ///
+    /// # Shapes
+    ///
+    /// - `inputs.embeddings`: `[batch_size, seq_length, d_model]`
+    /// - output: `[batch_size, n_predict, d_model]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if the inputs do not fit together (see [`Inputs::check`]).
+    fn predict(&self, inputs: Inputs) -> Tensor<3>;
+
+    /// The scores of vocabulary entries, bias included, not normalised: of `rows` in their order, or of all.
+    ///
+    /// # Shapes
+    ///
+    /// - states: `[n, d_model]`
+    /// - output: `[n, rows.len()]` or `[n, vocab_size]`
+    fn logits(&self, states: Tensor<2>, rows: Option<&[u32]>) -> Tensor<2>;
+
+    /// The states after the embeddings and after each layer, at all positions, for comparing with a reference implementation
+    /// layer by layer.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `n_layers + 1` tensors `[batch_size, seq_length, d_model]`
+    fn hidden_states(&self, inputs: &Inputs) -> Vec<Tensor<3>>;
+}

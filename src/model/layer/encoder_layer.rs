@@ -1,0 +1,39 @@
+//! A transformer block that normalises after each part, as BERT does.
+
+use burn::Tensor;
+
+use super::{FeedForward, Norm, PredictRows, SelfAttention};
+
+/// Attention and feed-forward, each followed by a residual sum and a normalisation.
+#[derive(Debug, Clone)]
+pub struct EncoderLayer {
+    /// Self-attention.
+    pub attention: SelfAttention,
+    /// The norm after it.
+    pub attention_norm: Norm,
+    /// The feed-forward part.
+    pub feed_forward: FeedForward,
+    /// The norm after it.
+    pub feed_forward_norm: Norm,
+}
+
+impl EncoderLayer {
+    /// Runs the block at all positions, or, where only `rows` are read afterwards, at those: every position is still seen,
+    /// but only `rows` ask.
+    ///
+    /// # Shapes
+    ///
+    /// - hidden: `[batch_size, seq_length, d_model]`
+    /// - bias: `[batch_size, 1, 1, seq_length]`
+    /// - output: `[batch_size, seq_length, d_model]`, or `[batch_size, n_predict, d_model]` with `rows`
+    pub fn forward(&self, hidden: Tensor<3>, bias: Option<Tensor<4>>, rows: Option<&PredictRows>) -> Tensor<3> {
+        let asking = match rows {
+            Some(rows) => rows.select(hidden.clone()),
+            None => hidden.clone(),
+        };
+        let gathered = self.attention.forward(asking.clone(), hidden, bias);
+        let middle = self.attention_norm.forward(asking + gathered);
+        let inner = self.feed_forward.forward(middle.clone());
+        self.feed_forward_norm.forward(middle + inner)
+    }
+}

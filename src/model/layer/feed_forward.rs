@@ -1,0 +1,41 @@
+//! The position-wise feed-forward part of a block.
+
+use burn::Tensor;
+
+use super::{Activation, Linear};
+use crate::model::weights::Weights;
+
+/// `outer(activation(inner(x)))`.
+#[derive(Debug, Clone)]
+pub struct FeedForward {
+    inner: Linear,
+    outer: Linear,
+    activation: Activation,
+}
+
+impl FeedForward {
+    /// Takes the maps `[inner, outer]`.
+    pub fn load(
+        weights: &mut Weights,
+        names: [&str; 2],
+        d_model: usize,
+        d_inner: usize,
+        activation: Activation,
+    ) -> Self {
+        Self {
+            inner: Linear::load(weights, names[0], d_model, d_inner),
+            outer: Linear::load(weights, names[1], d_inner, d_model),
+            activation,
+        }
+    }
+
+    /// Applies it to every position alone.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch_size, seq_length, d_model]`
+    /// - output: `[batch_size, seq_length, d_model]`
+    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        self.outer.forward(self.activation.forward(self.inner.forward(input)))
+    }
+}

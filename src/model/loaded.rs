@@ -1,0 +1,110 @@
+//! A model opened with its tokenizer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::model::builtin;
+use crate::model::config::ConfigFile;
+use crate::model::family::{self, LoadedWeights};
+use crate::model::weights;
+use crate::model::{LanguageModel, ModelError, ResolvedDevice, Tokenizer, toy};
+
+/// A model, its tokenizer, and what tells this pair from any other.
+#[derive(Clone)]
+pub struct LoadedModel {
+    /// The model.
+    pub model: Arc<dyn LanguageModel>,
+    /// Its tokenizer.
+    pub tokenizer: Arc<Tokenizer>,
+    /// A short name: that of the built-in model, or of the folder.
+    pub name: String,
+    /// BLAKE3 of the weight files, in hexadecimal digits.
+    pub weights_hash: String,
+    /// BLAKE3 of the tokenizer, in hexadecimal digits.
+    pub tokenizer_hash: String,
+    /// Where it came from, as a source that opens it again.
+    pub source: String,
+}
+
+impl LoadedModel {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// If the tokenizer knows ids that the model has no embedding for.
+    pub(super) fn new(
+        weights: LoadedWeights,
+        tokenizer: Tokenizer,
+        name: String,
+        source: String,
+    ) -> Result<Self, ModelError> {
+        let vocab_size = weights.model.shape().vocab_size;
+        if tokenizer.vocab_size() > vocab_size {
+            return Err(ModelError::Tokenizer {
+                file: tokenizer.file().to_owned(),
+                what: format!(
+                    "has ids up to {}, and the model's vocabulary only {vocab_size} entries",
+                    tokenizer.vocab_size() - 1
+                ),
+            });
+        }
+        Ok(Self {
+            tokenizer_hash: blake3::Hash::from_bytes(tokenizer.hash()).to_hex().to_string(),
+            model: weights.model,
+            weights_hash: weights.hash,
+            tokenizer: Arc::new(tokenizer),
+            name,
+            source,
+        })
+    }
+}
+
+/// Opens a built-in model by name (without `builtin:`). The name `toy` opens a tiny model made of formulas, which is for tests
+/// and not listed.
+///
+/// # Errors
+/// If there is none of that name.
+pub fn load_builtin(name: &str, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
+    if name == toy::NAME {
+        return toy::load(&device.device);
+    }
+    builtin::find(name)?.load(&device.device)
+}
+
+/// Opens a folder in Hugging Face layout: `config.json`, `model.safetensors` or its shards, and `tokenizer.json` or `vocab.txt`.
+///
+/// # Errors
+/// If a file is missing, damaged, or of an architecture that is not supported; everything named.
+pub fn load_folder(folder: &Path, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
+    let config_path = folder.join("config.json");
+    if !folder.is_dir() {
+        return Err(ModelError::Incomplete {
+            folder: folder.to_path_buf(),
+            what: "no such folder (a model is builtin:NAME, or a folder with config.json, model.safetensors and a tokenizer)"
+                .into(),
+        });
+    }
+    let bytes = match std::fs::read(&config_path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(ModelError::Incomplete {
+                folder: folder.to_path_buf(),
+                what: "has no config.json, so it is no model in Hugging Face layout".into(),
+            });
+        }
+        Err(source) => {
+            return Err(ModelError::Read {
+                path: config_path,
+                source,
+            });
+        }
+    };
+    let config = ConfigFile::parse(&bytes, config_path.display().to_string())?;
+    let tokenizer = Tokenizer::open(folder)?;
+    let (file, files) = weights::open_folder(folder)?;
+    let weights = family::load(&config, file, files, &device.device)?;
+    let source = folder.display().to_string();
+    let name = folder
+        .file_name()
+        .map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
+    LoadedModel::new(weights, tokenizer, name, source)
+}

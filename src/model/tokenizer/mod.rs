@@ -1,0 +1,300 @@
+//! Text and token ids.
+//!
+//! # Decisions
+//!
+//! - 2026-11: two encoders over one vocabulary. The reference's recognises the text of special tokens; the plain one does not, so
+//!   that `[MASK]` in someone's data is three ordinary tokens and never a mask.
+
+mod bert_vocabulary;
+mod roles;
+mod spelling;
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use tokenizers::{Encoding, Token};
+
+pub use bert_vocabulary::{BertOptions, bert_tokenizer};
+use roles::Roles;
+use spelling::Spelling;
+
+use crate::model::ModelError;
+
+/// A model's tokenizer.
+pub struct Tokenizer {
+    /// Recognises special tokens in text.
+    reference: tokenizers::Tokenizer,
+    /// Takes their text for text.
+    plain: tokenizers::Tokenizer,
+    file: String,
+    roles: Roles,
+    special_ids: HashSet<u32>,
+    spelling: Spelling,
+    /// The special tokens that the reference puts before and after a text.
+    around: (Vec<u32>, Vec<u32>),
+    size: usize,
+    hash: [u8; 32],
+}
+
+impl Tokenizer {
+    /// Opens the tokenizer of a model's folder: `tokenizer.json`, or else `vocab.txt`.
+    ///
+    /// # Errors
+    /// If there is neither, or one is damaged.
+    pub fn open(folder: &Path) -> Result<Self, ModelError> {
+        let read = |name: &str| -> Result<Option<Vec<u8>>, ModelError> {
+            let path = folder.join(name);
+            match std::fs::read(&path) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(source) => Err(ModelError::Read { path, source }),
+            }
+        };
+        let settings = roles::Settings::parse(
+            read("tokenizer_config.json")?.as_deref(),
+            read("special_tokens_map.json")?.as_deref(),
+            &folder.display().to_string(),
+        )?;
+        if let Some(json) = read("tokenizer.json")? {
+            return Self::from_parts(&json, folder.join("tokenizer.json").display().to_string(), &settings);
+        }
+        if let Some(vocabulary) = read("vocab.txt")? {
+            let file = folder.join("vocab.txt").display().to_string();
+            let json = bert_tokenizer(&vocabulary, &settings.bert_options(), &file)?;
+            return Self::from_parts(&json, file, &settings);
+        }
+        Err(ModelError::Incomplete {
+            folder: folder.to_path_buf(),
+            what: "no tokenizer found (supported: tokenizer.json, or vocab.txt)".into(),
+        })
+    }
+
+    /// From the bytes of a `tokenizer.json`, and of a `tokenizer_config.json` where there is one; `file` is for messages.
+    ///
+    /// # Errors
+    /// If they are damaged.
+    pub fn from_json(json: &[u8], config: Option<&[u8]>, file: &str) -> Result<Self, ModelError> {
+        let settings = roles::Settings::parse(config, None, file)?;
+        Self::from_parts(json, file.to_owned(), &settings)
+    }
+
+    fn from_parts(json: &[u8], file: String, settings: &roles::Settings) -> Result<Self, ModelError> {
+        let fault = |what: String| ModelError::Tokenizer {
+            file: file.clone(),
+            what,
+        };
+        let mut reference = tokenizers::Tokenizer::from_bytes(json)
+            .map_err(|error| fault(format!("not a tokenizer that can be read: {error}")))?;
+        // A file may ask for padding or cutting; both are the caller's business here.
+        reference.with_padding(None);
+        reference
+            .with_truncation(None)
+            .map_err(|error| fault(format!("its truncation cannot be switched off: {error}")))?;
+        let roles = Roles::new(&reference, settings);
+        let special: Vec<_> = roles
+            .tokens()
+            .map(|text| tokenizers::AddedToken::from(text, true))
+            .collect();
+        let recognised = reference.get_added_tokens_decoder();
+        let unmarked = special.into_iter().filter(|token| {
+            !recognised
+                .values()
+                .any(|known| known.special && known.content == token.content)
+        });
+        reference
+            .add_special_tokens(unmarked)
+            .map_err(|error| fault(format!("its special tokens cannot be read: {error}")))?;
+        let mut plain = reference.clone();
+        plain.set_encode_special_tokens(true);
+
+        let special_ids = reference
+            .get_added_tokens_decoder()
+            .iter()
+            .filter(|(_, token)| token.special)
+            .map(|(id, _)| *id)
+            .collect();
+        let canonical = reference
+            .to_string(false)
+            .map_err(|error| fault(format!("cannot be written back: {error}")))?;
+        Ok(Self {
+            around: around(&reference).map_err(|error| fault(format!("its post-processor fails: {error}")))?,
+            size: reference
+                .get_vocab(true)
+                .values()
+                .max()
+                .map_or(0, |&largest| largest as usize + 1),
+            spelling: Spelling::of(&canonical),
+            hash: *blake3::hash(canonical.as_bytes()).as_bytes(),
+            reference,
+            plain,
+            roles,
+            special_ids,
+            file,
+        })
+    }
+
+    /// The mask, where the model has one.
+    pub fn mask_id(&self) -> Option<u32> {
+        self.roles.mask.as_ref().map(|(id, _)| *id)
+    }
+
+    /// The mask's text.
+    pub fn mask_token(&self) -> Option<&str> {
+        self.roles.mask.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// The padding.
+    pub fn pad_id(&self) -> Option<u32> {
+        self.roles.pad.as_ref().map(|(id, _)| *id)
+    }
+
+    /// What stands for everything that cannot be written.
+    pub fn unk_id(&self) -> Option<u32> {
+        self.roles.unk.as_ref().map(|(id, _)| *id)
+    }
+
+    /// What stands before a text in BERT's family.
+    pub fn cls_id(&self) -> Option<u32> {
+        self.roles.cls.as_ref().map(|(id, _)| *id)
+    }
+
+    /// What stands after a text in BERT's family.
+    pub fn sep_id(&self) -> Option<u32> {
+        self.roles.sep.as_ref().map(|(id, _)| *id)
+    }
+
+    /// One more than the largest id.
+    pub fn vocab_size(&self) -> usize {
+        self.size
+    }
+
+    /// The entry `id` as the vocabulary writes it.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.reference.id_to_token(id)
+    }
+
+    /// The id of the entry that the vocabulary writes as `token`.
+    pub fn token_id(&self, token: &str) -> Option<u32> {
+        self.reference.token_to_id(token)
+    }
+
+    /// The text of entry `id` and whether it goes on with the word before it: `##ing` is (`ing`, true).
+    pub fn token_text(&self, id: u32) -> Option<(String, bool)> {
+        let token = self.token(id)?;
+        if self.special_ids.contains(&id) {
+            return Some((token, false));
+        }
+        Some(self.spelling.read(&token))
+    }
+
+    /// Whether `id` begins a word. Special tokens and unknown ids do not.
+    pub fn is_word_start(&self, id: u32) -> bool {
+        !self.special_ids.contains(&id) && self.token_text(id).is_some_and(|(_, continuing)| !continuing)
+    }
+
+    /// The ids of all special tokens.
+    pub fn special_ids(&self) -> &HashSet<u32> {
+        &self.special_ids
+    }
+
+    /// Encodes text as it stands: the text of a special token is text, and nothing is added.
+    pub fn encode_text(&self, text: &str) -> Vec<u32> {
+        encode(&self.plain, text, false)
+    }
+
+    /// Encodes text as the reference tokenizer does in a plain call: special tokens are recognised and added.
+    pub fn encode_reference(&self, text: &str) -> Vec<u32> {
+        encode(&self.reference, text, true)
+    }
+
+    /// Encodes a word that stands after other text, with a space between them where `after_space`. Vocabularies of whole words
+    /// and continuations (WordPiece) write it the same either way; those that write the space into the token do not.
+    ///
+    /// # Errors
+    /// If the tokenizer cannot write the word: it gives nothing, or the unknown token.
+    pub fn encode_word(&self, word: &str, after_space: bool) -> Result<Vec<u32>, ModelError> {
+        let ids = if after_space && self.spelling.space_matters() {
+            self.encode_text(&format!(" {word}"))
+        } else {
+            self.encode_text(word)
+        };
+        let fault = |why: String| ModelError::UnwritableWord {
+            word: word.to_owned(),
+            why,
+        };
+        if ids.is_empty() {
+            return Err(fault("nothing is left of it".into()));
+        }
+        if let Some(unknown) = self.unk_id()
+            && ids.contains(&unknown)
+        {
+            let pieces: Vec<String> = ids.iter().filter_map(|&id| self.token(id)).collect();
+            return Err(fault(format!("it becomes {}", pieces.join(" "))));
+        }
+        Ok(ids)
+    }
+
+    /// Whether the tokenizer can write a word.
+    pub fn can_write(&self, word: &str) -> bool {
+        self.encode_word(word, false).is_ok()
+    }
+
+    /// Puts the special tokens round `ids` that the reference puts round a text.
+    pub fn wrap(&self, ids: Vec<u32>) -> Vec<u32> {
+        let (before, after) = &self.around;
+        let mut wrapped = Vec::with_capacity(ids.len() + self.n_special());
+        wrapped.extend(before);
+        wrapped.extend(ids);
+        wrapped.extend(after);
+        wrapped
+    }
+
+    /// The special tokens that [`wrap`](Self::wrap) puts before and after.
+    pub fn around(&self) -> (&[u32], &[u32]) {
+        (&self.around.0, &self.around.1)
+    }
+
+    /// How many special tokens [`wrap`](Self::wrap) adds.
+    pub fn n_special(&self) -> usize {
+        self.around.0.len() + self.around.1.len()
+    }
+
+    /// The text of `ids`, special tokens written out.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        self.reference.decode(ids, false).unwrap_or_else(|_| {
+            // The decoder fails on nothing but unknown ids, which it has no text for.
+            ids.iter()
+                .filter_map(|&id| self.token(id))
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+    }
+
+    /// BLAKE3 of the tokenizer written as JSON, without padding and cutting.
+    pub fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    /// Where it came from, for messages.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+}
+
+fn encode(tokenizer: &tokenizers::Tokenizer, text: &str, add_special_tokens: bool) -> Vec<u32> {
+    match tokenizer.encode_fast(text, add_special_tokens) {
+        Ok(encoding) => encoding.get_ids().to_vec(),
+        // Reached only by a vocabulary without an unknown token, when it needs one; an empty text is refused by the caller.
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Which special tokens the post-processor puts round a text, found out with a token that no vocabulary has.
+fn around(tokenizer: &tokenizers::Tokenizer) -> tokenizers::Result<(Vec<u32>, Vec<u32>)> {
+    const NO_TOKEN: u32 = u32::MAX;
+    let text = Encoding::from_tokens(vec![Token::new(NO_TOKEN, String::new(), (0, 0))], 0);
+    let whole = tokenizer.post_process(text, None, true)?;
+    let ids = whole.get_ids();
+    let place = ids.iter().position(|&id| id == NO_TOKEN).ok_or("it drops tokens")?;
+    Ok((ids[..place].to_vec(), ids[place + 1..].to_vec()))
+}

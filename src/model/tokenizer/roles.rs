@@ -1,0 +1,93 @@
+//! Which tokens play which part: `tokenizer_config.json`, `special_tokens_map.json`, or what the vocabulary suggests.
+
+use serde_json::{Map, Value};
+
+use super::BertOptions;
+use crate::model::ModelError;
+
+/// What the two settings files say.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    config: Map<String, Value>,
+    special: Map<String, Value>,
+}
+
+impl Settings {
+    pub(super) fn parse(config: Option<&[u8]>, special: Option<&[u8]>, place: &str) -> Result<Self, ModelError> {
+        let read = |bytes: Option<&[u8]>, name: &str| match bytes {
+            None => Ok(Map::new()),
+            Some(bytes) => serde_json::from_slice(bytes).map_err(|error| ModelError::Tokenizer {
+                file: format!("{place}: {name}"),
+                what: format!("not a JSON object: {error}"),
+            }),
+        };
+        Ok(Self {
+            config: read(config, "tokenizer_config.json")?,
+            special: read(special, "special_tokens_map.json")?,
+        })
+    }
+
+    /// The text of `mask_token` and the like; a token is written as a text or as an object with `content`.
+    fn token(&self, role: &str) -> Option<&str> {
+        [&self.config, &self.special]
+            .into_iter()
+            .filter_map(|file| file.get(role))
+            .find_map(|value| value.as_str().or_else(|| value.get("content").and_then(Value::as_str)))
+    }
+
+    fn flag(&self, name: &str) -> Option<bool> {
+        self.config.get(name).and_then(Value::as_bool)
+    }
+
+    pub(super) fn bert_options(&self) -> BertOptions {
+        let defaults = BertOptions::default();
+        let token = |role: &str, default: String| self.token(role).map_or(default, str::to_owned);
+        BertOptions {
+            lower_case: self.flag("do_lower_case").unwrap_or(defaults.lower_case),
+            strip_accents: self.flag("strip_accents").or(defaults.strip_accents),
+            split_chinese: self.flag("tokenize_chinese_chars").unwrap_or(defaults.split_chinese),
+            unk: token("unk_token", defaults.unk),
+            sep: token("sep_token", defaults.sep),
+            pad: token("pad_token", defaults.pad),
+            cls: token("cls_token", defaults.cls),
+            mask: token("mask_token", defaults.mask),
+        }
+    }
+}
+
+type Role = Option<(u32, String)>;
+
+/// Ids and texts of the special tokens that play a part.
+pub(super) struct Roles {
+    pub(super) mask: Role,
+    pub(super) pad: Role,
+    pub(super) unk: Role,
+    pub(super) cls: Role,
+    pub(super) sep: Role,
+}
+
+impl Roles {
+    pub(super) fn new(tokenizer: &tokenizers::Tokenizer, settings: &Settings) -> Self {
+        let role = |name: &str, usual: &[&str]| -> Role {
+            settings
+                .token(name)
+                .into_iter()
+                .chain(usual.iter().copied())
+                .find_map(|text| tokenizer.token_to_id(text).map(|id| (id, text.to_owned())))
+        };
+        Self {
+            mask: role("mask_token", &["[MASK]", "<mask>"]),
+            pad: role("pad_token", &["[PAD]", "<pad>"]),
+            unk: role("unk_token", &["[UNK]", "<unk>"]),
+            cls: role("cls_token", &["[CLS]", "<s>"]),
+            sep: role("sep_token", &["[SEP]", "</s>"]),
+        }
+    }
+
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &str> {
+        [&self.mask, &self.pad, &self.unk, &self.cls, &self.sep]
+            .into_iter()
+            .flatten()
+            .map(|(_, text)| text.as_str())
+    }
+}

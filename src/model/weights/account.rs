@@ -1,0 +1,221 @@
+//! Tensors by name, with an account of what was taken.
+
+use std::collections::BTreeMap;
+
+use burn::Tensor;
+use burn::tensor::{Device, TensorData};
+
+use super::safetensors::WeightFile;
+use crate::model::ModelError;
+use crate::model::error::TensorFaults;
+
+/// The tensors of one checkpoint.
+///
+/// Faults are gathered while a model takes its tensors, and [`finish`](Self::finish) gives them all at once.
+pub struct Weights {
+    file: String,
+    files: Vec<WeightFile>,
+    /// Canonical name -> (file, name in the file, taken).
+    names: BTreeMap<String, Place>,
+    faults: TensorFaults,
+    device: Device,
+    n_parameters: usize,
+}
+
+struct Place {
+    file: usize,
+    name: String,
+    taken: bool,
+}
+
+impl Weights {
+    /// Opens an account over `files`, which `file` stands for in messages. `canonical` gives a tensor its name in the family's
+    /// own spelling, so that old and stripped spellings are understood.
+    ///
+    /// # Errors
+    /// If two tensors have the same name.
+    pub fn new(
+        file: String,
+        files: Vec<WeightFile>,
+        canonical: impl Fn(&str) -> String,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let mut names: BTreeMap<String, Place> = BTreeMap::new();
+        for (number, weights) in files.iter().enumerate() {
+            for name in weights.entries().keys() {
+                let place = Place {
+                    file: number,
+                    name: name.clone(),
+                    taken: false,
+                };
+                if let Some(other) = names.insert(canonical(name), place) {
+                    return Err(ModelError::Weights {
+                        file,
+                        what: format!("`{name}` and `{}` are the same tensor", other.name),
+                    });
+                }
+            }
+        }
+        Ok(Self {
+            file,
+            files,
+            names,
+            faults: TensorFaults::default(),
+            device: device.clone(),
+            n_parameters: 0,
+        })
+    }
+
+    /// Whether there is a tensor `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
+    /// The device that the tensors go to.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Takes a tensor of exactly this shape. Where there is none, the fault is kept and a stand-in of size 1 given.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `shape`
+    pub fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<D> {
+        match self.values(name, &shape) {
+            Some(values) => {
+                self.n_parameters += values.len();
+                Tensor::from_data(TensorData::new(values, shape), &self.device)
+            }
+            None => Tensor::zeros([1; D], &self.device),
+        }
+    }
+
+    /// Takes a matrix that the file stores as `[d_output, d_input]` and turns it round, so that `input x weight` reads both
+    /// in order of memory.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[d_input, d_output]`
+    pub fn transposed(&mut self, name: &str, [d_output, d_input]: [usize; 2]) -> Tensor<2> {
+        match self.values(name, &[d_output, d_input]) {
+            Some(values) => {
+                self.n_parameters += values.len();
+                let turned = transpose(&values, d_output, d_input);
+                Tensor::from_data(TensorData::new(turned, [d_input, d_output]), &self.device)
+            }
+            None => Tensor::zeros([1, 1], &self.device),
+        }
+    }
+
+    /// Takes `copy`, where it is there, which must hold the same numbers as `original`.
+    pub fn same(&mut self, copy: &str, original: &str, shape: &[usize]) {
+        if !self.has(copy) || !self.has(original) {
+            return;
+        }
+        let copied = self.values(copy, shape);
+        let first = self.values(original, shape);
+        if let (Some(copied), Some(first)) = (copied, first)
+            && copied != first
+        {
+            self.faults.wrong.push(format!(
+                "`{copy}` differs from `{original}`, to which the configuration ties it"
+            ));
+        }
+    }
+
+    /// How many numbers were taken so far, copies not counted.
+    pub fn n_parameters(&self) -> usize {
+        self.n_parameters
+    }
+
+    /// BLAKE3 of the bytes of all files in their order, in hexadecimal digits.
+    pub fn hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for file in &self.files {
+            hasher.update(file.bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Closes the account.
+    ///
+    /// # Errors
+    /// If a tensor was missing or unfit, or one is left that is not `dispensable`.
+    pub fn finish(mut self, dispensable: impl Fn(&str) -> bool) -> Result<(), ModelError> {
+        let left = self
+            .names
+            .iter()
+            .filter(|(name, place)| !place.taken && !dispensable(name));
+        self.faults
+            .unused
+            .extend(left.map(|(_, place)| format!("`{}`", place.name)));
+        if self.faults.is_empty() {
+            return Ok(());
+        }
+        Err(ModelError::Tensors {
+            file: self.file,
+            faults: self.faults,
+        })
+    }
+
+    fn values(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
+        let Some(place) = self.names.get_mut(name) else {
+            self.faults.missing.push(format!("`{name}` {shape:?}"));
+            return None;
+        };
+        place.taken = true;
+        let file = &self.files[place.file];
+        let entry = &file.entries()[&place.name];
+        let found = if entry.shape == shape {
+            file.values(entry)
+        } else {
+            Err(format!("has the shape {:?} (expected: {shape:?})", entry.shape))
+        };
+        match found {
+            Ok(values) => Some(values),
+            Err(what) => {
+                let within = if self.files.len() > 1 {
+                    format!(" in {}", file.name)
+                } else {
+                    String::new()
+                };
+                self.faults.wrong.push(format!("`{}`{within} {what}", place.name));
+                None
+            }
+        }
+    }
+}
+
+/// Turns a row-major matrix round, in blocks, because a column-wise walk through a large matrix misses the cache every time.
+fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    const BLOCK: usize = 32;
+    let mut turned = vec![0.0; values.len()];
+    for first_row in (0..rows).step_by(BLOCK) {
+        for first_column in (0..columns).step_by(BLOCK) {
+            for row in first_row..rows.min(first_row + BLOCK) {
+                for column in first_column..columns.min(first_column + BLOCK) {
+                    turned[column * rows + row] = values[row * columns + column];
+                }
+            }
+        }
+    }
+    turned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transposing_puts_every_number_where_it_belongs() {
+        let (rows, columns) = (70, 33);
+        let values: Vec<f32> = (0..rows * columns).map(|n| n as f32).collect();
+        let turned = transpose(&values, rows, columns);
+        for row in 0..rows {
+            for column in 0..columns {
+                assert_eq!(turned[column * rows + row], values[row * columns + column]);
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Weight files: one format a file.
+//!
+//! A format gives bytes, names and shapes; [`Weights`] hands out tensors by name and keeps account, so that a checkpoint that
+//! lacks something, or has something that the model has no place for, is refused by name and never half loaded.
+
+mod account;
+mod safetensors;
+
+pub use account::Weights;
+pub use safetensors::{WeightFile, open_folder};

@@ -1,0 +1,326 @@
+//! Models and tokenizers against the reference implementation: `tests/fixtures/model/make_fixtures.py` wrote what transformers
+//! computes, layer by layer, so that the first divergence is named.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use burn::Tensor;
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Int, TensorData};
+use promptmine::model::{
+    DeviceChoice, Inputs, LoadedModel, ResolvedDevice, Tokenizer, builtin_models, load_builtin, load_folder, resolve,
+};
+use safetensors::SafeTensors;
+use safetensors::tensor::Dtype;
+use serde_json::Value;
+
+const FOLDERS: [&str; 4] = ["bert", "bert-sharded", "ernie", "ernie-task"];
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/model")
+}
+
+fn json(name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(fixtures().join(name)).unwrap()).unwrap()
+}
+
+fn load(folder: &str, device: &ResolvedDevice) -> LoadedModel {
+    load_folder(&fixtures().join(folder), device).unwrap()
+}
+
+fn ids_of(value: &Value) -> Vec<u32> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| id.as_u64().unwrap() as u32)
+        .collect()
+}
+
+/// What transformers computed for one model.
+struct Expected {
+    numbers: BTreeMap<String, Vec<f32>>,
+    whole: BTreeMap<String, Vec<u32>>,
+    seq_length: usize,
+}
+
+impl Expected {
+    fn read(folder: &str) -> Self {
+        let bytes = std::fs::read(fixtures().join(folder).join("expected.safetensors")).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let (mut numbers, mut whole) = (BTreeMap::new(), BTreeMap::new());
+        for (name, view) in tensors.tensors() {
+            let words = view.data().as_chunks::<4>().0.iter();
+            match view.dtype() {
+                Dtype::F32 => drop(numbers.insert(name, words.map(|word| f32::from_le_bytes(*word)).collect())),
+                Dtype::I32 => drop(whole.insert(name, words.map(|word| u32::from_le_bytes(*word)).collect())),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+        let seq_length = whole["ids"].len() / whole["lengths"].len();
+        Self {
+            numbers,
+            whole,
+            seq_length,
+        }
+    }
+
+    fn rows(&self, name: &str) -> Vec<Vec<u32>> {
+        self.whole[name].chunks(self.seq_length).map(<[u32]>::to_vec).collect()
+    }
+
+    fn lengths(&self) -> Vec<usize> {
+        self.whole["lengths"].iter().map(|&length| length as usize).collect()
+    }
+
+    /// The batch as it was given to the reference; rows shorter than the longest are padded by `embed`.
+    fn inputs(&self, loaded: &LoadedModel) -> Inputs {
+        let rows: Vec<Vec<u32>> = self
+            .rows("ids")
+            .into_iter()
+            .zip(self.lengths())
+            .map(|(mut row, length)| {
+                row.truncate(length);
+                row
+            })
+            .collect();
+        Inputs {
+            embeddings: loaded.model.embed(&rows),
+            lengths: self.lengths(),
+            predict_positions: self.whole["places"].iter().map(|&place| vec![place as usize]).collect(),
+            token_types: None,
+        }
+    }
+}
+
+fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec::<f32>().unwrap()
+}
+
+fn largest_difference(ours: &[f32], theirs: &[f32]) -> f32 {
+    assert_eq!(ours.len(), theirs.len());
+    ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Compares states at the positions that count.
+fn state_difference(ours: &[f32], theirs: &[f32], lengths: &[usize], seq_length: usize) -> f32 {
+    let d_model = ours.len() / (lengths.len() * seq_length);
+    let mut largest = 0.0f32;
+    for (row, &length) in lengths.iter().enumerate() {
+        let span = row * seq_length * d_model..(row * seq_length + length) * d_model;
+        largest = largest.max(largest_difference(&ours[span.clone()], &theirs[span]));
+    }
+    largest
+}
+
+fn mask_logits(loaded: &LoadedModel, inputs: Inputs) -> Vec<f32> {
+    let states = loaded.model.predict(inputs);
+    let [batch_size, n_predict, d_model] = states.dims();
+    numbers(
+        loaded
+            .model
+            .logits(states.reshape([batch_size * n_predict, d_model]), None),
+    )
+}
+
+fn compare_with_reference(folder: &str, device: &ResolvedDevice, within: f32) {
+    let loaded = load(folder, device);
+    let expected = Expected::read(folder);
+    let inputs = expected.inputs(&loaded);
+    for (number, state) in loaded.model.hidden_states(&inputs).into_iter().enumerate() {
+        let theirs = &expected.numbers[&format!("hidden.{number}")];
+        let difference = state_difference(&numbers(state), theirs, &inputs.lengths, expected.seq_length);
+        assert!(
+            difference < within,
+            "{folder}: first divergence after layer {number} (0: embeddings): {difference:e}"
+        );
+    }
+    let difference = largest_difference(&mask_logits(&loaded, inputs.clone()), &expected.numbers["logits"]);
+    assert!(
+        difference < within,
+        "{folder}: the states agree, the logits do not: {difference:e}"
+    );
+
+    let typed = Inputs {
+        token_types: Some(expected.rows("types")),
+        ..inputs
+    };
+    let difference = largest_difference(&mask_logits(&loaded, typed), &expected.numbers["logits_typed"]);
+    assert!(difference < within, "{folder}: logits with token types: {difference:e}");
+}
+
+#[test]
+fn every_family_equals_the_reference_layer_by_layer() {
+    for folder in FOLDERS {
+        compare_with_reference(folder, &ResolvedDevice::cpu(), 1e-5);
+    }
+}
+
+/// Cross-entropy of the labels over the label words, as in the script.
+fn label_loss(loaded: &LoadedModel, inputs: Inputs, expected: &Expected) -> Tensor<1> {
+    let labels: Vec<i32> = expected.whole["labels"].iter().map(|&label| label as i32).collect();
+    let n = labels.len();
+    let device = loaded.model.device();
+    let labels: Tensor<2, Int> = Tensor::from_data(TensorData::new(labels, [n, 1]), &device);
+    let states = loaded.model.predict(inputs).squeeze_dim::<2>(1);
+    let scores = loaded.model.logits(states, Some(&expected.whole["label_rows"]));
+    log_softmax(scores, 1).gather(1, labels).neg().mean()
+}
+
+#[test]
+fn gradients_with_respect_to_the_embeddings_equal_the_reference() {
+    for folder in FOLDERS {
+        let loaded = load(folder, &ResolvedDevice::cpu());
+        let expected = Expected::read(folder);
+        let mut inputs = expected.inputs(&loaded);
+        let embeddings = Tensor::from_inner(inputs.embeddings).require_grad();
+        inputs.embeddings = embeddings.clone();
+        let loss = label_loss(&loaded, inputs, &expected);
+        let difference = largest_difference(&numbers(loss.clone().inner()), &expected.numbers["loss"]);
+        assert!(difference < 1e-5, "{folder}: loss: {difference:e}");
+        let gradients = loss.backward();
+        let ours = numbers(embeddings.grad(&gradients).unwrap());
+        let difference = largest_difference(&ours, &expected.numbers["gradient"]);
+        assert!(difference < 1e-5, "{folder}: gradient: {difference:e}");
+    }
+}
+
+#[test]
+fn no_weight_is_on_the_autodiff_device_or_tracked() {
+    let loaded = load("bert", &ResolvedDevice::cpu());
+    let device = loaded.model.device();
+    assert!(!device.is_autodiff() && device == Device::flex());
+    let table = loaded.model.embedding_table();
+    assert!(!table.is_autodiff() && !table.is_tracked());
+
+    let expected = Expected::read("bert");
+    let untracked = Inputs {
+        embeddings: Tensor::from_inner(expected.inputs(&loaded).embeddings),
+        ..expected.inputs(&loaded)
+    };
+    let states = loaded.model.predict(untracked);
+    assert!(!states.is_tracked(), "something other than the embeddings is tracked");
+}
+
+#[test]
+fn a_score_is_the_same_alone_batched_and_padded() {
+    for folder in FOLDERS {
+        let loaded = load(folder, &ResolvedDevice::cpu());
+        let expected = Expected::read(folder);
+        let batch = mask_logits(&loaded, expected.inputs(&loaded));
+        let vocab_size = loaded.model.shape().vocab_size;
+        for (row, length) in expected.lengths().into_iter().enumerate() {
+            let ids = expected.rows("ids")[row][..length].to_vec();
+            let alone = Inputs {
+                embeddings: loaded.model.embed(&[ids]),
+                lengths: vec![length],
+                predict_positions: vec![vec![expected.whole["places"][row] as usize]],
+                token_types: None,
+            };
+            let difference = largest_difference(&mask_logits(&loaded, alone), &batch[row * vocab_size..][..vocab_size]);
+            assert!(difference < 1e-5, "{folder}, row {row}: {difference:e}");
+        }
+    }
+}
+
+#[test]
+fn logits_of_some_rows_are_those_of_all() {
+    let loaded = load("ernie-task", &ResolvedDevice::cpu());
+    let expected = Expected::read("ernie-task");
+    let states = loaded.model.predict(expected.inputs(&loaded)).squeeze_dim::<2>(1);
+    let all = numbers(loaded.model.logits(states.clone(), None));
+    let rows = [7, 0, 99, 7];
+    let some = numbers(loaded.model.logits(states, Some(&rows)));
+    let vocab_size = loaded.model.shape().vocab_size;
+    for (place, score) in some.iter().enumerate() {
+        let same = all[place / rows.len() * vocab_size + rows[place % rows.len()] as usize];
+        assert!((score - same).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn the_built_in_models_equal_the_reference() {
+    let cases = json("builtin.json");
+    for builtin in builtin_models() {
+        let loaded = load_builtin(builtin.name(), &ResolvedDevice::cpu()).unwrap();
+        for case in cases[builtin.name()].as_array().unwrap() {
+            let ids = ids_of(&case["ids"]);
+            let text = case["text"].as_str().unwrap();
+            assert_eq!(loaded.tokenizer.encode_reference(text), ids, "{text}");
+            let inputs = Inputs {
+                lengths: vec![ids.len()],
+                predict_positions: vec![vec![case["place"].as_u64().unwrap() as usize]],
+                token_types: None,
+                embeddings: loaded.model.embed(&[ids]),
+            };
+            let logits = mask_logits(&loaded, inputs);
+            for (row, theirs) in ids_of(&case["rows"]).iter().zip(case["logits"].as_array().unwrap()) {
+                let (ours, theirs) = (logits[*row as usize], theirs.as_f64().unwrap() as f32);
+                assert!((ours - theirs).abs() < 1e-4, "{text}: row {row}: {ours} and {theirs}");
+            }
+            let mut order: Vec<usize> = (0..logits.len()).collect();
+            order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+            for (id, top) in order.iter().zip(case["top"].as_array().unwrap()) {
+                assert_eq!(top[0].as_u64().unwrap() as usize, *id, "{text}");
+                assert_eq!(loaded.tokenizer.token(*id as u32).as_deref(), top[1].as_str(), "{text}");
+            }
+        }
+    }
+}
+
+fn tokenizer(name: &str) -> Tokenizer {
+    let builtin = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/model/builtin")
+        .join(name);
+    let folder = if builtin.is_dir() {
+        builtin
+    } else {
+        fixtures().join(name)
+    };
+    Tokenizer::open(&folder).unwrap()
+}
+
+#[test]
+fn tokenizers_equal_the_reference_on_tricky_texts() {
+    let cases = json("tokenizers.json");
+    let texts: Vec<&str> = cases["texts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|text| text.as_str().unwrap())
+        .collect();
+    for name in ["reviews-en", "reviews-zh", "bert-sharded", "vocabulary-cased"] {
+        let tokenizer = tokenizer(name);
+        for (number, text) in texts.iter().enumerate() {
+            let reference = ids_of(&cases[name]["reference"][number]);
+            assert_eq!(tokenizer.encode_reference(text), reference, "{name}: {text:?}");
+            let plain = ids_of(&cases[name]["plain"][number]);
+            assert_eq!(tokenizer.encode_text(text), plain, "{name}, as plain text: {text:?}");
+        }
+    }
+}
+
+#[test]
+fn padding_and_cutting_set_inside_a_tokenizer_file_change_nothing() {
+    let path = fixtures().join("bert/tokenizer.json");
+    let mut file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let plain = Tokenizer::from_json(file.to_string().as_bytes(), None, "plain").unwrap();
+    file["truncation"] =
+        serde_json::json!({"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0});
+    file["padding"] = serde_json::json!({"strategy": {"Fixed": 16}, "direction": "Right", "pad_to_multiple_of": null,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"});
+    let set = Tokenizer::from_json(file.to_string().as_bytes(), None, "set").unwrap();
+    let text = "the film was good , it was great";
+    assert_eq!(set.encode_reference(text), plain.encode_reference(text));
+    assert_eq!(set.encode_text(text), plain.encode_text(text));
+    assert_eq!(set.hash(), plain.hash());
+}
+
+/// One small model: every new shape costs seconds of tuning on a software adapter.
+#[test]
+fn the_gpu_backend_equals_the_reference() {
+    match resolve(DeviceChoice::Wgpu) {
+        Ok(device) => compare_with_reference("ernie-task", &device, 1e-4),
+        Err(error) => eprintln!("skipped: {error}"),
+    }
+}
