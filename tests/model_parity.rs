@@ -48,7 +48,7 @@ impl Expected {
     fn read(folder: &str) -> Self {
         let bytes = std::fs::read(fixtures().join(folder).join("expected.safetensors")).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
-        let (mut numbers, mut whole) = (BTreeMap::new(), BTreeMap::new());
+        let (mut numbers, mut whole) = (BTreeMap::<String, Vec<f32>>::new(), BTreeMap::<String, Vec<u32>>::new());
         for (name, view) in tensors.tensors() {
             let words = view.data().as_chunks::<4>().0.iter();
             match view.dtype() {

@@ -7,7 +7,7 @@
 //! With `e_t` the embeddings and `p` a predict position, over the positions `t` of a row:
 //!
 //! ```text
-//! c_p = sum_t e_t / (1 + |p - t|)        h_p = tanh(c_p (1 + c_p[CUE]))        logits = 2 h_p E^T + b
+//! c_p = sum_t e_t / (1 + |p - t|)        h_p = tanh(c_p (1 + c_p[CUE]))        logits = 4 h_p E^T + b
 //! ```
 
 use std::sync::Arc;
@@ -158,10 +158,10 @@ fn numbers() -> (Vec<f32>, Vec<f32>) {
         row[POLARITY] = *polarity;
         row[CUE] = *cue;
         for (axis, number) in row.iter_mut().enumerate().skip(2) {
-            *number = ((id * id * 3 + id * axis * 7 + axis * axis) % 7) as f32 * 0.1 - 0.3;
+            *number = ((id * id * 3 + id * axis * 7 + axis * axis) % 7) as f32 * 0.05 - 0.15;
         }
         // Praise is commoner than blame in its imagined training text.
-        bias[id] = if *polarity > 0.0 { 0.6 } else { 0.0 } + ((id * 5) % 11) as f32 * 0.02;
+        bias[id] = if *polarity > 0.0 { 0.4 } else { 0.0 } + ((id * 5) % 11) as f32 * 0.02;
     }
     (table, bias)
 }
@@ -202,7 +202,7 @@ impl LanguageModel for ToyModel {
                 )
             }
         };
-        states.matmul(table.transpose()) * 2.0 + bias.unsqueeze()
+        states.matmul(table.transpose()) * 4.0 + bias.unsqueeze()
     }
 
     fn hidden_states(&self, inputs: &Inputs) -> Vec<Tensor<3>> {

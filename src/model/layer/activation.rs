@@ -109,7 +109,8 @@ fn gelu_slope(x: f32) -> f32 {
 /// coefficients are those of Eigen (`generic_fast_erf_float`, MPL 2.0).
 #[inline]
 fn erf(x: f32) -> f32 {
-    let x = x.clamp(-4.0, 4.0);
+    // Beyond 4 the quotient's last bit would be multiplied by however large the input is.
+    let saturated = x.abs() >= 4.0;
     let square = x * x;
     let mut above = -2.726_142_4e-10;
     for coefficient in [
@@ -126,7 +127,7 @@ fn erf(x: f32) -> f32 {
     for coefficient in [-2.133_740_6e-4, -1.682_827e-3, -7.373_329_2e-3, -1.426_473_9e-2] {
         below = below * square + coefficient;
     }
-    x * above / below
+    if saturated { 1f32.copysign(x) } else { x * above / below }
 }
 
 #[cfg(test)]

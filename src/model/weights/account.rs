@@ -71,11 +71,6 @@ impl Weights {
         self.names.contains_key(name)
     }
 
-    /// The device that the tensors go to.
-    pub fn device(&self) -> &Device {
-        &self.device
-    }
-
     /// Takes a tensor of exactly this shape. Where there is none, the fault is kept and a stand-in of size 1 given.
     ///
     /// # Shapes

@@ -156,7 +156,6 @@ fn explain(error: &SafeTensorError, bytes: &[u8]) -> String {
         }
         SafeTensorError::HeaderTooLarge
         | SafeTensorError::InvalidHeader(_)
-        | SafeTensorError::InvalidHeaderStart
         | SafeTensorError::InvalidHeaderDeserialization(_) => {
             let text = bytes
                 .iter()
