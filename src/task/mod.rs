@@ -1,1 +1,3 @@
 //! The room `task`.
+
+pub mod statistics;

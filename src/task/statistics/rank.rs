@@ -1,0 +1,529 @@
+//! Which ranks a candidate may have: rank intervals.
+//!
+//! # Decisions
+//!
+//! - A candidate's interval goes from 1 + the candidates significantly better to K - the candidates significantly worse, by
+//!   Holm at 5 % over its own pair tests. K counts every candidate of the table: one that racing dropped, or that stands
+//!   beyond the first 1,000, is not resolved from any other, and an interval that left it out would claim otherwise.
+//! - Candidates with identical predictions have identical tests, so they are tested once and take one place in every Holm
+//!   family; but on other examples they may differ, so each of them still counts in K. Clones, identical in predictions,
+//!   metric and margin too, are one prompt listed twice: they count once and share their rank, and so a duplicate changes
+//!   no one's interval. With these, `low <= rank <= high` always.
+//! - A pair that is not resolved counts in `tied`, a significant pair whose metrics are equal as well.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::discordance::{CorrectBits, MidPTable};
+use super::multiplicity::holm_threshold;
+use super::order::{OrderKey, order};
+use super::paired::{FLIP_DRAWS, paired_t, sign_flip};
+
+/// Level of the Holm families behind an interval.
+const ALPHA: f64 = 0.05;
+
+/// Behaviours, best first, that get an interval.
+pub const RANKED_BEHAVIOURS: usize = 1_000;
+
+/// What the pair tests look at, one entry an example.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcomes<'a> {
+    /// Whether the candidate is right: accuracy, tested by McNemar's mid-p.
+    Correct(&'a [bool]),
+    /// The metric's parts, whose mean is the metric (for F1 and Matthews: jackknife pseudo-values), tested by sign flips;
+    /// by the t-test where the table is too large for 10,000 draws to pass Holm's first threshold.
+    Values(&'a [f64]),
+}
+
+/// One candidate of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct RankedCandidate<'a> {
+    /// What decides its place.
+    pub key: OrderKey<'a>,
+    /// The predicted label of each example, as an index.
+    pub predictions: &'a [u32],
+    /// What the pair tests look at, as long as `predictions`.
+    pub outcomes: Outcomes<'a>,
+}
+
+/// The candidates that are ranked together: one model, shots, calibration and seed, all on the same examples.
+#[derive(Debug, Clone)]
+pub struct RankTable<'a> {
+    /// In any order; complete ones with equally many examples and the same kind of outcome.
+    pub candidates: Vec<RankedCandidate<'a>>,
+    /// Keys the draws of sign-flip tests.
+    pub seed: u64,
+}
+
+/// The ranks that the examples do not rule out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RankInterval {
+    /// 1 + the candidates significantly better.
+    pub low: usize,
+    /// K - the candidates significantly worse.
+    pub high: usize,
+    /// The candidates not resolved from this one.
+    pub tied: usize,
+}
+
+/// Where a candidate stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The place in the order, from 1; clones share it.
+    pub rank: usize,
+    /// None for dropped candidates and beyond the first [`RANKED_BEHAVIOURS`].
+    pub interval: Option<RankInterval>,
+}
+
+/// The standing of each candidate, in the table's order.
+///
+/// Quick for 1,000 candidates: discordant counts come from bits, and mid-p values are computed once.
+pub fn rank_intervals(table: &RankTable<'_>) -> Vec<Standing> {
+    let candidates = &table.candidates;
+    let keys: Vec<OrderKey<'_>> = candidates.iter().map(|candidate| candidate.key).collect();
+    let mut first_with: HashMap<(Option<usize>, &[u32]), usize> = HashMap::new();
+    let behaviours: Vec<usize> = (0..candidates.len())
+        .map(|i| {
+            *first_with
+                .entry((keys[i].dropped_at, candidates[i].predictions))
+                .or_insert(i)
+        })
+        .collect();
+    let bits: Vec<Option<CorrectBits>> = candidates
+        .iter()
+        .map(|candidate| match candidate.outcomes {
+            Outcomes::Correct(correct) => Some(CorrectBits::new(correct.iter().copied())),
+            Outcomes::Values(_) => None,
+        })
+        .collect();
+    let mut mid_p = MidPTable::default();
+    let mut values_of_pair = Vec::new();
+    standings(&keys, &behaviours, |a, b, n_tests| match (&bits[a], &bits[b]) {
+        (Some(first), Some(second)) => {
+            let (b, c) = first.discordant(second);
+            mid_p.significant(b, c).unwrap_or(1.0)
+        }
+        _ => {
+            let (Outcomes::Values(first), Outcomes::Values(second)) = (candidates[a].outcomes, candidates[b].outcomes)
+            else {
+                return 1.0;
+            };
+            values_of_pair.clear();
+            values_of_pair.extend(first.iter().zip(second).map(|(x, y)| x - y));
+            value_test(&values_of_pair, n_tests, table.seed)
+        }
+    })
+}
+
+/// The p-value of a pair's differences in a family of `n_tests`.
+fn value_test(differences: &[f64], n_tests: usize, seed: u64) -> f64 {
+    // Ten times finer than the first threshold, or the number of hits would decide the rank.
+    let draws_resolve = ALPHA / n_tests.max(1) as f64 >= 10.0 / (1 + FLIP_DRAWS) as f64;
+    if draws_resolve {
+        return sign_flip(differences, seed);
+    }
+    match paired_t(differences) {
+        Some(test) => test.p,
+        // All equal: two of the 2^n patterns reach their sum.
+        None if differences.first().is_some_and(|d| *d != 0.0) => 0.5_f64.powi(differences.len() as i32 - 1),
+        None => 1.0,
+    }
+}
+
+/// The standings of rows with the given keys. `behaviours[i]` is the first row with the same predictions as row i;
+/// `p_value(a, b, m)` tests two such rows in families of m tests, and is asked once a pair.
+///
+/// For rows whose pair test is another one than [`rank_intervals`] has: methods on test, compared over seeds and examples.
+pub fn standings(
+    keys: &[OrderKey<'_>],
+    behaviours: &[usize],
+    mut p_value: impl FnMut(usize, usize, usize) -> f64,
+) -> Vec<Standing> {
+    let order = order(keys);
+    let prompts = Prompts::new(keys, behaviours, &order);
+    let n_prompts = prompts.n_prompts;
+
+    let mut tested: Vec<usize> = Vec::new();
+    let mut slot_of = HashMap::new();
+    let mut weight: Vec<usize> = Vec::new();
+    for &row in order.iter().filter(|&&row| keys[row].dropped_at.is_none()) {
+        let full = tested.len() == RANKED_BEHAVIOURS;
+        let slot = match slot_of.entry(behaviours[row]) {
+            Entry::Occupied(slot) => *slot.get(),
+            Entry::Vacant(_) if full => continue,
+            Entry::Vacant(vacant) => {
+                tested.push(row);
+                weight.push(0);
+                *vacant.insert(tested.len() - 1)
+            }
+        };
+        weight[slot] += usize::from(prompts.is_first[row]);
+    }
+
+    let n_tests = tested.len().saturating_sub(1);
+    let mut small: Vec<Vec<(usize, f64)>> = vec![Vec::new(); tested.len()];
+    for a in 0..tested.len() {
+        for b in a + 1..tested.len() {
+            // Without a direction there is nothing to resolve.
+            if keys[tested[a]].metric == keys[tested[b]].metric {
+                continue;
+            }
+            let p = p_value(tested[a], tested[b], n_tests);
+            if p <= ALPHA {
+                small[a].push((b, p));
+                small[b].push((a, p));
+            }
+        }
+    }
+    let mut p_values = Vec::new();
+    let intervals: Vec<RankInterval> = (0..tested.len())
+        .map(|slot| {
+            p_values.clear();
+            p_values.extend(small[slot].iter().map(|(_, p)| *p));
+            let threshold = holm_threshold(&mut p_values, n_tests, ALPHA).unwrap_or(-1.0);
+            let (mut better, mut worse) = (0, 0);
+            for &(other, _) in small[slot].iter().filter(|(_, p)| *p <= threshold) {
+                // Tested rows stand in order, so an earlier one is the better one.
+                *(if other < slot { &mut better } else { &mut worse }) += weight[other];
+            }
+            RankInterval {
+                low: 1 + better,
+                high: n_prompts - worse,
+                tied: n_prompts - 1 - better - worse,
+            }
+        })
+        .collect();
+
+    (0..keys.len())
+        .map(|row| Standing {
+            rank: prompts.rank[row],
+            interval: match keys[row].dropped_at {
+                None => slot_of.get(&behaviours[row]).map(|&slot| intervals[slot]),
+                Some(_) => None,
+            },
+        })
+        .collect()
+}
+
+/// The rows with clones taken together.
+struct Prompts {
+    rank: Vec<usize>,
+    is_first: Vec<bool>,
+    n_prompts: usize,
+}
+
+impl Prompts {
+    fn new(keys: &[OrderKey<'_>], behaviours: &[usize], order: &[usize]) -> Self {
+        let mut prompts = Self {
+            rank: vec![0; keys.len()],
+            is_first: vec![false; keys.len()],
+            n_prompts: 0,
+        };
+        let mut rank_of = HashMap::new();
+        for &row in order {
+            let key = &keys[row];
+            // Where no margin is known, only the text tells a prompt listed twice from two that happen to agree.
+            let text = if key.margin.is_none() { Some(key.text) } else { None };
+            let clone = (
+                behaviours[row],
+                key.metric.to_bits(),
+                key.margin.map(f64::to_bits),
+                text,
+            );
+            prompts.rank[row] = *rank_of.entry(clone).or_insert_with(|| {
+                prompts.n_prompts += 1;
+                prompts.is_first[row] = true;
+                prompts.n_prompts
+            });
+        }
+        prompts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Stream;
+
+    struct Made {
+        correct: Vec<Vec<bool>>,
+        predictions: Vec<Vec<u32>>,
+        margins: Vec<f64>,
+        texts: Vec<String>,
+    }
+
+    impl Made {
+        fn new(correct: Vec<Vec<bool>>) -> Self {
+            let predictions = correct
+                .iter()
+                .map(|row| row.iter().map(|&c| u32::from(c)).collect())
+                .collect();
+            let texts = (0..correct.len()).map(|i| format!("prompt {i}")).collect();
+            let margins = (0..correct.len()).map(|i| (i * 37 % 101) as f64).collect();
+            Self {
+                correct,
+                predictions,
+                margins,
+                texts,
+            }
+        }
+
+        /// Candidates that share the difficulty of examples, right with the given chances.
+        fn drawn(chances: &[f64], n: usize, stream: &mut Stream) -> Self {
+            let difficulty: Vec<f64> = (0..n).map(|_| stream.uniform()).collect();
+            Self::new(
+                chances
+                    .iter()
+                    .map(|chance| {
+                        difficulty
+                            .iter()
+                            .map(|d| {
+                                if stream.uniform() < 0.7 {
+                                    d < chance
+                                } else {
+                                    stream.uniform() < *chance
+                                }
+                            })
+                            .collect()
+                    })
+                    .collect(),
+            )
+        }
+
+        fn table(&self) -> RankTable<'_> {
+            let candidates = (0..self.correct.len())
+                .map(|i| RankedCandidate {
+                    key: OrderKey {
+                        dropped_at: None,
+                        metric: self.correct[i].iter().filter(|&&c| c).count() as f64 / self.correct[i].len() as f64,
+                        margin: Some(self.margins[i]),
+                        n_tokens: Some(5),
+                        text: &self.texts[i],
+                    },
+                    predictions: &self.predictions[i],
+                    outcomes: Outcomes::Correct(&self.correct[i]),
+                })
+                .collect();
+            RankTable { candidates, seed: 1 }
+        }
+    }
+
+    fn intervals(made: &Made) -> Vec<RankInterval> {
+        rank_intervals(&made.table())
+            .iter()
+            .map(|s| s.interval.expect("complete"))
+            .collect()
+    }
+
+    #[test]
+    fn intervals_cover_the_true_rank_and_narrow_with_examples() {
+        let chances: Vec<f64> = (0..20).map(|i| 0.55 + 0.02 * (i / 2) as f64).collect();
+        let mut stream = Stream::new(11, "rank coverage", &[]);
+        let mut widths = Vec::new();
+        for (n, runs) in [(32, 200), (320, 200), (1821, 60)] {
+            let (mut covered, mut width) = (0, 0);
+            for _ in 0..runs {
+                let made = Made::drawn(&chances, n, &mut stream);
+                for (interval, chance) in intervals(&made).iter().zip(&chances) {
+                    let low = 1 + chances.iter().filter(|c| *c > chance).count();
+                    let high = 20 - chances.iter().filter(|c| *c < chance).count();
+                    covered += usize::from(interval.low <= high && low <= interval.high);
+                    width += interval.high - interval.low + 1;
+                }
+            }
+            let share = covered as f64 / (20 * runs) as f64;
+            assert!(share >= 0.95, "{n}: {share}");
+            widths.push(width as f64 / (20 * runs) as f64);
+        }
+        assert!(
+            widths[0] > widths[1] && widths[1] > widths[2] && widths[2] < 12.0,
+            "{widths:?}"
+        );
+    }
+
+    #[test]
+    fn equal_candidates_are_resolved_in_at_most_five_percent() {
+        let mut stream = Stream::new(12, "rank null", &[]);
+        for (k, n, chance, runs) in [
+            (10, 32, 0.7, 400),
+            (10, 32, 0.98, 400),
+            (40, 320, 0.8, 60),
+            (2, 32, 0.6, 2_000),
+        ] {
+            let wrong = (0..runs)
+                .map(|_| {
+                    let made = Made::drawn(&vec![chance; k], n, &mut stream);
+                    intervals(&made)
+                        .iter()
+                        .filter(|i| i.low > 1 || i.high < made.correct.len())
+                        .count()
+                })
+                .sum::<usize>() as f64
+                / (k * runs) as f64;
+            let error = (0.05 * 0.95 / runs as f64).sqrt();
+            assert!(wrong <= 0.05 + 2.0 * error, "{k} {n} {chance}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn all_tied_and_nearly_tied_tables_resolve_nothing() {
+        let mut rows = vec![vec![true; 32]; 72];
+        assert!(
+            intervals(&Made::new(rows.clone()))
+                .iter()
+                .all(|i| (i.low, i.high, i.tied) == (1, 72, 71))
+        );
+        for (i, row) in rows.iter_mut().enumerate() {
+            for j in 0..i % 5 {
+                row[(i + 7 * j) % 32] = false;
+            }
+        }
+        assert!(
+            intervals(&Made::new(rows))
+                .iter()
+                .all(|i| (i.low, i.high, i.tied) == (1, 72, 71))
+        );
+    }
+
+    #[test]
+    fn a_clear_winner_is_alone_at_the_top() {
+        let mut rows = vec![vec![true; 320]];
+        let mut stream = Stream::new(5, "winner", &[]);
+        rows.extend((0..9).map(|_| (0..320).map(|_| stream.uniform() < 0.5).collect()));
+        let intervals = intervals(&Made::new(rows));
+        assert_eq!(
+            intervals[0],
+            RankInterval {
+                low: 1,
+                high: 1,
+                tied: 0
+            }
+        );
+        assert!(intervals[1..].iter().all(|i| i.low == 2));
+    }
+
+    #[test]
+    fn permuting_candidates_or_examples_permutes_the_standings() {
+        let mut stream = Stream::new(21, "rank permutation", &[]);
+        let chances: Vec<f64> = (0..12).map(|i| 0.5 + 0.04 * i as f64).collect();
+        for _ in 0..50 {
+            let made = Made::drawn(&chances, 64, &mut stream);
+            let standing = rank_intervals(&made.table());
+            let candidates = stream.sample(12, 12);
+            let examples = stream.sample(64, 64);
+            let permuted = Made {
+                correct: candidates
+                    .iter()
+                    .map(|&c| examples.iter().map(|&e| made.correct[c][e]).collect())
+                    .collect(),
+                // Labels under other names.
+                predictions: candidates
+                    .iter()
+                    .map(|&c| examples.iter().map(|&e| 1 - made.predictions[c][e]).collect())
+                    .collect(),
+                margins: candidates.iter().map(|&c| made.margins[c]).collect(),
+                texts: candidates.iter().map(|&c| made.texts[c].clone()).collect(),
+            };
+            for (place, found) in rank_intervals(&permuted.table()).iter().enumerate() {
+                assert_eq!(*found, standing[candidates[place]]);
+                let interval = found.interval.expect("complete");
+                assert!(interval.low <= found.rank && found.rank <= interval.high);
+            }
+        }
+    }
+
+    #[test]
+    fn a_duplicate_changes_no_ones_standing() {
+        let mut stream = Stream::new(22, "rank duplicate", &[]);
+        let chances: Vec<f64> = (0..12).map(|i| 0.3 + 0.06 * i as f64).collect();
+        for round in 0..50 {
+            let mut made = Made::drawn(&chances, 64, &mut stream);
+            let standing = rank_intervals(&made.table());
+            let twin = round % 12;
+            made.correct.push(made.correct[twin].clone());
+            made.predictions.push(made.predictions[twin].clone());
+            made.margins.push(made.margins[twin]);
+            made.texts.push("the twin".to_owned());
+            let with_twin = rank_intervals(&made.table());
+            assert_eq!(with_twin[..12], standing[..]);
+            assert_eq!(with_twin[12], standing[twin]);
+        }
+    }
+
+    #[test]
+    fn dropped_candidates_stand_below_without_interval_and_count_as_unresolved() {
+        let mut stream = Stream::new(23, "rank dropped", &[]);
+        let made = Made::drawn(&[0.9, 0.2, 0.5, 0.5], 320, &mut stream);
+        let mut table = made.table();
+        for (candidate, at) in [(2, 64), (3, 128)] {
+            let dropped = &mut table.candidates[candidate];
+            dropped.key.dropped_at = Some(at);
+            dropped.predictions = &made.predictions[candidate][..at];
+            dropped.outcomes = Outcomes::Correct(&made.correct[candidate][..at]);
+        }
+        let standing = rank_intervals(&table);
+        assert_eq!(standing.iter().map(|s| s.rank).collect::<Vec<_>>(), [1, 2, 4, 3]);
+        assert_eq!(
+            standing[0].interval,
+            Some(RankInterval {
+                low: 1,
+                high: 3,
+                tied: 2
+            })
+        );
+        assert_eq!(
+            standing[1].interval,
+            Some(RankInterval {
+                low: 2,
+                high: 4,
+                tied: 2
+            })
+        );
+        assert_eq!((standing[2].interval, standing[3].interval), (None, None));
+    }
+
+    #[test]
+    fn values_are_ranked_as_bits_are() {
+        let mut stream = Stream::new(24, "rank values", &[]);
+        for k in [8, 60] {
+            let chances: Vec<f64> = (0..k).map(|i| 0.1 + 0.8 * i as f64 / k as f64).collect();
+            let made = Made::drawn(&chances, 200, &mut stream);
+            let values: Vec<Vec<f64>> = made
+                .correct
+                .iter()
+                .map(|row| row.iter().map(|&c| f64::from(u8::from(c))).collect())
+                .collect();
+            let mut table = made.table();
+            for (candidate, values) in table.candidates.iter_mut().zip(&values) {
+                candidate.outcomes = Outcomes::Values(values);
+            }
+            let apart: usize = rank_intervals(&table)
+                .iter()
+                .zip(intervals(&made))
+                .map(|(s, i)| {
+                    s.interval
+                        .map_or(9, |v| v.low.abs_diff(i.low).max(v.high.abs_diff(i.high)))
+                })
+                .max()
+                .expect("candidates");
+            assert!(apart <= 2, "{k}: {apart}");
+        }
+    }
+
+    #[test]
+    fn only_the_first_thousand_behaviours_get_an_interval() {
+        let mut stream = Stream::new(25, "rank thousand", &[]);
+        let made = Made::drawn(&vec![0.6; 1_050], 256, &mut stream);
+        let standing = rank_intervals(&made.table());
+        assert_eq!(
+            standing.iter().filter(|s| s.interval.is_some()).count(),
+            RANKED_BEHAVIOURS
+        );
+        assert!(
+            standing
+                .iter()
+                .all(|s| s.interval.is_some() == (s.rank <= RANKED_BEHAVIOURS))
+        );
+        assert!(standing.iter().any(|s| s.interval.is_some_and(|i| i.high == 1_050)));
+    }
+}
