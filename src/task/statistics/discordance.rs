@@ -35,12 +35,7 @@ impl CorrectBits {
 
     /// McNemar's counts: the examples that only `self` has right, and those that only `other` has.
     pub fn discordant(&self, other: &Self) -> (usize, usize) {
-        let only_self: u32 = self
-            .words
-            .iter()
-            .zip(&other.words)
-            .map(|(a, b)| (a & !b).count_ones())
-            .sum();
+        let only_self: u32 = self.words.iter().zip(&other.words).map(|(a, b)| (a & !b).count_ones()).sum();
         let only_self = only_self as usize;
         (only_self, only_self + other.n_correct - self.n_correct)
     }

@@ -1,6 +1,6 @@
 //! The few distribution functions that the procedures need, in the form in which they need them.
 
-use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{ChiSquared, Continuous, ContinuousCDF, Normal, StudentsT};
 use statrs::function::beta::beta_reg;
 
 /// Φ(x), the standard normal distribution function.
@@ -49,6 +49,19 @@ pub(crate) fn t_critical(level: f64, df: f64) -> f64 {
         if density > 1e-300 {
             x -= (tail - 0.5 * t_two_sided(x, df)) / density;
         }
+    }
+    x
+}
+
+/// The quantile of chi-square with `df` degrees of freedom, for `p` well inside (0, 1).
+pub(crate) fn chi_square_quantile(p: f64, df: f64) -> f64 {
+    let Ok(distribution) = ChiSquared::new(df) else {
+        return f64::NAN;
+    };
+    let mut x = distribution.inverse_cdf(p);
+    // statrs bisects to about 1e-9.
+    for _ in 0..2 {
+        x -= (distribution.cdf(x) - p) / distribution.pdf(x);
     }
     x
 }

@@ -60,10 +60,7 @@ pub(crate) fn wilson_at(p: f64, n: f64, z: f64) -> Interval {
     let square = z * z / n;
     let centre = (p + 0.5 * square) / (1.0 + square);
     let half = (p * (1.0 - p) * square + 0.25 * square * square).sqrt() / (1.0 + square);
-    Interval {
-        low: (centre - half).max(0.0),
-        high: (centre + half).min(1.0),
-    }
+    Interval { low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
 }
 
 #[cfg(test)]
@@ -94,10 +91,7 @@ mod tests {
     #[test]
     fn it_covers_what_it_claims() {
         let coverage = |p: f64, n: usize| -> f64 {
-            (0..=n)
-                .filter(|&x| wilson(x, n, 0.95).contains(p))
-                .map(|x| binomial_mass(x, n, p))
-                .sum()
+            (0..=n).filter(|&x| wilson(x, n, 0.95).contains(p)).map(|x| binomial_mass(x, n, p)).sum()
         };
         let mut mean = 0.0;
         for p in [0.5, 0.7, 0.9, 0.98] {

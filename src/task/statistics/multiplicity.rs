@@ -56,9 +56,7 @@ mod tests {
     fn the_threshold_rejects_what_the_adjusted_values_reject() {
         let mut stream = Stream::new(2, "holm", &[]);
         for _ in 0..500 {
-            let p: Vec<f64> = (0..20)
-                .map(|_| (stream.uniform().powi(4) * 200.0).round() / 200.0)
-                .collect();
+            let p: Vec<f64> = (0..20).map(|_| (stream.uniform().powi(4) * 200.0).round() / 200.0).collect();
             let mut small: Vec<f64> = p.iter().copied().filter(|&p| p <= 0.05).collect();
             let threshold = holm_threshold(&mut small, p.len(), 0.05);
             for (raw, adjusted) in p.iter().zip(holm(&p)) {

@@ -27,11 +27,7 @@ impl OrderKey<'_> {
             .cmp(&dropped(self))
             .then(other.metric.total_cmp(&self.metric))
             .then(margin(other).total_cmp(&margin(self)))
-            .then(
-                self.n_tokens
-                    .unwrap_or(usize::MAX)
-                    .cmp(&other.n_tokens.unwrap_or(usize::MAX)),
-            )
+            .then(self.n_tokens.unwrap_or(usize::MAX).cmp(&other.n_tokens.unwrap_or(usize::MAX)))
             .then(self.text.cmp(other.text))
     }
 }

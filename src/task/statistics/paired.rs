@@ -104,11 +104,8 @@ fn exact_share(sizes: &[f64], total: f64, reached: f64) -> f64 {
     let patterns = 1_usize << (sizes.len() - 1);
     let mut hits = 0_usize;
     for pattern in 0..patterns {
-        let negative: f64 = sizes
-            .iter()
-            .enumerate()
-            .map(|(bit, size)| if pattern >> bit & 1 == 1 { *size } else { 0.0 })
-            .sum();
+        let negative: f64 =
+            sizes.iter().enumerate().map(|(bit, size)| if pattern >> bit & 1 == 1 { *size } else { 0.0 }).sum();
         hits += usize::from((total - 2.0 * negative).abs() >= reached);
     }
     hits as f64 / patterns as f64
@@ -150,13 +147,7 @@ pub fn paired_t(differences: &[f64]) -> Option<PairedT> {
         return None;
     }
     let t = difference / standard_error;
-    Some(PairedT {
-        difference,
-        standard_error,
-        t,
-        df: n - 1.0,
-        p: t_two_sided(t, n - 1.0),
-    })
+    Some(PairedT { difference, standard_error, t, df: n - 1.0, p: t_two_sided(t, n - 1.0) })
 }
 
 #[cfg(test)]
@@ -185,10 +176,8 @@ mod tests {
         let level = |n: usize, discordant: f64| -> f64 {
             (0..=n)
                 .map(|m| {
-                    let rejected: f64 = (0..=m)
-                        .filter(|&b| mcnemar_mid_p(b, m - b) <= 0.05)
-                        .map(|b| binomial_mass(b, m, 0.5))
-                        .sum();
+                    let rejected: f64 =
+                        (0..=m).filter(|&b| mcnemar_mid_p(b, m - b) <= 0.05).map(|b| binomial_mass(b, m, 0.5)).sum();
                     rejected * binomial_mass(m, n, discordant)
                 })
                 .sum()
@@ -205,9 +194,8 @@ mod tests {
             let mut stream = Stream::new(7, "sign flip level", &[]);
             let rejected = (0..runs)
                 .filter(|&run| {
-                    let differences: Vec<f64> = (0..32)
-                        .map(|_| if stream.uniform() < share { stream.normal() } else { 0.0 })
-                        .collect();
+                    let differences: Vec<f64> =
+                        (0..32).map(|_| if stream.uniform() < share { stream.normal() } else { 0.0 }).collect();
                     sign_flip(&differences, run) <= 0.05
                 })
                 .count() as f64

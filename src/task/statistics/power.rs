@@ -36,10 +36,8 @@ mod tests {
         let share = first / (first + second);
         (0..=n)
             .map(|m| {
-                let found: f64 = (0..=m)
-                    .filter(|&b| mcnemar_mid_p(b, m - b) <= 0.05)
-                    .map(|b| binomial_mass(b, m, share))
-                    .sum();
+                let found: f64 =
+                    (0..=m).filter(|&b| mcnemar_mid_p(b, m - b) <= 0.05).map(|b| binomial_mass(b, m, share)).sum();
                 found * binomial_mass(m, n, first + second)
             })
             .sum()
@@ -51,10 +49,7 @@ mod tests {
             let needed = examples_to_resolve(b, c, n).expect("b and c differ");
             if needed < 1_000 {
                 let reached = power(needed, b as f64 / n as f64, c as f64 / n as f64);
-                assert!(
-                    (0.77..0.86).contains(&reached),
-                    "{b} {c} {n}: {needed} examples give {reached}"
-                );
+                assert!((0.77..0.86).contains(&reached), "{b} {c} {n}: {needed} examples give {reached}");
             }
         }
     }

@@ -83,11 +83,7 @@ pub fn rank_intervals(table: &RankTable<'_>) -> Vec<Standing> {
     let keys: Vec<OrderKey<'_>> = candidates.iter().map(|candidate| candidate.key).collect();
     let mut first_with: HashMap<(Option<usize>, &[u32]), usize> = HashMap::new();
     let behaviours: Vec<usize> = (0..candidates.len())
-        .map(|i| {
-            *first_with
-                .entry((keys[i].dropped_at, candidates[i].predictions))
-                .or_insert(i)
-        })
+        .map(|i| *first_with.entry((keys[i].dropped_at, candidates[i].predictions)).or_insert(i))
         .collect();
     let bits: Vec<Option<CorrectBits>> = candidates
         .iter()
@@ -186,11 +182,7 @@ pub fn standings(
                 // Tested rows stand in order, so an earlier one is the better one.
                 *(if other < slot { &mut better } else { &mut worse }) += weight[other];
             }
-            RankInterval {
-                low: 1 + better,
-                high: n_prompts - worse,
-                tied: n_prompts - 1 - better - worse,
-            }
+            RankInterval { low: 1 + better, high: n_prompts - worse, tied: n_prompts - 1 - better - worse }
         })
         .collect();
 
@@ -214,22 +206,13 @@ struct Prompts {
 
 impl Prompts {
     fn new(keys: &[OrderKey<'_>], behaviours: &[usize], order: &[usize]) -> Self {
-        let mut prompts = Self {
-            rank: vec![0; keys.len()],
-            is_first: vec![false; keys.len()],
-            n_prompts: 0,
-        };
+        let mut prompts = Self { rank: vec![0; keys.len()], is_first: vec![false; keys.len()], n_prompts: 0 };
         let mut rank_of = HashMap::new();
         for &row in order {
             let key = &keys[row];
             // Where no margin is known, only the text tells a prompt listed twice from two that happen to agree.
             let text = if key.margin.is_none() { Some(key.text) } else { None };
-            let clone = (
-                behaviours[row],
-                key.metric.to_bits(),
-                key.margin.map(f64::to_bits),
-                text,
-            );
+            let clone = (behaviours[row], key.metric.to_bits(), key.margin.map(f64::to_bits), text);
             prompts.rank[row] = *rank_of.entry(clone).or_insert_with(|| {
                 prompts.n_prompts += 1;
                 prompts.is_first[row] = true;
@@ -254,18 +237,10 @@ mod tests {
 
     impl Made {
         fn new(correct: Vec<Vec<bool>>) -> Self {
-            let predictions = correct
-                .iter()
-                .map(|row| row.iter().map(|&c| u32::from(c)).collect())
-                .collect();
+            let predictions = correct.iter().map(|row| row.iter().map(|&c| u32::from(c)).collect()).collect();
             let texts = (0..correct.len()).map(|i| format!("prompt {i}")).collect();
             let margins = (0..correct.len()).map(|i| (i * 37 % 101) as f64).collect();
-            Self {
-                correct,
-                predictions,
-                margins,
-                texts,
-            }
+            Self { correct, predictions, margins, texts }
         }
 
         /// Candidates that share the difficulty of examples, right with the given chances.
@@ -277,13 +252,7 @@ mod tests {
                     .map(|chance| {
                         difficulty
                             .iter()
-                            .map(|d| {
-                                if stream.uniform() < 0.7 {
-                                    d < chance
-                                } else {
-                                    stream.uniform() < *chance
-                                }
-                            })
+                            .map(|d| if stream.uniform() < 0.7 { d < chance } else { stream.uniform() < *chance })
                             .collect()
                     })
                     .collect(),
@@ -309,10 +278,7 @@ mod tests {
     }
 
     fn intervals(made: &Made) -> Vec<RankInterval> {
-        rank_intervals(&made.table())
-            .iter()
-            .map(|s| s.interval.expect("complete"))
-            .collect()
+        rank_intervals(&made.table()).iter().map(|s| s.interval.expect("complete")).collect()
     }
 
     #[test]
@@ -335,28 +301,17 @@ mod tests {
             assert!(share >= 0.95, "{n}: {share}");
             widths.push(width as f64 / (20 * runs) as f64);
         }
-        assert!(
-            widths[0] > widths[1] && widths[1] > widths[2] && widths[2] < 12.0,
-            "{widths:?}"
-        );
+        assert!(widths[0] > widths[1] && widths[1] > widths[2] && widths[2] < 12.0, "{widths:?}");
     }
 
     #[test]
     fn equal_candidates_are_resolved_in_at_most_five_percent() {
         let mut stream = Stream::new(12, "rank null", &[]);
-        for (k, n, chance, runs) in [
-            (10, 32, 0.7, 400),
-            (10, 32, 0.98, 400),
-            (40, 320, 0.8, 60),
-            (2, 32, 0.6, 2_000),
-        ] {
+        for (k, n, chance, runs) in [(10, 32, 0.7, 400), (10, 32, 0.98, 400), (40, 320, 0.8, 60), (2, 32, 0.6, 2_000)] {
             let wrong = (0..runs)
                 .map(|_| {
                     let made = Made::drawn(&vec![chance; k], n, &mut stream);
-                    intervals(&made)
-                        .iter()
-                        .filter(|i| i.low > 1 || i.high < made.correct.len())
-                        .count()
+                    intervals(&made).iter().filter(|i| i.low > 1 || i.high < made.correct.len()).count()
                 })
                 .sum::<usize>() as f64
                 / (k * runs) as f64;
@@ -368,21 +323,13 @@ mod tests {
     #[test]
     fn all_tied_and_nearly_tied_tables_resolve_nothing() {
         let mut rows = vec![vec![true; 32]; 72];
-        assert!(
-            intervals(&Made::new(rows.clone()))
-                .iter()
-                .all(|i| (i.low, i.high, i.tied) == (1, 72, 71))
-        );
+        assert!(intervals(&Made::new(rows.clone())).iter().all(|i| (i.low, i.high, i.tied) == (1, 72, 71)));
         for (i, row) in rows.iter_mut().enumerate() {
             for j in 0..i % 5 {
                 row[(i + 7 * j) % 32] = false;
             }
         }
-        assert!(
-            intervals(&Made::new(rows))
-                .iter()
-                .all(|i| (i.low, i.high, i.tied) == (1, 72, 71))
-        );
+        assert!(intervals(&Made::new(rows)).iter().all(|i| (i.low, i.high, i.tied) == (1, 72, 71)));
     }
 
     #[test]
@@ -391,14 +338,7 @@ mod tests {
         let mut stream = Stream::new(5, "winner", &[]);
         rows.extend((0..9).map(|_| (0..320).map(|_| stream.uniform() < 0.5).collect()));
         let intervals = intervals(&Made::new(rows));
-        assert_eq!(
-            intervals[0],
-            RankInterval {
-                low: 1,
-                high: 1,
-                tied: 0
-            }
-        );
+        assert_eq!(intervals[0], RankInterval { low: 1, high: 1, tied: 0 });
         assert!(intervals[1..].iter().all(|i| i.low == 2));
     }
 
@@ -412,10 +352,7 @@ mod tests {
             let candidates = stream.sample(12, 12);
             let examples = stream.sample(64, 64);
             let permuted = Made {
-                correct: candidates
-                    .iter()
-                    .map(|&c| examples.iter().map(|&e| made.correct[c][e]).collect())
-                    .collect(),
+                correct: candidates.iter().map(|&c| examples.iter().map(|&e| made.correct[c][e]).collect()).collect(),
                 // Labels under other names.
                 predictions: candidates
                     .iter()
@@ -463,22 +400,8 @@ mod tests {
         }
         let standing = rank_intervals(&table);
         assert_eq!(standing.iter().map(|s| s.rank).collect::<Vec<_>>(), [1, 2, 4, 3]);
-        assert_eq!(
-            standing[0].interval,
-            Some(RankInterval {
-                low: 1,
-                high: 3,
-                tied: 2
-            })
-        );
-        assert_eq!(
-            standing[1].interval,
-            Some(RankInterval {
-                low: 2,
-                high: 4,
-                tied: 2
-            })
-        );
+        assert_eq!(standing[0].interval, Some(RankInterval { low: 1, high: 3, tied: 2 }));
+        assert_eq!(standing[1].interval, Some(RankInterval { low: 2, high: 4, tied: 2 }));
         assert_eq!((standing[2].interval, standing[3].interval), (None, None));
     }
 
@@ -488,11 +411,8 @@ mod tests {
         for k in [8, 60] {
             let chances: Vec<f64> = (0..k).map(|i| 0.1 + 0.8 * i as f64 / k as f64).collect();
             let made = Made::drawn(&chances, 200, &mut stream);
-            let values: Vec<Vec<f64>> = made
-                .correct
-                .iter()
-                .map(|row| row.iter().map(|&c| f64::from(u8::from(c))).collect())
-                .collect();
+            let values: Vec<Vec<f64>> =
+                made.correct.iter().map(|row| row.iter().map(|&c| f64::from(u8::from(c))).collect()).collect();
             let mut table = made.table();
             for (candidate, values) in table.candidates.iter_mut().zip(&values) {
                 candidate.outcomes = Outcomes::Values(values);
@@ -500,10 +420,7 @@ mod tests {
             let apart: usize = rank_intervals(&table)
                 .iter()
                 .zip(intervals(&made))
-                .map(|(s, i)| {
-                    s.interval
-                        .map_or(9, |v| v.low.abs_diff(i.low).max(v.high.abs_diff(i.high)))
-                })
+                .map(|(s, i)| s.interval.map_or(9, |v| v.low.abs_diff(i.low).max(v.high.abs_diff(i.high))))
                 .max()
                 .expect("candidates");
             assert!(apart <= 2, "{k}: {apart}");
@@ -515,15 +432,8 @@ mod tests {
         let mut stream = Stream::new(25, "rank thousand", &[]);
         let made = Made::drawn(&vec![0.6; 1_050], 256, &mut stream);
         let standing = rank_intervals(&made.table());
-        assert_eq!(
-            standing.iter().filter(|s| s.interval.is_some()).count(),
-            RANKED_BEHAVIOURS
-        );
-        assert!(
-            standing
-                .iter()
-                .all(|s| s.interval.is_some() == (s.rank <= RANKED_BEHAVIOURS))
-        );
+        assert_eq!(standing.iter().filter(|s| s.interval.is_some()).count(), RANKED_BEHAVIOURS);
+        assert!(standing.iter().all(|s| s.interval.is_some() == (s.rank <= RANKED_BEHAVIOURS)));
         assert!(standing.iter().any(|s| s.interval.is_some_and(|i| i.high == 1_050)));
     }
 }
