@@ -29,12 +29,7 @@ fn load(folder: &str, device: &ResolvedDevice) -> LoadedModel {
 }
 
 fn ids_of(value: &Value) -> Vec<u32> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|id| id.as_u64().unwrap() as u32)
-        .collect()
+    value.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()
 }
 
 /// What transformers computed for one model.
@@ -58,11 +53,7 @@ impl Expected {
             }
         }
         let seq_length = whole["ids"].len() / whole["lengths"].len();
-        Self {
-            numbers,
-            whole,
-            seq_length,
-        }
+        Self { numbers, whole, seq_length }
     }
 
     fn rows(&self, name: &str) -> Vec<Vec<u32>> {
@@ -116,43 +107,37 @@ fn state_difference(ours: &[f32], theirs: &[f32], lengths: &[usize], seq_length:
 fn mask_logits(loaded: &LoadedModel, inputs: Inputs) -> Vec<f32> {
     let states = loaded.model.predict(inputs);
     let [batch_size, n_predict, d_model] = states.dims();
-    numbers(
-        loaded
-            .model
-            .logits(states.reshape([batch_size * n_predict, d_model]), None),
-    )
+    numbers(loaded.model.logits(states.reshape([batch_size * n_predict, d_model]), None))
 }
 
-fn compare_with_reference(folder: &str, device: &ResolvedDevice, within: f32) {
-    let loaded = load(folder, device);
-    let expected = Expected::read(folder);
-    let inputs = expected.inputs(&loaded);
+fn compare_states(loaded: &LoadedModel, expected: &Expected, within: f32) {
+    let inputs = expected.inputs(loaded);
     for (number, state) in loaded.model.hidden_states(&inputs).into_iter().enumerate() {
         let theirs = &expected.numbers[&format!("hidden.{number}")];
         let difference = state_difference(&numbers(state), theirs, &inputs.lengths, expected.seq_length);
         assert!(
             difference < within,
-            "{folder}: first divergence after layer {number} (0: embeddings): {difference:e}"
+            "{}: first divergence after layer {number} (0: embeddings): {difference:e}",
+            loaded.name
         );
     }
-    let difference = largest_difference(&mask_logits(&loaded, inputs.clone()), &expected.numbers["logits"]);
-    assert!(
-        difference < within,
-        "{folder}: the states agree, the logits do not: {difference:e}"
-    );
+}
 
-    let typed = Inputs {
-        token_types: Some(expected.rows("types")),
-        ..inputs
-    };
-    let difference = largest_difference(&mask_logits(&loaded, typed), &expected.numbers["logits_typed"]);
-    assert!(difference < within, "{folder}: logits with token types: {difference:e}");
+fn compare_logits(loaded: &LoadedModel, inputs: Inputs, theirs: &[f32], within: f32) {
+    let difference = largest_difference(&mask_logits(loaded, inputs), theirs);
+    assert!(difference < within, "{}: the states agree, the logits do not: {difference:e}", loaded.name);
 }
 
 #[test]
 fn every_family_equals_the_reference_layer_by_layer() {
     for folder in FOLDERS {
-        compare_with_reference(folder, &ResolvedDevice::cpu(), 1e-5);
+        let loaded = load(folder, &ResolvedDevice::cpu());
+        let expected = Expected::read(folder);
+        compare_states(&loaded, &expected, 1e-5);
+        let inputs = expected.inputs(&loaded);
+        let typed = Inputs { token_types: Some(expected.rows("types")), ..inputs.clone() };
+        compare_logits(&loaded, inputs, &expected.numbers["logits"], 1e-5);
+        compare_logits(&loaded, typed, &expected.numbers["logits_typed"], 1e-5);
     }
 }
 
@@ -194,10 +179,8 @@ fn no_weight_is_on_the_autodiff_device_or_tracked() {
     assert!(!table.is_autodiff() && !table.is_tracked());
 
     let expected = Expected::read("bert");
-    let untracked = Inputs {
-        embeddings: Tensor::from_inner(expected.inputs(&loaded).embeddings),
-        ..expected.inputs(&loaded)
-    };
+    let untracked =
+        Inputs { embeddings: Tensor::from_inner(expected.inputs(&loaded).embeddings), ..expected.inputs(&loaded) };
     let states = loaded.model.predict(untracked);
     assert!(!states.is_tracked(), "something other than the embeddings is tracked");
 }
@@ -269,26 +252,15 @@ fn the_built_in_models_equal_the_reference() {
 }
 
 fn tokenizer(name: &str) -> Tokenizer {
-    let builtin = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src/model/builtin")
-        .join(name);
-    let folder = if builtin.is_dir() {
-        builtin
-    } else {
-        fixtures().join(name)
-    };
+    let builtin = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model/builtin").join(name);
+    let folder = if builtin.is_dir() { builtin } else { fixtures().join(name) };
     Tokenizer::open(&folder).unwrap()
 }
 
 #[test]
 fn tokenizers_equal_the_reference_on_tricky_texts() {
     let cases = json("tokenizers.json");
-    let texts: Vec<&str> = cases["texts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|text| text.as_str().unwrap())
-        .collect();
+    let texts: Vec<&str> = cases["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
     for name in ["reviews-en", "reviews-zh", "bert-sharded", "vocabulary-cased"] {
         let tokenizer = tokenizer(name);
         for (number, text) in texts.iter().enumerate() {
@@ -316,11 +288,18 @@ fn padding_and_cutting_set_inside_a_tokenizer_file_change_nothing() {
     assert_eq!(set.hash(), plain.hash());
 }
 
-/// One small model: every new shape costs seconds of tuning on a software adapter.
+/// One forward of one small model: every new shape costs seconds of tuning on a software adapter.
 #[test]
 fn the_gpu_backend_equals_the_reference() {
-    match resolve(DeviceChoice::Wgpu) {
-        Ok(device) => compare_with_reference("ernie-task", &device, 1e-4),
-        Err(error) => eprintln!("skipped: {error}"),
+    let device = match resolve(DeviceChoice::Wgpu) {
+        Ok(device) => device,
+        Err(error) => return eprintln!("skipped: {error}"),
+    };
+    let loaded = load("ernie-task", &device);
+    let expected = Expected::read("ernie-task");
+    let theirs = &expected.numbers["logits"];
+    if largest_difference(&mask_logits(&loaded, expected.inputs(&loaded)), theirs) >= 1e-4 {
+        compare_states(&loaded, &expected, 1e-4);
+        compare_logits(&loaded, expected.inputs(&loaded), theirs, 1e-4);
     }
 }

@@ -65,13 +65,10 @@ pub fn builtin_models() -> &'static [BuiltinModel] {
 
 /// The one called `name`.
 pub(super) fn find(name: &str) -> Result<&'static BuiltinModel, ModelError> {
-    MODELS
-        .iter()
-        .find(|model| model.name == name)
-        .ok_or_else(|| ModelError::UnknownBuiltin {
-            name: name.to_owned(),
-            known: MODELS.iter().map(|model| model.name).collect::<Vec<_>>().join(", "),
-        })
+    MODELS.iter().find(|model| model.name == name).ok_or_else(|| ModelError::UnknownBuiltin {
+        name: name.to_owned(),
+        known: MODELS.iter().map(|model| model.name).collect::<Vec<_>>().join(", "),
+    })
 }
 
 impl BuiltinModel {
@@ -102,11 +99,8 @@ impl BuiltinModel {
         let file = format!("{source}: model.safetensors");
         let weights = WeightFile::from_static(self.weights, file.clone())?;
         let weights = family::load(&config, file, vec![weights], device)?;
-        let tokenizer = Tokenizer::from_json(
-            self.tokenizer,
-            Some(self.tokenizer_config),
-            &format!("{source}: tokenizer.json"),
-        )?;
+        let tokenizer =
+            Tokenizer::from_json(self.tokenizer, Some(self.tokenizer_config), &format!("{source}: tokenizer.json"))?;
         LoadedModel::new(weights, tokenizer, self.name.to_owned(), source)
     }
 }
@@ -124,20 +118,8 @@ mod tests {
             let shape = loaded.model.shape();
             assert_eq!(card.name, builtin.name());
             assert_eq!(
-                (
-                    card.parameters,
-                    card.vocab_size,
-                    card.n_layers,
-                    card.d_model,
-                    card.max_positions
-                ),
-                (
-                    shape.n_parameters,
-                    shape.vocab_size,
-                    shape.n_layers,
-                    shape.d_model,
-                    shape.max_positions
-                )
+                (card.parameters, card.vocab_size, card.n_layers, card.d_model, card.max_positions),
+                (shape.n_parameters, shape.vocab_size, shape.n_layers, shape.d_model, shape.max_positions)
             );
             assert_eq!(card.family, shape.family);
             assert_eq!(loaded.source, format!("builtin:{}", card.name));
@@ -147,9 +129,6 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
         let error = load_builtin("review-en", &ResolvedDevice::cpu()).err().unwrap();
-        assert_eq!(
-            error.to_string(),
-            "unknown built-in model `review-en` (known: reviews-en, reviews-zh)"
-        );
+        assert_eq!(error.to_string(), "unknown built-in model `review-en` (known: reviews-en, reviews-zh)");
     }
 }

@@ -27,19 +27,13 @@ impl ConfigFile {
                 file,
                 what: format!("found {} where a JSON object was expected", kind_of(&other)),
             }),
-            Err(error) => Err(ModelError::Config {
-                file,
-                what: format!("not JSON: {error}"),
-            }),
+            Err(error) => Err(ModelError::Config { file, what: format!("not JSON: {error}") }),
         }
     }
 
     /// An error about this file.
     pub fn fault(&self, what: impl Into<String>) -> ModelError {
-        ModelError::Config {
-            file: self.file.clone(),
-            what: what.into(),
-        }
+        ModelError::Config { file: self.file.clone(), what: what.into() }
     }
 
     /// The field's value, where it is there and not null.
@@ -57,9 +51,7 @@ impl ConfigFile {
             .ok_or_else(|| self.fault(format!("`{field}` is missing (a whole number of at least 1)")))?;
         match value.as_u64() {
             Some(size) if (1..=LARGEST_SIZE).contains(&size) => Ok(size as usize),
-            _ => Err(self.fault(format!(
-                "`{field}` is {value} (allowed: a whole number from 1 to {LARGEST_SIZE})"
-            ))),
+            _ => Err(self.fault(format!("`{field}` is {value} (allowed: a whole number from 1 to {LARGEST_SIZE})"))),
         }
     }
 
@@ -92,9 +84,9 @@ impl ConfigFile {
     pub fn flag_or(&self, field: &str, default: bool) -> Result<bool, ModelError> {
         match self.get(field) {
             None => Ok(default),
-            Some(value) => value
-                .as_bool()
-                .ok_or_else(|| self.fault(format!("`{field}` is {value} (allowed: true, false)"))),
+            Some(value) => {
+                value.as_bool().ok_or_else(|| self.fault(format!("`{field}` is {value} (allowed: true, false)")))
+            }
         }
     }
 
@@ -105,10 +97,9 @@ impl ConfigFile {
     pub fn text(&self, field: &str) -> Result<Option<&str>, ModelError> {
         match self.get(field) {
             None => Ok(None),
-            Some(value) => value
-                .as_str()
-                .map(Some)
-                .ok_or_else(|| self.fault(format!("`{field}` is {value} (allowed: a text)"))),
+            Some(value) => {
+                value.as_str().map(Some).ok_or_else(|| self.fault(format!("`{field}` is {value} (allowed: a text)")))
+            }
         }
     }
 
@@ -119,9 +110,9 @@ impl ConfigFile {
     pub fn only(&self, field: &str, only: impl Into<Value>) -> Result<(), ModelError> {
         let only = only.into();
         match self.get(field) {
-            Some(value) if *value != only => Err(self.fault(format!(
-                "`{field}` is {value}, which is not supported (supported: {only})"
-            ))),
+            Some(value) if *value != only => {
+                Err(self.fault(format!("`{field}` is {value}, which is not supported (supported: {only})")))
+            }
             _ => Ok(()),
         }
     }
@@ -166,17 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_refused() {
-        assert!(
-            ConfigFile::parse(b"[1]", "c")
-                .unwrap_err()
-                .to_string()
-                .contains("a list")
-        );
-        assert!(
-            ConfigFile::parse(b"{", "c")
-                .unwrap_err()
-                .to_string()
-                .contains("not JSON")
-        );
+        assert!(ConfigFile::parse(b"[1]", "c").unwrap_err().to_string().contains("a list"));
+        assert!(ConfigFile::parse(b"{", "c").unwrap_err().to_string().contains("not JSON"));
     }
 }

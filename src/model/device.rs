@@ -42,10 +42,7 @@ impl FromStr for DeviceChoice {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
             "wgpu" => Ok(Self::Wgpu),
-            _ => Err(ModelError::Device {
-                asked: text.into(),
-                what: "unknown (known: auto, cpu, wgpu)".into(),
-            }),
+            _ => Err(ModelError::Device { asked: text.into(), what: "unknown (known: auto, cpu, wgpu)".into() }),
         }
     }
 }
@@ -162,13 +159,17 @@ mod gpu {
     use std::sync::{Mutex, OnceLock, PoisonError};
     use std::task::{Context, Poll, Waker};
 
+    use burn::tensor::wgpu::WgpuBackend;
     use burn::tensor::{Device, DeviceKind};
     use burn_wgpu::wgpu;
 
     use super::{Adapter, AdapterKind, DeviceChoice, ModelError, ResolvedDevice};
 
-    /// The adapters of the first graphics interface that has a GPU, else of the first that has any: the ones that burn's
-    /// runtime would see.
+    /// Graphics interfaces, best first. OpenGL is left out: a GPU that computes well has one of these, and asking costs time at
+    /// every start.
+    const INTERFACES: [wgpu::Backends; 3] = [wgpu::Backends::VULKAN, wgpu::Backends::METAL, wgpu::Backends::DX12];
+
+    /// The adapters of the first graphics interface that has a GPU, else of the first that has any.
     pub(super) fn adapters() -> Vec<Adapter> {
         static FOUND: OnceLock<Vec<Adapter>> = OnceLock::new();
         FOUND.get_or_init(find).clone()
@@ -176,15 +177,7 @@ mod gpu {
 
     fn find() -> Vec<Adapter> {
         // A broken driver may panic while it is asked; then there is no adapter for us.
-        let found = std::panic::catch_unwind(|| {
-            let interfaces = [
-                wgpu::Backends::VULKAN,
-                wgpu::Backends::METAL,
-                wgpu::Backends::DX12,
-                wgpu::Backends::GL,
-            ];
-            interfaces.map(list)
-        });
+        let found = std::panic::catch_unwind(|| INTERFACES.map(list));
         let mut software = Vec::new();
         for adapters in found.into_iter().flatten() {
             if adapters.iter().any(|adapter| !adapter.is_software()) {
@@ -207,11 +200,7 @@ mod gpu {
             .iter()
             .map(|adapter| {
                 let info = adapter.get_info();
-                Adapter {
-                    kind: kind(&info),
-                    name: info.name,
-                    backend: info.backend.to_string(),
-                }
+                Adapter { kind: kind(&info), name: info.name, backend: info.backend.to_string() }
             })
             .collect()
     }
@@ -226,13 +215,7 @@ mod gpu {
 
     fn kind(info: &wgpu::AdapterInfo) -> AdapterKind {
         let name = info.name.to_lowercase();
-        let imitates = [
-            "llvmpipe",
-            "lavapipe",
-            "swiftshader",
-            "microsoft basic render",
-            "softpipe",
-        ];
+        let imitates = ["llvmpipe", "lavapipe", "swiftshader", "microsoft basic render", "softpipe"];
         if imitates.iter().any(|program| name.contains(program)) {
             return AdapterKind::Software;
         }
@@ -243,6 +226,17 @@ mod gpu {
             wgpu::DeviceType::Cpu => AdapterKind::Software,
             wgpu::DeviceType::Other => AdapterKind::Other,
         }
+    }
+
+    /// The runtime's name of what [`Adapter::backend`] names.
+    fn interface(backend: &str) -> Option<WgpuBackend> {
+        [
+            (wgpu::Backend::Vulkan, WgpuBackend::Vulkan),
+            (wgpu::Backend::Metal, WgpuBackend::Metal),
+            (wgpu::Backend::Dx12, WgpuBackend::Dx12),
+        ]
+        .into_iter()
+        .find_map(|(known, interface)| (known.to_string() == backend).then_some(interface))
     }
 
     /// The best of the real GPUs, where one can be opened.
@@ -264,23 +258,16 @@ mod gpu {
         if let Some(device) = real() {
             return Ok(device);
         }
-        let fault = |what: String| ModelError::Device {
-            asked: "wgpu".into(),
-            what,
-        };
+        let fault = |what: String| ModelError::Device { asked: "wgpu".into(), what };
         let found = adapters();
         let Some(adapter) = found.first() else {
             return Err(fault(
-                "no graphics adapter found (install a Vulkan driver; on Debian a software one is \
+                "no Vulkan, Metal or DirectX 12 adapter found (install a Vulkan driver; on Debian a software one is \
                  `apt-get install mesa-vulkan-drivers libvulkan1`; or use --device cpu)"
                     .into(),
             ));
         };
-        let selector = if adapter.is_software() {
-            DeviceKind::Cpu
-        } else {
-            DeviceKind::DefaultDevice
-        };
+        let selector = if adapter.is_software() { DeviceKind::Cpu } else { DeviceKind::DefaultDevice };
         open(adapter, selector)
             .map_err(|why| fault(format!("`{}` cannot be opened: {why} (use --device cpu)", adapter.name)))
     }
@@ -293,7 +280,11 @@ mod gpu {
         let device = match open.iter().find(|(kind, _)| *kind == selector) {
             Some((_, device)) => device.clone(),
             None => {
-                let options = Device::wgpu_options().device_kind(selector.clone());
+                let mut options = Device::wgpu_options().device_kind(selector.clone());
+                // Pinned, so that the runtime opens the adapter that was found and asks no other interface.
+                if let Some(interface) = interface(&adapter.backend) {
+                    options = options.graphics_api(interface);
+                }
                 let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| options.init()));
                 let device = match opened {
                     Ok(Ok(device)) => device,

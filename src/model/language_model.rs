@@ -64,30 +64,18 @@ impl Inputs {
     pub fn check(&self, shape: &ModelShape) {
         let [batch_size, seq_length, d_model] = self.embeddings.dims();
         assert_eq!(d_model, shape.d_model, "embeddings of another width than the model's");
-        assert!(
-            seq_length <= shape.max_positions,
-            "{seq_length} positions, and the model has {}",
-            shape.max_positions
-        );
+        assert!(seq_length <= shape.max_positions, "{seq_length} positions, and the model has {}", shape.max_positions);
         assert_eq!(self.lengths.len(), batch_size, "one length a row");
         assert!(
             self.lengths.iter().all(|length| (1..=seq_length).contains(length)),
             "lengths {:?} outside 1..={seq_length}",
             self.lengths
         );
-        assert_eq!(
-            self.predict_positions.len(),
-            batch_size,
-            "predict positions for every row"
-        );
+        assert_eq!(self.predict_positions.len(), batch_size, "predict positions for every row");
         let n_predict = self.predict_positions.first().map_or(0, Vec::len);
         assert!(n_predict > 0, "no position to predict at");
         for (positions, length) in self.predict_positions.iter().zip(&self.lengths) {
-            assert_eq!(
-                positions.len(),
-                n_predict,
-                "the same number of predict positions in all rows"
-            );
+            assert_eq!(positions.len(), n_predict, "the same number of predict positions in all rows");
             assert!(
                 positions.iter().all(|position| position < length),
                 "predict positions {positions:?} in a row of length {length}"

@@ -92,10 +92,7 @@ pub fn load_folder(folder: &Path, device: &ResolvedDevice) -> Result<LoadedModel
             });
         }
         Err(source) => {
-            return Err(ModelError::Read {
-                path: config_path,
-                source,
-            });
+            return Err(ModelError::Read { path: config_path, source });
         }
     };
     let config = ConfigFile::parse(&bytes, config_path.display().to_string())?;
@@ -103,8 +100,6 @@ pub fn load_folder(folder: &Path, device: &ResolvedDevice) -> Result<LoadedModel
     let (file, files) = weights::open_folder(folder)?;
     let weights = family::load(&config, file, files, &device.device)?;
     let source = folder.display().to_string();
-    let name = folder
-        .file_name()
-        .map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
+    let name = folder.file_name().map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
     LoadedModel::new(weights, tokenizer, name, source)
 }

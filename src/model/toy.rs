@@ -134,10 +134,7 @@ pub(super) fn load(device: &Device) -> Result<LoadedModel, ModelError> {
         table: Tensor::from_data(TensorData::new(table, [vocab_size, D_MODEL]), device),
         bias: Tensor::from_data(TensorData::new(bias, [vocab_size]), device),
     };
-    let weights = LoadedWeights {
-        model: Arc::new(model),
-        hash: hasher.finalize().to_hex().to_string(),
-    };
+    let weights = LoadedWeights { model: Arc::new(model), hash: hasher.finalize().to_hex().to_string() };
     LoadedModel::new(weights, tokenizer()?, NAME.into(), format!("builtin:{NAME}"))
 }
 
@@ -196,10 +193,7 @@ impl LanguageModel for ToyModel {
                 let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
                 let n_rows = rows.len();
                 let rows: Tensor<1, Int> = Tensor::from_data(TensorData::new(rows, [n_rows]), &self.device());
-                (
-                    self.table.clone().select(0, rows.clone()),
-                    self.bias.clone().select(0, rows),
-                )
+                (self.table.clone().select(0, rows.clone()), self.bias.clone().select(0, rows))
             }
         };
         states.matmul(table.transpose()) * 4.0 + bias.unsqueeze()
@@ -223,19 +217,14 @@ impl ToyModel {
         let mut nearness = Vec::with_capacity(batch_size * n_predict * seq_length);
         for (positions, &length) in positions.iter().zip(&inputs.lengths) {
             for &position in positions {
-                nearness.extend((0..seq_length).map(|other| {
-                    if other < length {
-                        1.0 / (1.0 + position.abs_diff(other) as f32)
-                    } else {
-                        0.0
-                    }
-                }));
+                nearness.extend(
+                    (0..seq_length)
+                        .map(|other| if other < length { 1.0 / (1.0 + position.abs_diff(other) as f32) } else { 0.0 }),
+                );
             }
         }
-        let nearness: Tensor<3> = Tensor::from_data(
-            TensorData::new(nearness, [batch_size, n_predict, seq_length]),
-            &self.device(),
-        );
+        let nearness: Tensor<3> =
+            Tensor::from_data(TensorData::new(nearness, [batch_size, n_predict, seq_length]), &self.device());
         let context = nearness.matmul(inputs.embeddings.clone());
         let cue = context.clone().narrow(2, CUE, 1);
         (context * (cue + 1.0)).tanh()
@@ -251,10 +240,7 @@ mod tests {
     fn margin(text: &str) -> f32 {
         let loaded = load_builtin(NAME, &ResolvedDevice::cpu()).unwrap();
         let ids = loaded.tokenizer.encode_reference(text);
-        let mask = ids
-            .iter()
-            .position(|&id| Some(id) == loaded.tokenizer.mask_id())
-            .unwrap();
+        let mask = ids.iter().position(|&id| Some(id) == loaded.tokenizer.mask_id()).unwrap();
         let states = loaded.model.predict(Inputs {
             lengths: vec![ids.len()],
             predict_positions: vec![vec![mask]],
@@ -262,12 +248,7 @@ mod tests {
             embeddings: loaded.model.embed(&[ids]),
         });
         let rows = ["good", "bad"].map(|word| loaded.tokenizer.token_id(word).unwrap());
-        let scores = loaded
-            .model
-            .logits(states.squeeze_dim(0), Some(&rows))
-            .into_data()
-            .try_into_vec::<f32>()
-            .unwrap();
+        let scores = loaded.model.logits(states.squeeze_dim(0), Some(&rows)).into_data().try_into_vec::<f32>().unwrap();
         scores[0] - scores[1]
     }
 

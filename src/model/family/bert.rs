@@ -67,10 +67,7 @@ impl BertConfig {
             max_position_embeddings: config.size_or("max_position_embeddings", 512)?,
             type_vocab_size: config.size_or("type_vocab_size", 2)?,
             layer_norm_eps: config.positive_or("layer_norm_eps", 1e-12)?,
-            pad_token_id: config
-                .get("pad_token_id")
-                .and_then(serde_json::Value::as_u64)
-                .unwrap_or(0) as u32,
+            pad_token_id: config.get("pad_token_id").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32,
             tie_word_embeddings: config.flag_or("tie_word_embeddings", true)?,
         };
         if !this.hidden_size.is_multiple_of(this.num_attention_heads) {
@@ -80,10 +77,8 @@ impl BertConfig {
             )));
         }
         if this.pad_token_id as usize >= this.vocab_size {
-            return Err(config.fault(format!(
-                "`pad_token_id` {} is not below `vocab_size` {}",
-                this.pad_token_id, this.vocab_size
-            )));
+            return Err(config
+                .fault(format!("`pad_token_id` {} is not below `vocab_size` {}", this.pad_token_id, this.vocab_size)));
         }
         Ok(this)
     }
@@ -137,10 +132,7 @@ impl BertConfig {
             head,
             pad_id: self.pad_token_id,
         });
-        Ok(LoadedWeights {
-            model: Arc::new(model),
-            hash,
-        })
+        Ok(LoadedWeights { model: Arc::new(model), hash })
     }
 
     fn norm(&self, weights: &mut Weights, name: &str) -> Norm {
@@ -158,10 +150,8 @@ impl BertEmbeddings {
                 &format!("{name}.position_embeddings.weight"),
                 [config.max_position_embeddings, config.hidden_size],
             ),
-            token_types: weights.tensor(
-                &format!("{name}.token_type_embeddings.weight"),
-                [config.type_vocab_size, config.hidden_size],
-            ),
+            token_types: weights
+                .tensor(&format!("{name}.token_type_embeddings.weight"), [config.type_vocab_size, config.hidden_size]),
             constant: None,
             norm: config.norm(weights, &format!("{name}.LayerNorm")),
         }
@@ -227,14 +217,8 @@ impl BertLMPredictionHead {
 
 /// Checkpoints saved from the bare encoder lack the prefix; those converted from TensorFlow say gamma and beta.
 fn canonical(name: &str, family: &str) -> String {
-    let bare = ["embeddings.", "encoder.", "pooler."]
-        .iter()
-        .any(|part| name.starts_with(part));
-    let full = if bare {
-        format!("{family}.{name}")
-    } else {
-        name.to_owned()
-    };
+    let bare = ["embeddings.", "encoder.", "pooler."].iter().any(|part| name.starts_with(part));
+    let full = if bare { format!("{family}.{name}") } else { name.to_owned() };
     match full.rsplit_once("LayerNorm.") {
         Some((before, "gamma")) => format!("{before}LayerNorm.weight"),
         Some((before, "beta")) => format!("{before}LayerNorm.bias"),
@@ -245,9 +229,7 @@ fn canonical(name: &str, family: &str) -> String {
 /// What published checkpoints hold beside the masked language model: the pooler, the next-sentence head, and buffers.
 fn is_dispensable(name: &str, family: &str) -> bool {
     name.starts_with("cls.seq_relationship.")
-        || name
-            .strip_prefix(family)
-            .is_some_and(|rest| rest.starts_with(".pooler."))
+        || name.strip_prefix(family).is_some_and(|rest| rest.starts_with(".pooler."))
         || name.ends_with(".position_ids")
 }
 
@@ -272,15 +254,9 @@ mod tests {
     #[test]
     fn what_is_not_supported_is_named_with_what_is() {
         for (change, says) in [
-            (
-                r#", "is_decoder": true"#,
-                "`is_decoder` is true, which is not supported (supported: false)",
-            ),
+            (r#", "is_decoder": true"#, "`is_decoder` is true, which is not supported (supported: false)"),
             (r#", "add_cross_attention": true"#, "`add_cross_attention`"),
-            (
-                r#", "position_embedding_type": "relative_key""#,
-                "(supported: \"absolute\")",
-            ),
+            (r#", "position_embedding_type": "relative_key""#, "(supported: \"absolute\")"),
             (r#", "hidden_act": "silu""#, "known: gelu"),
             (r#", "pad_token_id": 20"#, "not below `vocab_size`"),
             (r#", "quantization_config": {}"#, "quantised"),
@@ -293,10 +269,7 @@ mod tests {
 
     #[test]
     fn old_and_bare_names_are_understood() {
-        assert_eq!(
-            canonical("embeddings.LayerNorm.gamma", "bert"),
-            "bert.embeddings.LayerNorm.weight"
-        );
+        assert_eq!(canonical("embeddings.LayerNorm.gamma", "bert"), "bert.embeddings.LayerNorm.weight");
         assert_eq!(
             canonical("bert.encoder.layer.0.output.LayerNorm.beta", "bert"),
             "bert.encoder.layer.0.output.LayerNorm.bias"

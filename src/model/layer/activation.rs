@@ -113,14 +113,9 @@ fn erf(x: f32) -> f32 {
     let saturated = x.abs() >= 4.0;
     let square = x * x;
     let mut above = -2.726_142_4e-10;
-    for coefficient in [
-        2.770_681_4e-8,
-        -2.101_024e-6,
-        -5.692_506_4e-5,
-        -7.349_906_3e-4,
-        -2.954_599_8e-3,
-        -1.609_603_4e-2,
-    ] {
+    for coefficient in
+        [2.770_681_4e-8, -2.101_024e-6, -5.692_506_4e-5, -7.349_906_3e-4, -2.954_599_8e-3, -1.609_603_4e-2]
+    {
         above = above * square + coefficient;
     }
     let mut below = -1.456_607_2e-5;
@@ -135,10 +130,7 @@ mod tests {
     use super::*;
 
     fn numbers() -> Vec<f32> {
-        (-1200..=1200)
-            .map(|n| n as f32 / 100.0)
-            .chain([-1e4, 1e4, 0.0, 1e-20])
-            .collect()
+        (-1200..=1200).map(|n| n as f32 / 100.0).chain([-1e4, 1e4, 0.0, 1e-20]).collect()
     }
 
     fn tensor(device: &Device) -> Tensor<3> {

@@ -28,16 +28,9 @@ pub struct AttentionNames<'a> {
 impl SelfAttention {
     /// Takes the four maps `<prefix>.<map>`.
     pub fn load(weights: &mut Weights, names: &AttentionNames<'_>, d_model: usize, n_heads: usize) -> Self {
-        let [query, key, value, output] = names
-            .maps
-            .map(|map| Linear::load(weights, &format!("{}.{map}", names.prefix), d_model, d_model));
-        Self {
-            query,
-            key,
-            value,
-            output,
-            n_heads,
-        }
+        let [query, key, value, output] =
+            names.maps.map(|map| Linear::load(weights, &format!("{}.{map}", names.prefix), d_model, d_model));
+        Self { query, key, value, output, n_heads }
     }
 
     /// What the `asking` positions gather from all `hidden` ones.
@@ -71,8 +64,6 @@ impl SelfAttention {
     /// `[batch_size, seq_length, d_model]` -> `[batch_size, n_heads, seq_length, d_head]`
     fn heads(&self, states: Tensor<3>) -> Tensor<4> {
         let [batch_size, seq_length, d_model] = states.dims();
-        states
-            .reshape([batch_size, seq_length, self.n_heads, d_model / self.n_heads])
-            .swap_dims(1, 2)
+        states.reshape([batch_size, seq_length, self.n_heads, d_model / self.n_heads]).swap_dims(1, 2)
     }
 }

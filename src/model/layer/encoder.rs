@@ -60,10 +60,7 @@ impl LanguageModel for MaskedEncoder {
         let [_, seq_length, _] = inputs.embeddings.dims();
         let bias = padding_bias(&inputs.lengths, seq_length, &self.device);
         let rows = PredictRows::new(&inputs.predict_positions, seq_length, &self.device);
-        let mut hidden = self
-            .parts
-            .embeddings
-            .forward(inputs.embeddings, inputs.token_types.as_deref());
+        let mut hidden = self.parts.embeddings.forward(inputs.embeddings, inputs.token_types.as_deref());
         let last = self.parts.layers.len() - 1;
         for (number, layer) in self.parts.layers.iter().enumerate() {
             hidden = layer.forward(hidden, bias.clone(), (number == last).then_some(&rows));
@@ -79,10 +76,7 @@ impl LanguageModel for MaskedEncoder {
         inputs.check(&self.parts.shape);
         let [_, seq_length, _] = inputs.embeddings.dims();
         let bias = padding_bias(&inputs.lengths, seq_length, &self.device);
-        let embedded = self
-            .parts
-            .embeddings
-            .forward(inputs.embeddings.clone(), inputs.token_types.as_deref());
+        let embedded = self.parts.embeddings.forward(inputs.embeddings.clone(), inputs.token_types.as_deref());
         let mut states = vec![embedded];
         for layer in &self.parts.layers {
             let next = layer.forward(states[states.len() - 1].clone(), bias.clone(), None);

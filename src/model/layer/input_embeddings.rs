@@ -36,11 +36,7 @@ impl InputEmbeddings {
         if let Some(constant) = added.constant {
             plain = plain + constant.unsqueeze();
         }
-        Self {
-            plain,
-            type_steps: added.token_types - first_type,
-            norm: added.norm,
-        }
+        Self { plain, type_steps: added.token_types - first_type, norm: added.norm }
     }
 
     /// Adds everything to the word embeddings and normalises.
@@ -60,12 +56,7 @@ impl InputEmbeddings {
             let flat: Vec<i32> = types.iter().flatten().map(|&kind| kind as i32).collect();
             let device = self.type_steps.device();
             let flat: Tensor<1, Int> = Tensor::from_data(TensorData::new(flat, [batch_size * seq_length]), &device);
-            sum = sum
-                + self
-                    .type_steps
-                    .clone()
-                    .select(0, flat)
-                    .reshape([batch_size, seq_length, d_model]);
+            sum = sum + self.type_steps.clone().select(0, flat).reshape([batch_size, seq_length, d_model]);
         }
         self.norm.forward(sum)
     }

@@ -46,10 +46,7 @@ impl MaskedHead {
                 let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
                 let n_rows = rows.len();
                 let rows: Tensor<1, Int> = Tensor::from_data(TensorData::new(rows, [n_rows]), &self.decoder.device());
-                (
-                    self.decoder.clone().select(0, rows.clone()),
-                    self.bias.clone().select(0, rows),
-                )
+                (self.decoder.clone().select(0, rows.clone()), self.bias.clone().select(0, rows))
             }
         };
         states.matmul(decoder.transpose()) + bias.unsqueeze()

@@ -20,10 +20,7 @@ pub fn padding_bias(lengths: &[usize], seq_length: usize, device: &Device) -> Op
         .iter()
         .flat_map(|&length| (0..seq_length).map(move |position| if position < length { 0.0 } else { UNSEEN }))
         .collect();
-    Some(Tensor::from_data(
-        TensorData::new(bias, [lengths.len(), 1, 1, seq_length]),
-        device,
-    ))
+    Some(Tensor::from_data(TensorData::new(bias, [lengths.len(), 1, 1, seq_length]), device))
 }
 
 /// The predict positions of a batch.
@@ -42,11 +39,7 @@ impl PredictRows {
         let rows: Vec<i32> = positions
             .iter()
             .enumerate()
-            .flat_map(|(row, positions)| {
-                positions
-                    .iter()
-                    .map(move |position| (row * seq_length + position) as i32)
-            })
+            .flat_map(|(row, positions)| positions.iter().map(move |position| (row * seq_length + position) as i32))
             .collect();
         let n_rows = rows.len();
         Self {
@@ -65,9 +58,10 @@ impl PredictRows {
     pub fn select(&self, hidden: Tensor<3>) -> Tensor<3> {
         let [batch_size, seq_length, d_model] = hidden.dims();
         assert_shape!(hidden, [self.batch_size, _, _]);
-        hidden
-            .reshape([batch_size * seq_length, d_model])
-            .select(0, self.rows.clone())
-            .reshape([batch_size, self.n_predict, d_model])
+        hidden.reshape([batch_size * seq_length, d_model]).select(0, self.rows.clone()).reshape([
+            batch_size,
+            self.n_predict,
+            d_model,
+        ])
     }
 }

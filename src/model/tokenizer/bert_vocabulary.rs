@@ -48,18 +48,12 @@ impl Default for BertOptions {
 /// # Errors
 /// If it is no UTF-8 text, or lacks one of the special tokens.
 pub fn bert_tokenizer(vocabulary: &[u8], options: &BertOptions, file: &str) -> Result<Vec<u8>, ModelError> {
-    let fault = |what: String| ModelError::Tokenizer {
-        file: file.to_owned(),
-        what,
-    };
+    let fault = |what: String| ModelError::Tokenizer { file: file.to_owned(), what };
     let text = std::str::from_utf8(vocabulary).map_err(|error| fault(format!("not UTF-8 text: {error}")))?;
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let lines = text.strip_suffix('\n').unwrap_or(&text).split('\n');
     // A repeated entry keeps its last number, as in the reference.
-    let vocabulary: Map<String, Value> = lines
-        .enumerate()
-        .map(|(id, token)| (token.to_owned(), json!(id)))
-        .collect();
+    let vocabulary: Map<String, Value> = lines.enumerate().map(|(id, token)| (token.to_owned(), json!(id))).collect();
 
     let mut added: Vec<(u64, &str)> = Vec::new();
     for token in [&options.unk, &options.sep, &options.pad, &options.cls, &options.mask] {
@@ -144,13 +138,7 @@ mod tests {
             tokenizer.encode_word("good film", false).unwrap_err().to_string(),
             "the tokenizer cannot write `good film`: it becomes good [UNK]"
         );
-        assert!(
-            tokenizer
-                .encode_word(" ", false)
-                .unwrap_err()
-                .to_string()
-                .contains("nothing is left")
-        );
+        assert!(tokenizer.encode_word(" ", false).unwrap_err().to_string().contains("nothing is left"));
         assert!(tokenizer.can_write("好") && !tokenizer.can_write("坏"));
     }
 
@@ -158,9 +146,6 @@ mod tests {
     fn a_vocabulary_without_a_mask_is_refused() {
         let error =
             bert_tokenizer(b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n", &BertOptions::default(), "m/vocab.txt").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "m/vocab.txt: the special token `[MASK]` is not in the vocabulary"
-        );
+        assert_eq!(error.to_string(), "m/vocab.txt: the special token `[MASK]` is not in the vocabulary");
     }
 }

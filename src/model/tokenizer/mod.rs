@@ -79,10 +79,7 @@ impl Tokenizer {
     }
 
     fn from_parts(json: &[u8], file: String, settings: &roles::Settings) -> Result<Self, ModelError> {
-        let fault = |what: String| ModelError::Tokenizer {
-            file: file.clone(),
-            what,
-        };
+        let fault = |what: String| ModelError::Tokenizer { file: file.clone(), what };
         let mut reference = tokenizers::Tokenizer::from_bytes(json)
             .map_err(|error| fault(format!("not a tokenizer that can be read: {error}")))?;
         // A file may ask for padding or cutting; both are the caller's business here.
@@ -91,38 +88,24 @@ impl Tokenizer {
             .with_truncation(None)
             .map_err(|error| fault(format!("its truncation cannot be switched off: {error}")))?;
         let roles = Roles::new(&reference, settings);
-        let special: Vec<_> = roles
-            .tokens()
-            .map(|text| tokenizers::AddedToken::from(text, true))
-            .collect();
+        let special: Vec<_> = roles.tokens().map(|text| tokenizers::AddedToken::from(text, true)).collect();
         let recognised = reference.get_added_tokens_decoder();
-        let unmarked = special.into_iter().filter(|token| {
-            !recognised
-                .values()
-                .any(|known| known.special && known.content == token.content)
-        });
+        let unmarked = special
+            .into_iter()
+            .filter(|token| !recognised.values().any(|known| known.special && known.content == token.content));
         reference
             .add_special_tokens(unmarked)
             .map_err(|error| fault(format!("its special tokens cannot be read: {error}")))?;
         let mut plain = reference.clone();
         plain.set_encode_special_tokens(true);
 
-        let special_ids = reference
-            .get_added_tokens_decoder()
-            .iter()
-            .filter(|(_, token)| token.special)
-            .map(|(id, _)| *id)
-            .collect();
-        let canonical = reference
-            .to_string(false)
-            .map_err(|error| fault(format!("cannot be written back: {error}")))?;
+        let special_ids =
+            reference.get_added_tokens_decoder().iter().filter(|(_, token)| token.special).map(|(id, _)| *id).collect();
+        let canonical =
+            reference.to_string(false).map_err(|error| fault(format!("cannot be written back: {error}")))?;
         Ok(Self {
             around: around(&reference).map_err(|error| fault(format!("its post-processor fails: {error}")))?,
-            size: reference
-                .get_vocab(true)
-                .values()
-                .max()
-                .map_or(0, |&largest| largest as usize + 1),
+            size: reference.get_vocab(true).values().max().map_or(0, |&largest| largest as usize + 1),
             spelling: Spelling::of(&canonical),
             hash: *blake3::hash(canonical.as_bytes()).as_bytes(),
             reference,
@@ -218,10 +201,7 @@ impl Tokenizer {
         } else {
             self.encode_text(word)
         };
-        let fault = |why: String| ModelError::UnwritableWord {
-            word: word.to_owned(),
-            why,
-        };
+        let fault = |why: String| ModelError::UnwritableWord { word: word.to_owned(), why };
         if ids.is_empty() {
             return Err(fault("nothing is left of it".into()));
         }
@@ -263,10 +243,7 @@ impl Tokenizer {
     pub fn decode(&self, ids: &[u32]) -> String {
         self.reference.decode(ids, false).unwrap_or_else(|_| {
             // The decoder fails on nothing but unknown ids, which it has no text for.
-            ids.iter()
-                .filter_map(|&id| self.token(id))
-                .collect::<Vec<_>>()
-                .join(" ")
+            ids.iter().filter_map(|&id| self.token(id)).collect::<Vec<_>>().join(" ")
         })
     }
 

@@ -21,10 +21,7 @@ impl Settings {
                 what: format!("not a JSON object: {error}"),
             }),
         };
-        Ok(Self {
-            config: read(config, "tokenizer_config.json")?,
-            special: read(special, "special_tokens_map.json")?,
-        })
+        Ok(Self { config: read(config, "tokenizer_config.json")?, special: read(special, "special_tokens_map.json")? })
     }
 
     /// The text of `mask_token` and the like; a token is written as a text or as an object with `content`.
@@ -85,9 +82,6 @@ impl Roles {
     }
 
     pub(super) fn tokens(&self) -> impl Iterator<Item = &str> {
-        [&self.mask, &self.pad, &self.unk, &self.cls, &self.sep]
-            .into_iter()
-            .flatten()
-            .map(|(_, text)| text.as_str())
+        [&self.mask, &self.pad, &self.unk, &self.cls, &self.sep].into_iter().flatten().map(|(_, text)| text.as_str())
     }
 }

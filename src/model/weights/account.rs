@@ -43,11 +43,7 @@ impl Weights {
         let mut names: BTreeMap<String, Place> = BTreeMap::new();
         for (number, weights) in files.iter().enumerate() {
             for name in weights.entries().keys() {
-                let place = Place {
-                    file: number,
-                    name: name.clone(),
-                    taken: false,
-                };
+                let place = Place { file: number, name: name.clone(), taken: false };
                 if let Some(other) = names.insert(canonical(name), place) {
                     return Err(ModelError::Weights {
                         file,
@@ -56,14 +52,7 @@ impl Weights {
                 }
             }
         }
-        Ok(Self {
-            file,
-            files,
-            names,
-            faults: TensorFaults::default(),
-            device: device.clone(),
-            n_parameters: 0,
-        })
+        Ok(Self { file, files, names, faults: TensorFaults::default(), device: device.clone(), n_parameters: 0 })
     }
 
     /// Whether there is a tensor `name`.
@@ -113,9 +102,7 @@ impl Weights {
         if let (Some(copied), Some(first)) = (copied, first)
             && copied != first
         {
-            self.faults.wrong.push(format!(
-                "`{copy}` differs from `{original}`, to which the configuration ties it"
-            ));
+            self.faults.wrong.push(format!("`{copy}` differs from `{original}`, to which the configuration ties it"));
         }
     }
 
@@ -138,20 +125,12 @@ impl Weights {
     /// # Errors
     /// If a tensor was missing or unfit, or one is left that is not `dispensable`.
     pub fn finish(mut self, dispensable: impl Fn(&str) -> bool) -> Result<(), ModelError> {
-        let left = self
-            .names
-            .iter()
-            .filter(|(name, place)| !place.taken && !dispensable(name));
-        self.faults
-            .unused
-            .extend(left.map(|(_, place)| format!("`{}`", place.name)));
+        let left = self.names.iter().filter(|(name, place)| !place.taken && !dispensable(name));
+        self.faults.unused.extend(left.map(|(_, place)| format!("`{}`", place.name)));
         if self.faults.is_empty() {
             return Ok(());
         }
-        Err(ModelError::Tensors {
-            file: self.file,
-            faults: self.faults,
-        })
+        Err(ModelError::Tensors { file: self.file, faults: self.faults })
     }
 
     fn values(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
@@ -170,11 +149,7 @@ impl Weights {
         match found {
             Ok(values) => Some(values),
             Err(what) => {
-                let within = if self.files.len() > 1 {
-                    format!(" in {}", file.name)
-                } else {
-                    String::new()
-                };
+                let within = if self.files.len() > 1 { format!(" in {}", file.name) } else { String::new() };
                 self.faults.wrong.push(format!("`{}`{within} {what}", place.name));
                 None
             }

@@ -68,16 +68,10 @@ impl WeightFile {
     /// If it cannot be read, or its header is unsound.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let name = path.display().to_string();
-        let read = |source| ModelError::Read {
-            path: path.to_path_buf(),
-            source,
-        };
+        let read = |source| ModelError::Read { path: path.to_path_buf(), source };
         let file = File::open(path).map_err(read)?;
         if file.metadata().map_err(read)?.len() == 0 {
-            return Err(ModelError::Weights {
-                file: name,
-                what: "the file is empty".into(),
-            });
+            return Err(ModelError::Weights { file: name, what: "the file is empty".into() });
         }
         #[expect(
             unsafe_code,
@@ -89,21 +83,15 @@ impl WeightFile {
     }
 
     fn new(bytes: Bytes, name: String) -> Result<Self, ModelError> {
-        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| ModelError::Weights {
-            what: explain(&error, &bytes),
-            file: name.clone(),
-        })?;
+        let (header, metadata) = SafeTensors::read_metadata(&bytes)
+            .map_err(|error| ModelError::Weights { what: explain(&error, &bytes), file: name.clone() })?;
         let data = header + size_of::<u64>();
         let entries = metadata
             .tensors()
             .into_iter()
             .map(|(tensor, info)| {
                 let (start, end) = info.data_offsets;
-                let entry = Entry {
-                    shape: info.shape.clone(),
-                    dtype: info.dtype,
-                    range: data + start..data + end,
-                };
+                let entry = Entry { shape: info.shape.clone(), dtype: info.dtype, range: data + start..data + end };
                 (tensor, entry)
             })
             .collect();
@@ -157,10 +145,7 @@ fn explain(error: &SafeTensorError, bytes: &[u8]) -> String {
         SafeTensorError::HeaderTooLarge
         | SafeTensorError::InvalidHeader(_)
         | SafeTensorError::InvalidHeaderDeserialization(_) => {
-            let text = bytes
-                .iter()
-                .take(64)
-                .all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
+            let text = bytes.iter().take(64).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
             let seen = if text { " (it looks like text)" } else { "" };
             format!("not a safetensors file, or damaged{seen}: {error}")
         }
@@ -187,14 +172,9 @@ pub fn open_folder(folder: &Path) -> Result<(String, Vec<WeightFile>), ModelErro
         let files = open_shards(folder, &index)?;
         return Ok((index.display().to_string(), files));
     }
-    let other = [
-        "pytorch_model.bin",
-        "tf_model.h5",
-        "model.ckpt.index",
-        "flax_model.msgpack",
-    ]
-    .into_iter()
-    .find(|name| folder.join(name).exists());
+    let other = ["pytorch_model.bin", "tf_model.h5", "model.ckpt.index", "flax_model.msgpack"]
+        .into_iter()
+        .find(|name| folder.join(name).exists());
     Err(ModelError::Incomplete {
         folder: folder.to_path_buf(),
         what: match other {
@@ -212,14 +192,8 @@ struct ShardIndex {
 }
 
 fn open_shards(folder: &Path, index: &Path) -> Result<Vec<WeightFile>, ModelError> {
-    let fault = |what: String| ModelError::Weights {
-        file: index.display().to_string(),
-        what,
-    };
-    let bytes = std::fs::read(index).map_err(|source| ModelError::Read {
-        path: index.to_path_buf(),
-        source,
-    })?;
+    let fault = |what: String| ModelError::Weights { file: index.display().to_string(), what };
+    let bytes = std::fs::read(index).map_err(|source| ModelError::Read { path: index.to_path_buf(), source })?;
     let map: ShardIndex =
         serde_json::from_slice(&bytes).map_err(|error| fault(format!("not a shard index: {error}")))?;
     let names: BTreeSet<&str> = map.weight_map.values().map(String::as_str).collect();
@@ -227,9 +201,7 @@ fn open_shards(folder: &Path, index: &Path) -> Result<Vec<WeightFile>, ModelErro
         return Err(fault("`weight_map` names no shard".into()));
     }
     if let Some(name) = names.iter().find(|name| !is_plain_file_name(name)) {
-        return Err(fault(format!(
-            "shard `{name}` is not a plain file name within the folder"
-        )));
+        return Err(fault(format!("shard `{name}` is not a plain file name within the folder")));
     }
     let mut files = Vec::with_capacity(names.len());
     for name in &names {
