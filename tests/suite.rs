@@ -1,4 +1,5 @@
 //! One test binary for everything that goes through the public interface.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod model_errors;
 mod model_parity;

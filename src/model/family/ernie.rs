@@ -41,7 +41,7 @@ impl ErnieConfig {
             self.task_types.map(|n_types| {
                 weights
                     .tensor(&format!("{embeddings}.task_type_embeddings.weight"), [n_types, d_model])
-                    .slice([0..1])
+                    .narrow(0, 0, 1)
                     .squeeze_dim(0)
             })
         })

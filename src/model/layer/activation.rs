@@ -83,7 +83,6 @@ fn exact_gelu(input: Tensor<3>) -> Tensor<3> {
 const CHUNK: usize = 16 * 1024;
 
 fn apply(data: &mut TensorData, function: impl Fn(f32) -> f32 + Sync) {
-    #[expect(clippy::expect_used, reason = "every tensor of this crate is f32")]
     let numbers = data.as_mut_slice::<f32>().expect("activations are f32");
     numbers.par_chunks_mut(CHUNK).for_each(|chunk| {
         for number in chunk {
@@ -113,9 +112,7 @@ fn erf(x: f32) -> f32 {
     let saturated = x.abs() >= 4.0;
     let square = x * x;
     let mut above = -2.726_142_4e-10;
-    for coefficient in
-        [2.770_681_4e-8, -2.101_024e-6, -5.692_506_4e-5, -7.349_906_3e-4, -2.954_599_8e-3, -1.609_603_4e-2]
-    {
+    for coefficient in [2.770_681_4e-8, -2.101_024e-6, -5.692_506_4e-5, -7.349_906_3e-4, -2.954_6e-3, -1.609_603_4e-2] {
         above = above * square + coefficient;
     }
     let mut below = -1.456_607_2e-5;

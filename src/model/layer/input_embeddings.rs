@@ -31,7 +31,7 @@ pub struct InputEmbeddings {
 impl InputEmbeddings {
     /// Sums up what can be.
     pub fn new(added: AddedEmbeddings) -> Self {
-        let first_type = added.token_types.clone().slice([0..1]);
+        let first_type = added.token_types.clone().narrow(0, 0, 1);
         let mut plain = added.positions + first_type.clone();
         if let Some(constant) = added.constant {
             plain = plain + constant.unsqueeze();
@@ -50,7 +50,7 @@ impl InputEmbeddings {
         let [batch_size, seq_length, d_model] = words.dims();
         let [_, width] = self.plain.dims();
         assert_shape!(words, [_, _, width]);
-        let plain = self.plain.clone().slice([0..seq_length]);
+        let plain = self.plain.clone().narrow(0, 0, seq_length);
         let mut sum = words + plain.unsqueeze();
         if let Some(types) = token_types.filter(|types| types.iter().flatten().any(|&kind| kind != 0)) {
             let flat: Vec<i32> = types.iter().flatten().map(|&kind| kind as i32).collect();
