@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use burn::Tensor;
 use burn::tensor::activation::log_softmax;
@@ -10,6 +11,7 @@ use burn::tensor::{Device, Int, TensorData};
 use promptmine::model::{
     DeviceChoice, Inputs, LoadedModel, ResolvedDevice, Tokenizer, builtin_models, load_builtin, load_folder, resolve,
 };
+use proptest::prelude::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde_json::Value;
@@ -202,6 +204,37 @@ fn a_score_is_the_same_alone_batched_and_padded() {
             };
             let difference = largest_difference(&mask_logits(&loaded, alone), &batch[row * vocab_size..][..vocab_size]);
             assert!(difference < 1e-5, "{folder}, row {row}: {difference:e}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_score_does_not_depend_on_its_batch(
+        rows in proptest::collection::vec(proptest::collection::vec(0u32..102, 1..20), 1..7),
+        places in proptest::collection::vec(0usize..1000, 7),
+    ) {
+        static MODEL: OnceLock<LoadedModel> = OnceLock::new();
+        let loaded = MODEL.get_or_init(|| load("bert", &ResolvedDevice::cpu()));
+        let place_in = |number: usize| vec![places[number] % rows[number].len()];
+        let batch = mask_logits(loaded, Inputs {
+            embeddings: loaded.model.embed(&rows),
+            lengths: rows.iter().map(Vec::len).collect(),
+            predict_positions: (0..rows.len()).map(place_in).collect(),
+            token_types: None,
+        });
+        let vocab_size = loaded.model.shape().vocab_size;
+        for (number, row) in rows.iter().enumerate() {
+            let alone = mask_logits(loaded, Inputs {
+                embeddings: loaded.model.embed(std::slice::from_ref(row)),
+                lengths: vec![row.len()],
+                predict_positions: vec![place_in(number)],
+                token_types: None,
+            });
+            let difference = largest_difference(&alone, &batch[number * vocab_size..][..vocab_size]);
+            prop_assert!(difference < 1e-5, "{difference:e}");
         }
     }
 }

@@ -264,6 +264,38 @@ mod tests {
     }
 
     #[test]
+    fn its_gradient_equals_finite_differences() {
+        let loaded = load_builtin(NAME, &ResolvedDevice::cpu()).unwrap();
+        let ids = loaded.tokenizer.encode_reference("dull film , it was [MASK] !");
+        let length = ids.len();
+        let plain = loaded.model.embed(&[ids]);
+        let score = |embeddings: Tensor<3>| {
+            let states = loaded.model.predict(Inputs {
+                embeddings,
+                lengths: vec![length],
+                predict_positions: vec![vec![length - 3]],
+                token_types: None,
+            });
+            loaded.model.logits(states.squeeze_dim(0), Some(&[37])).sum()
+        };
+        let tracked = Tensor::from_inner(plain.clone()).require_grad();
+        let gradients = score(tracked.clone()).backward();
+        let gradient = tracked.grad(&gradients).unwrap().into_data().try_into_vec::<f32>().unwrap();
+        let numbers = plain.into_data().try_into_vec::<f32>().unwrap();
+        let number = |tensor: Tensor<1>| f64::from(tensor.into_data().try_into_vec::<f32>().unwrap()[0]);
+        for place in 0..numbers.len() {
+            let moved = |step: f32| {
+                let mut numbers = numbers.clone();
+                numbers[place] += step;
+                number(score(Tensor::from_data(TensorData::new(numbers, [1, length, D_MODEL]), &loaded.model.device())))
+            };
+            let difference = (moved(0.01) - moved(-0.01)) / 0.02;
+            let exact = f64::from(gradient[place]);
+            assert!((difference - exact).abs() < 2e-3 * (1.0 + exact.abs()), "{place}: {difference} and {exact}");
+        }
+    }
+
+    #[test]
     fn every_entry_of_the_vocabulary_is_written_as_one_token() {
         let loaded = load_builtin(NAME, &ResolvedDevice::cpu()).unwrap();
         for (id, (text, ..)) in VOCABULARY.iter().enumerate() {
