@@ -29,7 +29,7 @@ fn load(folder: &Path) -> Result<LoadedModel, ModelError> {
 }
 
 fn message(folder: &Path) -> String {
-    let error = load(folder).err().expect("the model should be refused");
+    let error = load(folder).unwrap_err();
     assert_eq!(error.exit_code(), ExitCode::Model);
     error.to_string()
 }
@@ -72,7 +72,7 @@ fn edit_weights(name: &str, change: impl FnOnce(&mut Tensors)) -> (TempDir, Resu
 
 fn refusal(name: &str, change: impl FnOnce(&mut Tensors)) -> String {
     let (folder, loaded) = edit_weights(name, change);
-    loaded.err().unwrap().to_string().replace(&folder.path().display().to_string(), "M")
+    loaded.unwrap_err().to_string().replace(&folder.path().display().to_string(), "M")
 }
 
 fn rename(tensors: &mut Tensors, from: &str, to: impl Fn(&str) -> String) {
@@ -206,7 +206,7 @@ fn a_tied_decoder_may_be_there_if_it_is_the_same() {
         .1
     };
     with_decoder(false).unwrap();
-    let error = with_decoder(true).err().unwrap().to_string();
+    let error = with_decoder(true).unwrap_err().to_string();
     assert!(
         error.contains("`cls.predictions.decoder.weight` differs from `bert.embeddings.word_embeddings.weight`"),
         "{error}"

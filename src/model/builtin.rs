@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let error = load_builtin("review-en", &ResolvedDevice::cpu()).err().unwrap();
+        let error = load_builtin("review-en", &ResolvedDevice::cpu()).unwrap_err();
         assert_eq!(error.to_string(), "unknown built-in model `review-en` (known: reviews-en, reviews-zh)");
     }
 }

@@ -1,5 +1,6 @@
 //! A model opened with its tokenizer.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +25,17 @@ pub struct LoadedModel {
     pub tokenizer_hash: String,
     /// Where it came from, as a source that opens it again.
     pub source: String,
+}
+
+impl fmt::Debug for LoadedModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadedModel")
+            .field("source", &self.source)
+            .field("shape", self.model.shape())
+            .field("weights_hash", &self.weights_hash)
+            .field("tokenizer_hash", &self.tokenizer_hash)
+            .finish_non_exhaustive()
+    }
 }
 
 impl LoadedModel {
