@@ -1,3 +1,33 @@
-//! The room `task`.
+//! The question and its data: data sets, splits, labels, few-shot draws, metrics and statistics. Strings and labels only.
+//!
+//! # Decisions
+//! - Data sets are read whole into memory: few-shot splits and the usual test sets are small beside any model.
+//! - A data set's labels are those told (by the experiment or the card), or else those of train; a label beyond them in any
+//!   split is refused. Dev must have labels; train may go without where the labels are told; test may always.
+//! - Splits may differ in columns; those that all have are kept. `text`, `text_a` and `text_b` may be missing in none.
 
+mod builtin;
+mod card;
+mod dataset;
+mod draw;
+mod error;
+mod example;
+mod labels;
+mod metric;
+mod shots;
+mod source;
+mod split;
 pub mod statistics;
+mod table;
+
+pub use self::builtin::{BuiltinDataset, builtin_datasets};
+pub use self::card::{Card, ManualAccuracy, SplitCard};
+pub use self::dataset::Dataset;
+pub use self::draw::{Draw, LeftOut, Limits, draw};
+pub use self::error::{Place, Position, TaskError};
+pub use self::example::Example;
+pub use self::metric::{Confusion, Metric};
+pub use self::shots::Shots;
+pub use self::source::{Columns, DatasetSource, Header, LABEL};
+pub use self::split::Split;
+pub use self::table::{Table, TableOptions, read_labelled};

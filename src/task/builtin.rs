@@ -1,0 +1,120 @@
+//! The data sets in the binary, written for this project.
+
+use std::collections::BTreeMap;
+
+use crate::task::card::Card;
+use crate::task::table::{Format, Rows, TableOptions, needs_label};
+use crate::task::{Dataset, Split, TaskError};
+
+/// A data set that is part of the binary: `builtin:NAME`.
+#[derive(Debug, Clone, Copy)]
+pub struct BuiltinDataset {
+    /// The name after `builtin:`.
+    pub name: &'static str,
+    card: &'static str,
+    splits: [&'static [u8]; 3],
+}
+
+macro_rules! embedded {
+    ($name:literal) => {
+        BuiltinDataset {
+            name: $name,
+            card: include_str!(concat!("../../datasets/", $name, "/CARD.yaml")),
+            splits: [
+                include_bytes!(concat!("../../datasets/", $name, "/train.tsv")),
+                include_bytes!(concat!("../../datasets/", $name, "/dev.tsv")),
+                include_bytes!(concat!("../../datasets/", $name, "/test.tsv")),
+            ],
+        }
+    };
+}
+
+const ALL: [BuiltinDataset; 2] = [embedded!("film-reviews"), embedded!("hotel-reviews-zh")];
+
+/// All of them.
+pub fn builtin_datasets() -> &'static [BuiltinDataset] {
+    &ALL
+}
+
+/// The built-in data set of a name.
+pub(crate) fn find(name: &str) -> Result<&'static BuiltinDataset, TaskError> {
+    ALL.iter().find(|dataset| dataset.name == name).ok_or_else(|| TaskError::UnknownBuiltin {
+        name: name.to_owned(),
+        known: ALL.iter().map(|dataset| dataset.name.to_owned()).collect(),
+    })
+}
+
+impl BuiltinDataset {
+    /// Its card: language, licence, sizes, and the prompt to begin with.
+    ///
+    /// # Errors
+    /// None in a released binary; a test parses every card.
+    pub fn card(&self) -> Result<Card, TaskError> {
+        Card::parse(&format!("builtin:{}/CARD.yaml", self.name), self.card)
+    }
+
+    pub(crate) fn load(&self, needed: &[String]) -> Result<Dataset, TaskError> {
+        let card = self.card()?;
+        let options =
+            TableOptions { columns: card.columns.clone(), needed: needed.to_vec(), ..TableOptions::default() };
+        let mut rows = BTreeMap::new();
+        for (split, bytes) in Split::ALL.into_iter().zip(self.splits) {
+            let file = format!("builtin:{}/{split}.tsv", self.name);
+            let need_label = needs_label(split, card.labels.is_some());
+            let read = Rows::parse(&file, bytes, Format::Tsv, &options, need_label)?;
+            card.check_rows(split, &read)?;
+            rows.insert(split, read);
+        }
+        Dataset::assemble(card.name.clone(), rows, card.labels.clone(), Some(card))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::task::{DatasetSource, Limits, Shots, draw};
+
+    #[test]
+    fn every_built_in_data_set_is_what_its_card_says() {
+        for builtin in builtin_datasets() {
+            let dataset = Dataset::load(&DatasetSource::Builtin(builtin.name.to_owned())).unwrap();
+            let card = dataset.card.as_ref().unwrap();
+            assert_eq!(card.name, builtin.name);
+            assert!(card.language.is_some() && card.licence.is_some() && card.made_how.is_some());
+            assert!(card.template.as_ref().unwrap().contains("{mask}"));
+            let verbalizer = card.verbalizer.as_ref().unwrap();
+            assert_eq!(verbalizer.iter().map(|(label, _)| label.clone()).collect::<Vec<_>>(), dataset.labels);
+            assert_eq!(dataset.columns, ["text"]);
+            assert_eq!(card.splits.as_ref().unwrap().len(), 3);
+        }
+    }
+
+    #[test]
+    fn built_in_splits_are_balanced_and_share_no_text() {
+        for builtin in builtin_datasets() {
+            let dataset = builtin.load(&[]).unwrap();
+            let mut texts = BTreeSet::new();
+            for split in Split::ALL {
+                let examples = dataset.split(split).unwrap();
+                for label in 0..dataset.labels.len() {
+                    let n = examples.iter().filter(|example| example.label == Some(label)).count();
+                    assert_eq!(n * dataset.labels.len(), examples.len(), "{} {split}", builtin.name);
+                }
+                assert!(examples.iter().all(|example| texts.insert(dataset.text_hash(example))), "{}", builtin.name);
+            }
+            let drawn = draw(&dataset, Shots::Count(16), 13, &Limits::default()).unwrap();
+            assert_eq!((drawn.train.len(), drawn.dev.len(), drawn.dev_from_train), (32, 32, false));
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_the_known_ones() {
+        let error = find("film").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown built-in data set `film` (known: film-reviews, hotel-reviews-zh)"
+        );
+    }
+}

@@ -1,0 +1,390 @@
+//! A data set: its columns, its labels and up to three splits.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::task::builtin;
+use crate::task::card::{CARD, Card};
+use crate::task::example::update_strings;
+use crate::task::labels::{check_labels, sorted_labels};
+use crate::task::source::DatasetSource;
+use crate::task::table::{Format, Rows, TableOptions, needs_label, text_columns};
+use crate::task::{Example, Split, TaskError};
+
+/// A data set in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// Its card's name, or else its folder's.
+    pub name: String,
+    /// The columns that all splits have, the label not among them.
+    pub columns: Vec<String>,
+    /// The labels, in the order told, or else sorted.
+    pub labels: Vec<String>,
+    /// What search sees.
+    pub train: Option<Vec<Example>>,
+    /// What selection sees.
+    pub dev: Option<Vec<Example>>,
+    /// What the leaderboard shows.
+    pub test: Option<Vec<Example>>,
+    /// Its card, if it has one.
+    pub card: Option<Card>,
+    /// BLAKE3 of each split's file, in hex.
+    pub hashes: BTreeMap<Split, String>,
+    /// The language of its texts, from the card.
+    pub language: Option<String>,
+}
+
+impl Dataset {
+    /// Reads a data set.
+    ///
+    /// # Errors
+    /// Whatever is wrong with a file, a column, a label or the card, with its place.
+    pub fn load(source: &DatasetSource) -> Result<Self, TaskError> {
+        Self::load_with(source, &[])
+    }
+
+    /// Reads a data set that must have the columns `needed`, such as those of a template; their names also tell a header.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`], and a column that is not there.
+    pub fn load_with(source: &DatasetSource, needed: &[String]) -> Result<Self, TaskError> {
+        match source {
+            DatasetSource::Builtin(name) => builtin::find(name)?.load(needed),
+            DatasetSource::Folder(folder) => load_folder(folder, needed),
+            DatasetSource::Files { train, dev, test, columns, header, labels } => {
+                let options = TableOptions { columns: columns.clone(), header: *header, needed: needed.to_vec() };
+                let paths = [train, dev, test];
+                let files = Split::ALL.into_iter().zip(paths).filter_map(|(split, path)| Some((split, path.clone()?)));
+                let files: BTreeMap<Split, PathBuf> = files.collect();
+                let name = files.values().next().and_then(|path| path.parent()?.file_name());
+                let name = name.map_or_else(|| "files".to_owned(), |name| name.to_string_lossy().into_owned());
+                let mut rows = BTreeMap::new();
+                for (split, path) in &files {
+                    rows.insert(*split, Rows::read(path, &options, needs_label(*split, labels.is_some()))?);
+                }
+                Self::assemble(name, rows, labels.clone(), None)
+            }
+        }
+    }
+
+    /// A data set from its parts, as a test builds one.
+    pub fn from_parts(
+        name: &str,
+        columns: Vec<String>,
+        labels: Vec<String>,
+        [train, dev, test]: [Option<Vec<Example>>; 3],
+    ) -> Self {
+        let (name, hashes) = (name.to_owned(), BTreeMap::new());
+        Self { name, columns, labels, train, dev, test, card: None, hashes, language: None }
+    }
+
+    /// The examples of a split, if it is there.
+    pub fn split(&self, split: Split) -> Option<&[Example]> {
+        match split {
+            Split::Train => self.train.as_deref(),
+            Split::Dev => self.dev.as_deref(),
+            Split::Test => self.test.as_deref(),
+        }
+    }
+
+    /// The splits that are there.
+    pub fn splits(&self) -> Vec<Split> {
+        Split::ALL.into_iter().filter(|&split| self.split(split).is_some()).collect()
+    }
+
+    /// Whether a split is there and has labels.
+    pub fn is_labelled(&self, split: Split) -> bool {
+        self.split(split).is_some_and(|examples| examples.iter().all(|example| example.label.is_some()))
+    }
+
+    /// The place of a column in [`Example::fields`].
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column == name)
+    }
+
+    /// The columns that make up an example's text: `text`, `text_a` and `text_b` where there are such, else all but `id`.
+    pub fn text_columns(&self) -> Vec<usize> {
+        text_columns(&self.columns)
+    }
+
+    /// A hash of an example's texts alone. Examples with equal texts are duplicates, whatever their other columns say.
+    pub fn text_hash(&self, example: &Example) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 texts of an example");
+        update_strings(&mut hasher, self.text_columns().into_iter().map(|i| example.fields[i].as_str()));
+        *hasher.finalize().as_bytes()
+    }
+
+    pub(crate) fn assemble(
+        name: String,
+        rows: BTreeMap<Split, Rows>,
+        labels: Option<Vec<String>>,
+        card: Option<Card>,
+    ) -> Result<Self, TaskError> {
+        let labels = match labels {
+            Some(labels) => {
+                check_labels(&labels)?;
+                labels
+            }
+            None => told_by_the_first_labelled(&rows)?,
+        };
+        let columns = shared_columns(&rows)?;
+        let mut hashes = BTreeMap::new();
+        let mut examples = BTreeMap::new();
+        for (split, mut rows) in rows {
+            let at: Vec<Option<usize>> =
+                columns.iter().map(|name| rows.columns.iter().position(|column| column == name)).collect();
+            for fields in &mut rows.fields {
+                *fields = at.iter().flatten().map(|&i| fields[i].clone()).collect();
+            }
+            examples.insert(split, rows.examples(&labels)?);
+            hashes.insert(split, rows.hash);
+        }
+        let [train, dev, test] = Split::ALL.map(|split| examples.remove(&split));
+        let language = card.as_ref().and_then(|card| card.language.clone());
+        Ok(Self { name, columns, labels, train, dev, test, card, hashes, language })
+    }
+}
+
+/// The labels of train, or of dev or test where there is no train.
+fn told_by_the_first_labelled(rows: &BTreeMap<Split, Rows>) -> Result<Vec<String>, TaskError> {
+    match rows.values().find(|rows| rows.labels.is_some()) {
+        Some(rows) => rows.distinct_labels(),
+        None => Ok(sorted_labels(&[])),
+    }
+}
+
+/// The columns that all splits have, in the first one's order. A text may not be missing in one of them.
+fn shared_columns(rows: &BTreeMap<Split, Rows>) -> Result<Vec<String>, TaskError> {
+    let Some(first) = rows.values().next() else {
+        return Ok(Vec::new());
+    };
+    let texts: Vec<String> = rows
+        .values()
+        .flat_map(|rows| text_columns(&rows.columns).into_iter().map(|i| rows.columns[i].clone()))
+        .filter(|name| ["text", "text_a", "text_b"].contains(&name.as_str()))
+        .collect();
+    let in_all = |name: &&String| rows.values().all(|rows| rows.columns.contains(name));
+    let shared: Vec<String> = first.columns.iter().filter(in_all).cloned().collect();
+    for rows in rows.values() {
+        rows.require(&texts)?;
+        if shared.is_empty() {
+            rows.require(&first.columns)?;
+        }
+    }
+    Ok(shared)
+}
+
+fn load_folder(folder: &Path, needed: &[String]) -> Result<Dataset, TaskError> {
+    let shown = folder.display().to_string();
+    if folder.is_file() {
+        return Err(TaskError::IsFile { file: shown });
+    }
+    let files = split_files(folder)?;
+    let card_file = folder.join(CARD);
+    let card_shown = card_file.display().to_string();
+    let card = match fs::read_to_string(&card_file) {
+        Ok(text) => Some(Card::parse(&card_shown, &text)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(source) => return Err(TaskError::Unreadable { file: card_shown, source }),
+    };
+    if let Some(card) = &card {
+        let names = files.iter().map(|(split, path)| (*split, path.display().to_string())).collect();
+        card.check_files(&card_shown, &names)?;
+    }
+    if files.is_empty() {
+        return Err(TaskError::NoSplits { folder: shown });
+    }
+    let labels = card.as_ref().and_then(|card| card.labels.clone());
+    let columns = card.as_ref().and_then(|card| card.columns.clone());
+    let options = TableOptions { columns, needed: needed.to_vec(), ..TableOptions::default() };
+    let mut rows = BTreeMap::new();
+    for (split, path) in files {
+        let read = Rows::read(&path, &options, needs_label(split, labels.is_some()))?;
+        if let Some(card) = &card {
+            card.check_rows(split, &read)?;
+        }
+        rows.insert(split, read);
+    }
+    let folder_name = || folder.file_name().map_or(shown.clone(), |name| name.to_string_lossy().into_owned());
+    let name = card.as_ref().map_or_else(folder_name, |card| card.name.clone());
+    Dataset::assemble(name, rows, labels, card)
+}
+
+/// The files `train.*`, `dev.*`, `test.*` of a folder with an ending that we read.
+fn split_files(folder: &Path) -> Result<BTreeMap<Split, PathBuf>, TaskError> {
+    let unreadable = |source| TaskError::Unreadable { file: folder.display().to_string(), source };
+    let mut files: BTreeMap<Split, PathBuf> = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let split = Split::ALL.into_iter().find(|split| stem.as_deref() == Some(split.name()));
+        let (Some(split), Some(_)) = (split, Format::of(&path)) else {
+            continue;
+        };
+        if let Some(other) = files.insert(split, path.clone()) {
+            let mut names = [other, path].map(|p| p.file_name().unwrap_or_default().to_string_lossy().into_owned());
+            names.sort();
+            let [first, second] = names;
+            return Err(TaskError::TwoFiles { folder: folder.display().to_string(), split, first, second });
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{ExitCode, Fault};
+    use crate::task::{Columns, Header, Limits, Shots, draw};
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn load(files: &[(&str, &str)]) -> Result<Dataset, String> {
+        let folder = folder(files);
+        Dataset::load(&DatasetSource::Folder(folder.path().to_owned())).map_err(|error| {
+            assert_eq!(error.exit_code(), ExitCode::Data);
+            error.to_string().replace(&folder.path().display().to_string(), "DIR")
+        })
+    }
+
+    #[test]
+    fn a_folder_is_read_by_the_names_of_its_files() {
+        let files = [("train.tsv", "a\t1\nb\t0\n"), ("dev.csv", "text,label\nc,1\n"), ("test.jsonl", "{\"text\":\"d\"}\n")];
+        let dataset = load(&[&files[..], &[("train.tsv.bak", ""), ("README.md", "")]].concat()).unwrap();
+        assert_eq!((dataset.columns, dataset.labels), (vec!["text".to_owned()], vec!["0".to_owned(), "1".to_owned()]));
+        assert_eq!(dataset.dev.unwrap()[0], Example { row: 0, fields: vec!["c".into()], label: Some(1) });
+        assert_eq!(dataset.test.unwrap()[0].label, None);
+        assert_eq!(dataset.hashes[&Split::Train], blake3::hash(b"a\t1\nb\t0\n").to_hex().to_string());
+    }
+
+    #[test]
+    fn two_files_for_a_split_and_no_file_at_all_are_refused() {
+        let message = load(&[("train.tsv", "a\t1\n"), ("train.csv", "a,1\n")]).unwrap_err();
+        assert_eq!(message, "`DIR` holds two files for train: train.csv and train.tsv");
+        assert!(load(&[("training.tsv", "a\t1\n")]).unwrap_err().starts_with("`DIR` holds no train.*, dev.* or test.*"));
+        let file = folder(&[("train.tsv", "a\t1\n")]);
+        let error = Dataset::load(&DatasetSource::Folder(file.path().join("train.tsv"))).unwrap_err();
+        assert!(matches!(error, TaskError::IsFile { .. }));
+        let error = Dataset::load(&DatasetSource::Folder(file.path().join("none"))).unwrap_err();
+        assert!(matches!(error, TaskError::Unreadable { .. }));
+    }
+
+    #[test]
+    fn labels_that_train_lacks_are_refused_in_every_split() {
+        let train = ("train.tsv", "a\tgood\nb\tbad\n");
+        for name in ["dev.tsv", "test.tsv"] {
+            let message = load(&[train, (name, "c\tgood\nd\tfine\n")]).unwrap_err();
+            assert_eq!(message, format!("DIR/{name}:2: unknown label `fine` (known: bad, good)"));
+        }
+    }
+
+    #[test]
+    fn a_card_is_checked_against_the_files() {
+        let text = "a\tgood\nb\tbad\n";
+        let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+        let card = |rows: usize, hash: &str| {
+            format!("name: mine\nlanguage: en\nlabels: [good, bad]\nsplits: {{train: {{rows: {rows}, blake3: {hash}}}}}\n")
+        };
+        let dataset = load(&[("train.tsv", text), ("CARD.yaml", &card(2, &hash))]).unwrap();
+        assert_eq!((dataset.name.as_str(), dataset.language.as_deref()), ("mine", Some("en")));
+        assert_eq!(dataset.labels, ["good", "bad"]);
+        let message = load(&[("train.tsv", text), ("CARD.yaml", &card(3, &hash))]).unwrap_err();
+        assert_eq!(message, "`DIR/train.tsv` has 2 rows; its CARD.yaml says 3");
+        let message = load(&[("train.tsv", text), ("CARD.yaml", &card(2, "00ff"))]).unwrap_err();
+        let expected = format!("`DIR/train.tsv` is not the file that its CARD.yaml describes: BLAKE3 expected 00ff, found {hash}");
+        assert_eq!(message, expected);
+        let message = load(&[("dev.tsv", text), ("train.tsv", text), ("CARD.yaml", &card(2, &hash))]).unwrap_err();
+        assert_eq!(message, "DIR/CARD.yaml: splits lists no dev, but `DIR/dev.tsv` lies beside it");
+        let message = load(&[("CARD.yaml", &card(2, &hash))]).unwrap_err();
+        assert_eq!(message, "DIR/CARD.yaml: splits.train is listed, but there is no train.* file beside it");
+    }
+
+    #[test]
+    fn columns_that_only_some_splits_have_are_dropped_and_texts_may_not_be() {
+        let dataset = load(&[("train.csv", "idx,text,label\n0,a,1\n"), ("test.csv", "text,label\nb,1\n")]).unwrap();
+        assert_eq!((dataset.columns, dataset.train.unwrap()[0].fields.clone()), (vec!["text".into()], vec!["a".to_owned()]));
+        let files = [("train.csv", "text_a,text_b,label\na,b,1\n"), ("test.csv", "text_a,label\nb,1\n")];
+        assert_eq!(load(&files).unwrap_err(), "`DIR/test.csv`: no column `text_b` (columns: text_a)");
+    }
+
+    #[test]
+    fn needed_columns_are_asked_for() {
+        let folder = folder(&[("train.csv", "premise,label\na,1\n")]);
+        let source = DatasetSource::Folder(folder.path().to_owned());
+        assert!(Dataset::load_with(&source, &["premise".to_owned()]).is_ok());
+        let message = Dataset::load_with(&source, &["text".to_owned()]).unwrap_err().to_string();
+        assert!(message.ends_with("no column `text` (columns: premise)"), "{message}");
+    }
+
+    /// Real data that is not part of the project lies beside some checkouts.
+    fn shared(name: &str) -> Option<PathBuf> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datasets").join(name);
+        if !path.exists() {
+            println!("skipped: {} is absent", path.display());
+            return None;
+        }
+        Some(path)
+    }
+
+    #[test]
+    fn sst2_is_read_whole() {
+        let Some(folder) = shared("sst2") else { return };
+        let dataset = Dataset::load(&DatasetSource::Folder(folder)).unwrap();
+        let sizes = Split::ALL.map(|split| dataset.split(split).unwrap().len());
+        assert_eq!((sizes, &dataset.labels[..]), ([6920, 872, 1821], &["0".to_owned(), "1".to_owned()][..]));
+        let drawn = draw(&dataset, Shots::Full, 13, &Limits { dev: Some(256), ..Limits::default() }).unwrap();
+        assert_eq!((drawn.dev.len(), drawn.test.len()), (256, 1821));
+    }
+
+    #[test]
+    fn the_fields_few_shot_splits_are_taken_as_given() {
+        let Some(folder) = shared("few-shot-splits/sst-2") else { return };
+        for seed in [13, 21, 42, 87, 100] {
+            let file = |name: &str| Some(folder.join(format!("16-{seed}/{name}")));
+            let columns = Columns::Names([("text".to_owned(), "sentence".to_owned())].into());
+            let source = DatasetSource::Files {
+                train: file("train.tsv"),
+                dev: file("dev.tsv"),
+                test: Some(folder.join("test.tsv")),
+                columns: Some(columns),
+                header: Header::Auto,
+                labels: None,
+            };
+            let dataset = Dataset::load(&source).unwrap();
+            assert_eq!(dataset.columns, ["text"]);
+            let drawn = draw(&dataset, Shots::Given, 1, &Limits::default()).unwrap();
+            assert_eq!((drawn.train.len(), drawn.dev.len(), drawn.test.len()), (32, 32, 1821));
+        }
+    }
+
+    #[test]
+    fn the_chinese_hotel_reviews_are_read_but_for_a_blank_one() {
+        let Some(folder) = shared("zh-hotel") else { return };
+        let source = |train: PathBuf| DatasetSource::Files {
+            train: Some(train),
+            dev: None,
+            test: None,
+            columns: Some(Columns::Names([("text".to_owned(), "review".to_owned())].into())),
+            header: Header::Auto,
+            labels: None,
+        };
+        let published = folder.join("ChnSentiCorp_htl_all.csv");
+        let message = Dataset::load(&source(published.clone())).unwrap_err().to_string();
+        assert!(message.ends_with(": blank text in column `text`"), "{message}");
+        let text = fs::read_to_string(published).unwrap();
+        let whole = tempfile::tempdir().unwrap();
+        let path = whole.path().join("reviews.csv");
+        fs::write(&path, text.replace("\n0,\n", "\n").replace("\n0,\r\n", "\n")).unwrap();
+        let dataset = Dataset::load(&source(path)).unwrap();
+        assert_eq!((dataset.train.as_ref().unwrap().len(), &dataset.columns[..]), (7765, &["text".to_owned()][..]));
+        let drawn = draw(&dataset, Shots::Count(16), 13, &Limits::default()).unwrap();
+        assert!(drawn.dev_from_train && drawn.train.len() == 32 && drawn.dev.len() == 32);
+    }
+}
