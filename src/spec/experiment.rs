@@ -561,4 +561,32 @@ experiments/x.yaml:18:16: limits.dev: 0 is not allowed (1 to 1000000000)"
         let large = Experiment::load(&file, &[]).unwrap_err().to_string();
         assert!(large.ends_with(":1:1: larger than 1024 KiB, the most that an experiment file may have"), "{large}");
     }
+
+    #[test]
+    fn the_experiments_of_this_project_are_read_and_written_back() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
+        let mut n = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let experiment = Experiment::load(&path, &[]).unwrap();
+            assert_eq!(path.file_stem().unwrap().to_str().unwrap(), experiment.name);
+            assert_eq!(Experiment::from_yaml(&experiment.to_yaml(), &path, &[]).unwrap(), experiment);
+            assert!(experiment.added_methods().is_empty() && experiment.question.is_some());
+            n += 1;
+        }
+        assert!(n >= 3);
+    }
+
+    #[test]
+    fn whatever_is_cut_out_of_a_file_the_answer_is_short_and_never_a_panic() {
+        let yaml = include_str!("../../experiments/sst2.yaml");
+        for (start, _) in yaml.char_indices() {
+            for end in [start + 1, start + 7, yaml.len()] {
+                let Some(rest) = yaml.get(end..) else { continue };
+                if let Err(error) = read(&format!("{}{rest}", &yaml[..start])) {
+                    assert!(error.to_string().len() < 4000, "{error}");
+                }
+            }
+        }
+    }
 }
