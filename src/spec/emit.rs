@@ -5,14 +5,14 @@ use serde_yaml::{Mapping, Value};
 use super::experiment::{Experiment, FORMAT};
 use super::method::{Method, SearchItem};
 use super::task::TaskSpec;
+use super::write::{self, scalar_text};
 use crate::prompt::Template;
 use crate::task::{Columns, DatasetSource, Header};
 
 impl Experiment {
     /// The experiment as YAML, with every default filled in. Reading it gives an equal experiment.
     pub fn to_yaml(&self) -> String {
-        // A tree of texts, numbers and lists always has a YAML form.
-        serde_yaml::to_string(&self.tree()).unwrap_or_default()
+        write::block(&self.tree())
     }
 
     /// The BLAKE3 hash of everything that determines results: all but `name` and `question`.
@@ -72,7 +72,7 @@ impl SearchItem {
 
     /// The item as one line of YAML, for people.
     pub fn describe(&self) -> String {
-        one_line(&item(self))
+        write::line(&item(self))
     }
 }
 
@@ -209,29 +209,5 @@ fn feed(hasher: &mut blake3::Hasher, value: &Value) {
             head(b'"', text.len());
             hasher.update(text.as_bytes());
         }
-    }
-}
-
-fn scalar_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(flag) => flag.to_string(),
-        _ => String::new(),
-    }
-}
-
-fn one_line(value: &Value) -> String {
-    match value {
-        Value::Sequence(items) => format!("[{}]", items.iter().map(one_line).collect::<Vec<_>>().join(", ")),
-        Value::Mapping(entries) => {
-            let entries: Vec<String> =
-                entries.iter().map(|(key, value)| format!("{}: {}", one_line(key), one_line(value))).collect();
-            format!("{{ {} }}", entries.join(", "))
-        }
-        Value::String(text) if !text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) => {
-            format!("{text:?}")
-        }
-        scalar => scalar_text(scalar),
     }
 }

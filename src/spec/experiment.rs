@@ -340,47 +340,36 @@ models: builtin:reviews-en
         );
         assert_eq!(
             experiment.to_yaml(),
-            "format: 1
+            r#"format: 1
 name: small
 task:
   dataset: builtin:film-reviews
-  template: '{text} It was {mask}.'
+  template: "{text} It was {mask}."
   verbalizer:
-    '0':
-    - terrible
-    no:
-    - great
-    是:
-    - 'null'
-    - 'true'
+    "0": [terrible]
+    "no": [great]
+    是: ["null", "true"]
   multi_token: joint
   metric: accuracy
   truncate: true
-models:
-- builtin:reviews-en
-shots:
-- 16
-seeds:
-- 13
-- 21
-- 42
+models: [builtin:reviews-en]
+shots: [16]
+seeds: [13, 21, 42]
 search:
-- method: manual
-  templates:
-  - '{text} It was {mask}.'
-- method: random
-  n_trigger: 3
-  words_only: true
+  - method: manual
+    templates: ["{text} It was {mask}."]
+  - method: random
+    n_trigger: 3
+    words_only: true
 budget:
   evaluations: 1000
 select:
   by: accuracy
   tie_break: margin
   racing: none
-calibration:
-- none
+calibration: [none]
 limits: {}
-"
+"#
         );
     }
 

@@ -2,7 +2,7 @@
 //!
 //! One way through: [`yaml`] reads text into a tree whose every node knows its place, [`overrides`] applies `--set`,
 //! and [`experiment`], [`task`], [`method`] and [`choice`] read the tree through a [`reader`], which names place and key path in
-//! every fault. [`emit`] goes back: an experiment with every default filled in.
+//! every fault. [`emit`] and [`write`] go back: an experiment with every default filled in.
 //!
 //! # Decisions
 //! - The tree is our own and not serde's, because serde knows no places: faults of value are reported all in one go, each
@@ -22,6 +22,7 @@ mod node;
 mod overrides;
 mod reader;
 mod task;
+mod write;
 mod yaml;
 
 pub use choice::{Budget, Calibration, Racing, Select, TieBreak};

@@ -150,6 +150,8 @@ fn explained(info: &str) -> String {
     }
     let hint = if info.contains("tab") {
         " (YAML indents with spaces)"
+    } else if info.contains("mapping values are not allowed") {
+        " (a text that holds `: ` must stand in quotation marks)"
     } else if info.contains("unknown anchor") {
         " (a text that begins with `*` must stand in quotation marks)"
     } else {
