@@ -1,1 +1,35 @@
-//! The room `spec`.
+//! What was asked: a YAML file, read into checked values. No tensor, no clock, and no file but the YAML itself.
+//!
+//! One way through: [`yaml`] reads text into a tree whose every node knows its place, [`overrides`] applies `--set`,
+//! and [`experiment`], [`task`], [`method`] and [`choice`] read the tree through a [`reader`], which names place and key path in
+//! every fault. [`emit`] and [`write`] go back: an experiment with every default filled in.
+//!
+//! # Decisions
+//! - The tree is our own and not serde's, because serde knows no places: faults of value are reported all in one go, each
+//!   with its line; verbalizer keys are read as written (`0`, `no`, `是`), which a typed scalar has lost.
+//! - Anchors, aliases and tags are refused outright, so that no file is larger than it looks; nesting ends at 64 levels and a
+//!   file at one mebibyte.
+//! - An item's sweep is kept expanded, as the list of its cells; [`emit`] folds it again.
+//! - What contract and papers name and this version does not do is refused by name, never ignored.
+
+mod choice;
+mod emit;
+mod error;
+mod experiment;
+mod method;
+mod model_source;
+mod node;
+mod overrides;
+mod reader;
+mod task;
+mod write;
+mod yaml;
+
+pub use choice::{Budget, Calibration, Racing, Select, TieBreak};
+pub use error::{SpecError, ValueFault};
+pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
+pub use method::{Autoprompt, METHODS, Manual, Method, Random, SearchItem};
+pub use model_source::ModelSource;
+pub use overrides::parse_override;
+pub use task::{MultiToken, TaskSpec};
+pub use yaml::MAX_BYTES;

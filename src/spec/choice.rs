@@ -1,0 +1,140 @@
+//! How candidates are paid for, chosen and calibrated.
+
+use super::error::SpecError;
+use super::reader::{At, Reader};
+use crate::task::{Limits, Metric};
+
+/// What one item may spend for each model, shots and seed: the same for every method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Prompts x examples through the model (contract, definition 4). Default 1000.
+    pub evaluations: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { evaluations: 1000 }
+    }
+}
+
+/// How the dev split chooses among candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Select {
+    /// The metric that decides; default the task's.
+    pub by: Metric,
+    /// What decides between equals; default [`TieBreak::Margin`].
+    pub tie_break: TieBreak,
+    /// Whether weak candidates are dropped before the whole dev split is scored; default [`Racing::None`].
+    pub racing: Racing,
+}
+
+/// What decides between candidates with the same metric.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TieBreak {
+    /// The mean of the gold label's log-probability minus the best other's.
+    #[default]
+    Margin,
+}
+
+/// When a candidate is dropped early.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Racing {
+    /// Never: every candidate is scored on the whole dev split.
+    #[default]
+    None,
+}
+
+/// What is done to label scores before they are compared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Calibration {
+    /// Nothing.
+    #[default]
+    None,
+}
+
+impl TieBreak {
+    /// The name in YAML.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Margin => "margin",
+        }
+    }
+}
+
+impl Racing {
+    /// The name in YAML.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+        }
+    }
+}
+
+impl Calibration {
+    /// The name in YAML and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+        }
+    }
+}
+
+pub(super) fn budget(reader: &mut Reader, at: Option<At>) -> Result<Budget, SpecError> {
+    let Some(at) = at else { return Ok(Budget::default()) };
+    match reader.fields(at, &["evaluations"])?.get("evaluations") {
+        Some(at) => Ok(Budget { evaluations: reader.whole(&at, 1..=1_000_000_000_000)? }),
+        None => Ok(Budget::default()),
+    }
+}
+
+pub(super) fn select(reader: &mut Reader, at: Option<At>, metric: Metric) -> Result<Select, SpecError> {
+    let mut select = Select { by: metric, tie_break: TieBreak::default(), racing: Racing::default() };
+    let Some(at) = at else { return Ok(select) };
+    let fields = reader.fields(at, &["by", "tie_break", "racing"])?;
+    if let Some(at) = fields.get("by") {
+        let metrics = Metric::ALL.map(|metric| (metric.name(), metric));
+        select.by =
+            reader.choice(&at, "selection", &metrics, &["margin", "mutual_information", "entropy", "perplexity"])?;
+    }
+    if let Some(at) = fields.get("tie_break") {
+        select.tie_break = reader.choice(&at, "tie-break", &[(TieBreak::Margin.name(), TieBreak::Margin)], &[])?;
+    }
+    if let Some(at) = fields.get("racing") {
+        let later = ["exact", "confidence", "successive_halving", "continuously_reject"];
+        select.racing = reader.choice(&at, "racing", &[(Racing::None.name(), Racing::None)], &later)?;
+    }
+    Ok(select)
+}
+
+pub(super) fn calibration(reader: &mut Reader, at: Option<At>) -> Result<Vec<Calibration>, SpecError> {
+    let Some(at) = at else { return Ok(vec![Calibration::None]) };
+    let items = at.items();
+    if items.is_empty() {
+        reader.value(&at, "an empty list; at least one is needed (none)");
+    }
+    let mut calibrations = Vec::new();
+    for item in &items {
+        let known = [(Calibration::None.name(), Calibration::None)];
+        let faults = reader.n_faults();
+        let calibration = reader.choice(item, "calibration", &known, &["contextual", "domain", "batch", "pmi"])?;
+        if reader.n_faults() == faults {
+            if calibrations.contains(&calibration) {
+                reader.value(item, "stands twice");
+            }
+            calibrations.push(calibration);
+        }
+    }
+    Ok(calibrations)
+}
+
+pub(super) fn limits(reader: &mut Reader, at: Option<At>) -> Result<Limits, SpecError> {
+    let mut limits = Limits::default();
+    let Some(at) = at else { return Ok(limits) };
+    let fields = reader.fields(at, &["dev", "test", "unlabelled"])?;
+    for (key, limit) in [("dev", &mut limits.dev), ("test", &mut limits.test), ("unlabelled", &mut limits.unlabelled)] {
+        if let Some(at) = fields.get(key) {
+            *limit = Some(reader.whole(&at, 1..=1_000_000_000)? as usize);
+        }
+    }
+    Ok(limits)
+}

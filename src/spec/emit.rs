@@ -1,0 +1,213 @@
+//! Back to YAML: an experiment with every default filled in, and the hash of what it asks.
+
+use serde_yaml::{Mapping, Value};
+
+use super::experiment::{Experiment, FORMAT};
+use super::method::{Method, SearchItem};
+use super::task::TaskSpec;
+use super::write::{self, scalar_text};
+use crate::prompt::Template;
+use crate::task::{Columns, DatasetSource, Header};
+
+impl Experiment {
+    /// The experiment as YAML, with every default filled in. Reading it gives an equal experiment.
+    pub fn to_yaml(&self) -> String {
+        write::block(&self.tree())
+    }
+
+    /// The BLAKE3 hash of everything that determines results: all but `name` and `question`.
+    pub fn content_hash(&self) -> [u8; 32] {
+        let asked = Self { name: String::new(), question: None, ..self.clone() };
+        hash(&asked.tree())
+    }
+
+    /// The BLAKE3 hash of what all trials share: task, budget, selection and limits. A file that differs only in items, models,
+    /// shots, seeds or calibrations still belongs to the same results.
+    pub fn shared_hash(&self) -> [u8; 32] {
+        let shared: Mapping = self
+            .entries()
+            .into_iter()
+            .filter(|(key, _)| matches!(*key, "format" | "task" | "budget" | "select" | "limits"))
+            .map(|(key, value)| (Value::from(key), value))
+            .collect();
+        hash(&Value::Mapping(shared))
+    }
+
+    pub(super) fn tree(&self) -> Value {
+        mapping(self.entries())
+    }
+
+    fn entries(&self) -> Vec<(&'static str, Value)> {
+        let limits = [("dev", self.limits.dev), ("test", self.limits.test), ("unlabelled", self.limits.unlabelled)];
+        let limits = limits.into_iter().filter_map(|(key, limit)| Some((key, Value::from(limit?))));
+        let mut entries = vec![("format", Value::from(FORMAT)), ("name", text(&self.name))];
+        entries.extend(self.question.iter().map(|question| ("question", text(question))));
+        entries.extend([
+            ("task", task(&self.task)),
+            ("models", list(&self.models)),
+            ("shots", Value::Sequence(self.shots.iter().map(|shots| plain(&shots.to_string())).collect())),
+            ("seeds", Value::Sequence(self.seeds.iter().map(|&seed| Value::from(seed)).collect())),
+            ("search", Value::Sequence(self.search.iter().map(item).collect())),
+            ("budget", mapping([("evaluations", Value::from(self.budget.evaluations))])),
+            (
+                "select",
+                mapping([
+                    ("by", text(self.select.by.name())),
+                    ("tie_break", text(self.select.tie_break.name())),
+                    ("racing", text(self.select.racing.name())),
+                ]),
+            ),
+            ("calibration", Value::Sequence(self.calibration.iter().map(|way| text(way.name())).collect())),
+            ("limits", mapping(limits)),
+        ]);
+        entries
+    }
+}
+
+impl SearchItem {
+    /// The BLAKE3 hash of the method and its parameters.
+    pub fn content_hash(&self) -> [u8; 32] {
+        hash(&item(self))
+    }
+
+    /// The item as one line of YAML, for people.
+    pub fn describe(&self) -> String {
+        write::line(&item(self))
+    }
+}
+
+fn task(task: &TaskSpec) -> Value {
+    let mut entries = vec![("dataset", dataset(&task.dataset))];
+    entries.extend(task.template.iter().map(|template| ("template", text(template))));
+    if let Some(verbalizer) = &task.verbalizer {
+        let words = verbalizer.labels.iter().map(|label| (text(&label.label), list(&label.words)));
+        entries.push(("verbalizer", Value::Mapping(words.collect())));
+    }
+    entries.extend([
+        ("multi_token", text(task.multi_token.name())),
+        ("metric", text(task.metric.name())),
+        ("truncate", Value::from(task.truncate)),
+    ]);
+    mapping(entries)
+}
+
+fn dataset(source: &DatasetSource) -> Value {
+    match source {
+        DatasetSource::Builtin(name) => text(format!("builtin:{name}")),
+        DatasetSource::Folder(path) => text(path.display()),
+        DatasetSource::Files { train, dev, test, columns, header, labels } => {
+            let files = [("train", train), ("dev", dev), ("test", test)];
+            let mut entries: Vec<(&str, Value)> =
+                files.into_iter().filter_map(|(key, path)| Some((key, text(path.as_ref()?.display())))).collect();
+            entries.extend(columns.iter().map(|columns| match columns {
+                Columns::Order(names) => ("columns", list(names)),
+                Columns::Names(names) => {
+                    let names = names.iter().map(|(ours, theirs)| (text(ours), text(theirs)));
+                    ("columns", Value::Mapping(names.collect()))
+                }
+            }));
+            let header = match header {
+                Header::Auto => "auto",
+                Header::Yes => "yes",
+                Header::No => "no",
+            };
+            entries.push(("header", text(header)));
+            entries.extend(labels.iter().map(|labels| ("labels", list(labels))));
+            mapping(entries)
+        }
+    }
+}
+
+/// An item with its sweep folded: a key with several values in the cells is a list of them.
+fn item(item: &SearchItem) -> Value {
+    let cells: Vec<Vec<(&'static str, Value)>> = item.cells.iter().map(parameters).collect();
+    let mut entries = vec![("method", text(item.name()))];
+    for (key, _) in cells.first().into_iter().flatten() {
+        let mut values: Vec<Value> = Vec::new();
+        for (_, value) in cells.iter().flatten().filter(|(other, _)| other == key) {
+            if !values.contains(value) {
+                values.push(value.clone());
+            }
+        }
+        let value = if values.len() == 1 { values.remove(0) } else { Value::Sequence(values) };
+        entries.push((key, value));
+    }
+    mapping(entries)
+}
+
+fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
+    let count = |n: usize| Value::from(n as u64);
+    let triggers = |n_trigger: usize, template: &Option<Template>, words_only: bool| {
+        // A template with slots of its own says how many tokens there are.
+        let own = template.as_ref().is_some_and(|template| template.n_trigger() > 0);
+        let mut entries = Vec::new();
+        entries.extend((!own).then(|| ("n_trigger", count(n_trigger))));
+        entries.extend(template.iter().map(|template| ("template", text(template))));
+        entries.push(("words_only", Value::from(words_only)));
+        entries
+    };
+    match method {
+        Method::Manual(method) if method.templates.is_empty() => Vec::new(),
+        Method::Manual(method) => vec![("templates", list(&method.templates))],
+        Method::Random(method) => triggers(method.n_trigger, &method.template, method.words_only),
+        Method::Autoprompt(method) => {
+            let mut entries = triggers(method.n_trigger, &method.template, method.words_only);
+            entries.extend([
+                ("n_candidates", count(method.n_candidates)),
+                ("batch_size", count(method.batch_size)),
+                ("patience", count(method.patience)),
+            ]);
+            entries.extend(method.initial.iter().map(|initial| ("initial", text(initial))));
+            entries
+        }
+    }
+}
+
+fn text(text: impl ToString) -> Value {
+    Value::String(text.to_string())
+}
+
+/// A number where it is one.
+fn plain(text: &str) -> Value {
+    text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from)
+}
+
+fn list<T: ToString>(items: &[T]) -> Value {
+    Value::Sequence(items.iter().map(|item| Value::String(item.to_string())).collect())
+}
+
+fn mapping<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    Value::Mapping(entries.into_iter().map(|(key, value)| (Value::from(key), value)).collect())
+}
+
+/// The hash of the values themselves, so that another way of writing YAML does not change it.
+fn hash(value: &Value) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 experiment content");
+    feed(&mut hasher, value);
+    *hasher.finalize().as_bytes()
+}
+
+fn feed(hasher: &mut blake3::Hasher, value: &Value) {
+    let mut head = |kind: u8, length: usize| {
+        hasher.update(&[kind]);
+        hasher.update(&(length as u64).to_le_bytes());
+    };
+    match value {
+        Value::Sequence(items) => {
+            head(b'[', items.len());
+            items.iter().for_each(|item| feed(hasher, item));
+        }
+        Value::Mapping(entries) => {
+            head(b'{', entries.len());
+            for (key, value) in entries {
+                feed(hasher, key);
+                feed(hasher, value);
+            }
+        }
+        scalar => {
+            let text = scalar_text(scalar);
+            head(b'"', text.len());
+            hasher.update(text.as_bytes());
+        }
+    }
+}

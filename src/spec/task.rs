@@ -1,0 +1,256 @@
+//! The task of an experiment: its data, its prompt as a person would write it, and how answers are measured.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::error::SpecError;
+use super::node::shortened;
+use super::reader::{At, Fields, Reader};
+use crate::prompt::{PromptError, Template, Verbalizer};
+use crate::task::{Columns, DatasetSource, Header, Metric};
+
+/// What is to be done, and on which data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskSpec {
+    /// The data, paths as written; see [`super::Experiment::dataset`].
+    pub dataset: DatasetSource,
+    /// The plain prompt; default that of the data set's card.
+    pub template: Option<Template>,
+    /// The label words; default those of the data set's card.
+    pub verbalizer: Option<Verbalizer>,
+    /// How a word of several tokens is scored; default [`MultiToken::Joint`].
+    pub multi_token: MultiToken,
+    /// How predictions are measured; default accuracy.
+    pub metric: Metric,
+    /// Whether an input that is too long is shortened (default) or refused.
+    pub truncate: bool,
+}
+
+/// How a label word of several tokens is scored (contract, definition 10).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum MultiToken {
+    /// Left to right, earlier masks filled in and later ones still masked.
+    #[default]
+    Joint,
+    /// The product of all masks at once.
+    Independent,
+    /// Each token with all others filled in.
+    PseudoLikelihood,
+    /// Joint divided by the number of tokens.
+    Mean,
+}
+
+impl TaskSpec {
+    /// Stands in for a task whose absence is told with the other faults.
+    pub(super) fn absent() -> Self {
+        Self {
+            dataset: DatasetSource::Builtin(String::new()),
+            template: None,
+            verbalizer: None,
+            multi_token: MultiToken::default(),
+            metric: Metric::Accuracy,
+            truncate: true,
+        }
+    }
+}
+
+impl MultiToken {
+    /// All of them, in the order in which they are listed.
+    pub const ALL: [Self; 4] = [Self::Joint, Self::Independent, Self::PseudoLikelihood, Self::Mean];
+
+    /// The name in YAML.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Joint => "joint",
+            Self::Independent => "independent",
+            Self::PseudoLikelihood => "pseudo_likelihood",
+            Self::Mean => "mean",
+        }
+    }
+}
+
+/// Metrics of tasks that this version does not have.
+const LATER_METRICS: [&str; 5] = ["rouge_l", "exact_match", "target_log_likelihood", "p_at_1", "mrr"];
+
+pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
+    let known = ["dataset", "template", "verbalizer", "multi_token", "metric", "truncate"];
+    let fields = reader.fields(at, &known)?;
+    let dataset = match fields.get("dataset") {
+        Some(at) => dataset(reader, at)?,
+        None => {
+            reader.value(fields.at(), "`dataset` is missing (a folder, builtin:NAME, or {train:, dev:, test:})");
+            DatasetSource::Builtin(String::new())
+        }
+    };
+    let template = match fields.get("template") {
+        Some(at) => {
+            let read = template(reader, &at)?;
+            if read.as_ref().is_some_and(|template| template.n_trigger() > 0) {
+                reader.value(
+                    &at,
+                    "{trigger:N} belongs into the `template` of a search item; this one is the manual prompt",
+                );
+            }
+            read
+        }
+        None => None,
+    };
+    let verbalizer = match fields.get("verbalizer") {
+        Some(at) => verbalizer(reader, &at)?,
+        None => None,
+    };
+    let multi_token = match fields.get("multi_token") {
+        Some(at) => reader.choice(&at, "way", &MultiToken::ALL.map(|way| (way.name(), way)), &[])?,
+        None => MultiToken::default(),
+    };
+    let metric = match fields.get("metric") {
+        Some(at) => reader.choice(&at, "metric", &Metric::ALL.map(|metric| (metric.name(), metric)), &LATER_METRICS)?,
+        None => Metric::Accuracy,
+    };
+    let truncate = match fields.get("truncate") {
+        Some(at) => reader.flag(&at)?,
+        None => true,
+    };
+    Ok(TaskSpec { dataset, template, verbalizer, multi_token, metric, truncate })
+}
+
+/// A template that this version can score; `None` where it is at fault.
+pub(super) fn template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
+    let text = reader.text(at)?;
+    let template = match Template::parse(&text).and_then(|template| template.check_mask().map(|()| template)) {
+        Ok(template) => template,
+        Err(error) => {
+            reader.value(at, error);
+            return Ok(None);
+        }
+    };
+    for (found, slot) in [(template.has_soft(), "{soft:N}"), (template.has_demos(), "{demos}")] {
+        if found {
+            reader.value(
+                at,
+                format!("{slot} is not in this version (this version has columns, {{mask}} and {{trigger:N}})"),
+            );
+        }
+    }
+    Ok(Some(template))
+}
+
+fn verbalizer(reader: &mut Reader, at: &At) -> Result<Option<Verbalizer>, SpecError> {
+    let read = match at.entries() {
+        None if at.is_scalar() => Verbalizer::parse(&reader.text(at)?),
+        None => {
+            return Err(reader.shape(
+                at,
+                "a mapping from labels to words is expected, as in { negative: [terrible], positive: [great] }",
+            ));
+        }
+        Some(entries) => {
+            let mut labels = Vec::new();
+            for (label, words) in entries {
+                let words = words.items().iter().map(|word| reader.text(word)).collect::<Result<Vec<_>, _>>()?;
+                labels.push((label, words));
+            }
+            Verbalizer::new(labels)
+        }
+    };
+    match read {
+        Ok(verbalizer) => Ok(Some(verbalizer)),
+        Err(PromptError::Verbalizer(what)) => {
+            reader.value(at, what);
+            Ok(None)
+        }
+        Err(error) => {
+            reader.value(at, error);
+            Ok(None)
+        }
+    }
+}
+
+fn dataset(reader: &mut Reader, at: At) -> Result<DatasetSource, SpecError> {
+    if !at.is_scalar() {
+        let known = ["train", "dev", "test", "columns", "header", "labels"];
+        let fields = reader.fields(at, &known)?;
+        return files(reader, &fields);
+    }
+    let text = reader.text(&at)?;
+    if let Some(name) = text.strip_prefix("builtin:") {
+        if name.is_empty() {
+            reader.value(&at, "a name is missing behind builtin:");
+        }
+        return Ok(DatasetSource::Builtin(name.to_owned()));
+    }
+    if text.starts_with("hf:") {
+        let name = shortened(&text);
+        reader.value(&at, format!("`{name}`: data sets from the hub are not in this version (a folder, builtin:NAME, or {{train:, dev:, test:}})"));
+    }
+    if text.trim().is_empty() {
+        reader.value(&at, "it is empty (a folder, builtin:NAME, or {train:, dev:, test:})");
+    }
+    Ok(DatasetSource::Folder(PathBuf::from(text)))
+}
+
+fn files(reader: &mut Reader, fields: &Fields) -> Result<DatasetSource, SpecError> {
+    let mut path = |key: &str| -> Result<Option<PathBuf>, SpecError> {
+        let Some(at) = fields.get(key) else { return Ok(None) };
+        let text = reader.text(&at)?;
+        if text.trim().is_empty() {
+            reader.value(&at, "it is empty; the path of a file is expected");
+        }
+        Ok(Some(PathBuf::from(text)))
+    };
+    let (train, dev, test) = (path("train")?, path("dev")?, path("test")?);
+    if train.is_none() && dev.is_none() && test.is_none() {
+        reader.value(fields.at(), "no file is named (train, dev, test)");
+    }
+    let columns = match fields.get("columns") {
+        Some(at) => columns(reader, &at)?,
+        None => None,
+    };
+    let header = match fields.get("header") {
+        Some(at) => {
+            let known = [("auto", Header::Auto), ("yes", Header::Yes), ("no", Header::No)];
+            reader.choice(&at, "header", &known, &[])?
+        }
+        None => Header::Auto,
+    };
+    let labels = match fields.get("labels") {
+        Some(at) => {
+            let items = at.items();
+            let labels = names(reader, &items)?;
+            if labels.len() < 2 {
+                reader.value(&at, format!("{} labels found and at least two are needed", labels.len()));
+            }
+            Some(labels)
+        }
+        None => None,
+    };
+    Ok(DatasetSource::Files { train, dev, test, columns, header, labels })
+}
+
+fn columns(reader: &mut Reader, at: &At) -> Result<Option<Columns>, SpecError> {
+    let Some(entries) = at.entries() else {
+        let items = at.items();
+        let names = names(reader, &items)?;
+        if names.is_empty() {
+            reader.value(at, "an empty list; the names of the columns are expected");
+        }
+        return Ok(Some(Columns::Order(names)));
+    };
+    let mut map = BTreeMap::new();
+    for (ours, at) in entries {
+        map.insert(ours, reader.text(&at)?);
+    }
+    Ok(Some(Columns::Names(map)))
+}
+
+/// Names that are distinct and not empty.
+fn names(reader: &mut Reader, items: &[At]) -> Result<Vec<String>, SpecError> {
+    let names = items.iter().map(|item| reader.text(item)).collect::<Result<Vec<_>, _>>()?;
+    for (item, name) in items.iter().zip(&names) {
+        if name.trim().is_empty() {
+            reader.value(item, "an empty name");
+        }
+    }
+    reader.distinct(items, &names);
+    Ok(names)
+}
