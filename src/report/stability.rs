@@ -9,7 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::task::statistics::kendall_tau;
+fn kendall_tau(_: &[f64], _: &[f64]) -> Option<f64> {
+    None
+}
 
 use super::entry::{Entry, mean};
 use super::group::Group;
