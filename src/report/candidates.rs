@@ -222,3 +222,124 @@ enum Parts {
 fn correct<'a>(gold: &'a [u16], predicted: &'a [u16]) -> impl Iterator<Item = bool> + 'a {
     gold.iter().zip(predicted).map(|(gold, predicted)| gold == predicted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::columns::{CANDIDATES, csv};
+    use super::super::sample::{Sample, asked};
+    use super::*;
+
+    fn table(trials: &[TrialRecord]) -> String {
+        let rows = CandidateRow::all(trials, &asked()).unwrap();
+        String::from_utf8(csv(CANDIDATES, &rows).unwrap()).unwrap()
+    }
+
+    /// The columns `rank` to `tied`, and the prompt.
+    fn ranks(trials: &[TrialRecord]) -> Vec<(usize, Option<usize>, Option<usize>, Option<usize>, String)> {
+        let rows = CandidateRow::all(trials, &asked()).unwrap();
+        rows.into_iter().map(|row| (row.rank, row.rank_low, row.rank_high, row.tied, row.prompt)).collect()
+    }
+
+    fn two_seeds() -> Vec<TrialRecord> {
+        let manual = Sample::new(0, "manual", &[1, 2], "00110011", "01").scored("plain", "00110000", 0.5).chose(0);
+        let mined = Sample::new(1, "autoprompt", &[2], "00110011", "01")
+            .scored("so {mask}", "00000000", 0.25)
+            .scored("very {mask}", "00110011", 0.75)
+            .chose(1);
+        vec![manual.tested("01", 0.5).finished(&[]), mined.tested("01", 0.5).finished(&["budget_cut"])]
+    }
+
+    #[test]
+    fn the_table_is_exactly_this() {
+        assert_eq!(
+            table(&two_seeds()),
+            "rank,rank_low,rank_high,tied,method,model,shots,calibration,seed,candidate,parent,prompt,verbalizer,dev_metric,\
+             dev_low,dev_high,dev_margin,evaluations,perplexity,n_tokens,dropped_at,flags,label_free,log_likelihood,\
+             chosen,origin,trial\n\
+             1,1,1,0,manual,builtin:toy,16,none,1,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
+             made by hand,0-manual_toy_16_none_all_01234567\n\
+             1,1,3,2,autoprompt,builtin:toy,16,none,2,1,0,very {mask},\"a=bad,b=good\",1,0.675592,1,0.75,8,,2,,,,-0.5,yes,\
+             made by hand,1-autoprompt_toy_16_none_2_01234567\n\
+             2,1,3,2,manual,builtin:toy,16,none,2,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
+             made by hand,0-manual_toy_16_none_all_01234567\n\
+             3,1,3,2,autoprompt,builtin:toy,16,none,2,0,,so {mask},\"a=bad,b=good\",0.5,0.215216,0.784784,0.25,4,,2,,\
+             majority_class,,-0.5,,made by hand,1-autoprompt_toy_16_none_2_01234567\n"
+        );
+    }
+
+    #[test]
+    fn a_clear_difference_narrows_the_ranks() {
+        let gold = "0101010101010101";
+        let wrong = "1010101010101010";
+        let trial = Sample::new(0, "manual", &[1], gold, "").scored("bad", wrong, -1.0).scored("good", gold, 1.0);
+        assert_eq!(
+            ranks(&[trial.chose(1).finished(&[])]),
+            [(1, Some(1), Some(1), Some(0), "good".into()), (2, Some(2), Some(2), Some(0), "bad".into())]
+        );
+    }
+
+    #[test]
+    fn dropped_candidates_stand_below_complete_ones_without_intervals() {
+        let trial = Sample::new(0, "manual", &[1], "0101", "")
+            .scored("early", "0", 9.0)
+            .scored("late", "010", 9.0)
+            .scored("whole", "1111", -1.0);
+        let rows = CandidateRow::all(&[trial.chose(2).finished(&[])], &asked()).unwrap();
+        let seen: Vec<_> = rows.iter().map(|row| (row.prompt.as_str(), row.dropped_at, row.dev_low.is_some())).collect();
+        assert_eq!(seen, [("whole", None, true), ("late", Some(3), false), ("early", Some(1), false)]);
+        assert_eq!(rows[1].rank_low, None);
+    }
+
+    #[test]
+    fn zero_shots_are_ranked_by_the_label_free_score_without_intervals() {
+        let trial = Sample::new(0, "manual", &[1], "", "01").shots("0").label_free("b", 0.1).label_free("a", 0.2);
+        let rows = CandidateRow::all(&[trial.chose(1).tested("01", 0.1).finished(&[])], &asked()).unwrap();
+        let seen: Vec<_> = rows.iter().map(|row| (row.rank, row.prompt.as_str(), row.rank_low, row.dev_metric)).collect();
+        assert_eq!(seen, [(1, "a", None, None), (2, "b", None, None)]);
+    }
+
+    #[test]
+    fn clones_share_a_rank_and_everything_tied_stays_tied() {
+        let trial = Sample::new(0, "manual", &[1], "0101", "")
+            .scored("a", "0101", 1.0)
+            .scored("b", "0101", 1.0)
+            .scored("c", "0101", 0.5);
+        let ranks: Vec<_> = ranks(&[trial.chose(0).finished(&[])]).into_iter().map(|r| (r.0, r.1, r.2)).collect();
+        assert_eq!(ranks, [(1, Some(1), Some(2)), (1, Some(1), Some(2)), (2, Some(1), Some(2))]);
+    }
+
+    #[test]
+    fn open_trials_are_left_out_and_failed_ones_flagged() {
+        let open = Sample::new(0, "manual", &[1], "01", "").scored("a", "01", 1.0);
+        let failed = Sample::new(1, "random", &[1], "01", "").scored("b", "00", 1.0);
+        let rows = CandidateRow::all(&[open.so_far(), failed.failed("no memory left")], &asked()).unwrap();
+        let flags: Vec<_> = rows.iter().map(|row| (row.prompt.as_str(), row.flags.join(";"))).collect();
+        assert_eq!(flags, [("b", "failed;majority_class".to_owned())]);
+    }
+
+    #[test]
+    fn other_metrics_have_rank_intervals_but_no_wilson_interval() {
+        let gold = "0101010101010101";
+        let trial = Sample::new(0, "manual", &[1], gold, "")
+            .metric(Metric::MacroF1)
+            .scored("good", gold, 1.0)
+            .scored("bad", "1010101010101011", 1.0);
+        let asked = Asked { metric: "macro_f1".into(), ..asked() };
+        let rows = CandidateRow::all(&[trial.chose(0).finished(&[])], &asked).unwrap();
+        assert_eq!((rows[0].rank_high, rows[1].rank_low), (Some(1), Some(2)));
+        assert_eq!(rows[0].dev_low, None);
+    }
+
+    #[test]
+    fn events_that_contradict_each_other_are_refused_with_their_line() {
+        let too_many = Sample::new(0, "manual", &[1], "01", "").scored("a", "011", 1.0).so_far();
+        let message = CandidateRow::all(&[too_many], &asked()).unwrap_err().to_string();
+        assert!(message.ends_with("events.jsonl:2: 3 predictions for 2 examples"), "{message}");
+        let unknown = Sample::new(0, "manual", &[1], "01", "").scored("a", "01", 1.0).chose(7).so_far();
+        let message = CandidateRow::all(&[unknown], &asked()).unwrap_err().to_string();
+        assert!(message.ends_with("events.jsonl:3: candidate 7 was chosen but never scored"), "{message}");
+        let label = Sample::new(0, "manual", &[1], "05", "").so_far();
+        let message = CandidateRow::all(&[label], &asked()).unwrap_err().to_string();
+        assert!(message.ends_with("gold label 5 of 2 labels"), "{message}");
+    }
+}

@@ -1,6 +1,6 @@
 //! A section of the leaderboard as people read it: few columns, intervals beside their numbers, comparisons in words.
 
-use super::cell::{Cell, decimal, p_value};
+use super::cell::{decimal, p_value};
 use super::columns::Column;
 use super::leaderboard::{ALPHA, RankedOn, Section};
 use super::row::Row;
@@ -146,12 +146,6 @@ pub(super) fn counted(n: usize, noun: &str) -> String {
 /// A number that a sentence holds: at most three decimals.
 pub(super) fn short(value: f64) -> String {
     decimal(value, 3)
-}
-
-/// The words of a cell for a list of facts.
-pub(super) fn or_unknown(cell: Cell) -> String {
-    let text = cell.print();
-    if text.is_empty() { "unknown".into() } else { text }
 }
 
 #[cfg(test)]

@@ -90,10 +90,10 @@ impl Leaderboard {
 impl Section {
     fn of(entries: &[Entry<'_>], trials: &[Trial<'_>], asked: &Asked, metric: Metric) -> Self {
         let group = entries[0].group.clone();
-        let has = |gold: fn(&Trial<'_>) -> &[u16]| entries.iter().any(|e| e.over.iter().any(|t| !gold(t).is_empty()));
-        let ranked_on = if has(|trial| trial.test_gold) {
+        let over = || entries.iter().flat_map(|entry| &entry.over);
+        let ranked_on = if over().any(|trial| !trial.test_gold.is_empty()) {
             RankedOn::Test
-        } else if has(|trial| trial.dev_gold) {
+        } else if over().any(|trial| !trial.dev_gold.is_empty()) {
             RankedOn::Dev
         } else {
             RankedOn::LabelFree

@@ -27,6 +27,8 @@ mod outcome;
 mod place;
 mod print;
 mod row;
+#[cfg(test)]
+mod sample;
 mod stability;
 mod tables;
 mod top_two;
