@@ -85,7 +85,10 @@ mod tests {
         let folder = root.path().join("films");
         std::fs::create_dir(&folder).unwrap();
         let asked = Asked::load(&folder).unwrap();
-        assert_eq!((asked.name.as_str(), asked.metric.as_str(), asked.select_by.as_str()), ("films", "accuracy", "accuracy"));
+        assert_eq!(
+            (asked.name.as_str(), asked.metric.as_str(), asked.select_by.as_str()),
+            ("films", "accuracy", "accuracy")
+        );
     }
 
     #[test]

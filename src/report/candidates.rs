@@ -16,14 +16,14 @@ use std::path::PathBuf;
 use crate::record::TrialRecord;
 use crate::task::Metric;
 use crate::task::statistics::{
-    CorrectBits, Outcomes, RankTable, RankedCandidate, Standing, rank_intervals, standings, wilson,
+    Interval, Outcomes, RANKED_BEHAVIOURS, RankTable, RankedCandidate, Standing, rank_intervals, standings,
 };
 
 use super::ReportError;
 use super::asked::Asked;
 use super::flag;
 use super::group::Group;
-use super::outcome::{self, LEVEL};
+use super::outcome;
 use super::place::Place;
 use super::row::candidate_flags;
 use super::trial::{End, Scored, Trial};
@@ -55,9 +55,9 @@ pub struct CandidateRow {
     pub verbalizer: String,
     /// The metric on dev.
     pub dev_metric: Option<f64>,
-    /// Lower end of its Wilson interval; accuracy only.
+    /// Lower end of its interval: Wilson's for accuracy, else BCa.
     pub dev_low: Option<f64>,
-    /// Upper end of its Wilson interval; accuracy only.
+    /// Upper end of its interval.
     pub dev_high: Option<f64>,
     /// The mean margin on dev, in nats.
     pub dev_margin: Option<f64>,
@@ -103,6 +103,8 @@ impl CandidateRow {
             }
         }
         let mut rows = Vec::new();
+        // Intervals depend on the confusion counts only, and bootstrapping them anew for each candidate is slow.
+        let mut intervals = HashMap::new();
         for ((group, seed), mut list) in lists {
             // The order that equals keep: never that of the files.
             list.sort_by_key(|(trial, scored)| (trial.key.item, scored.record.candidate));
@@ -112,7 +114,7 @@ impl CandidateRow {
                 .zip(&list)
                 .map(|(standing, (trial, scored))| {
                     let place = scored.place(trial.dev_gold.len());
-                    (standing, place, Self::of(&group, seed, trial, scored, standing, metric))
+                    (standing, place, Self::of(&group, seed, trial, scored, standing, metric, &mut intervals))
                 })
                 .collect();
             ranked.sort_by(|(a, place, _), (b, other, _)| {
@@ -130,12 +132,15 @@ impl CandidateRow {
         scored: &Scored<'_>,
         standing: Standing,
         metric: Metric,
+        intervals: &mut HashMap<Vec<usize>, Option<Interval>>,
     ) -> Self {
         let record = scored.record;
         let dropped_at = scored.dropped_at(trial.dev_gold.len());
-        let interval = scored.dev.filter(|_| metric == Metric::Accuracy && dropped_at.is_none()).map(|dev| {
-            let correct = correct(trial.dev_gold, &dev.predicted);
-            wilson(CorrectBits::new(correct).n_correct(), dev.predicted.len(), LEVEL)
+        let whole = scored.dev.filter(|_| dropped_at.is_none() && standing.rank <= RANKED_BEHAVIOURS);
+        let interval = whole.and_then(|dev| {
+            let counts = counts(trial.dev_gold, &dev.predicted, trial.n_labels);
+            let interval = || outcome::set_interval(metric, trial.dev_gold, &dev.predicted, trial.n_labels);
+            *intervals.entry(counts).or_insert_with(interval)
         });
         let mut flags = candidate_flags(trial, scored);
         flags.extend(matches!(trial.end, End::Failed { .. }).then_some("failed"));
@@ -173,9 +178,9 @@ impl CandidateRow {
 fn rank(list: &[(&Trial<'_>, &Scored<'_>)], metric: Metric, seed: u64) -> Vec<Standing> {
     let places: Vec<Place> = list.iter().map(|(trial, scored)| scored.place(trial.dev_gold.len())).collect();
     let first = list.first().map(|(trial, _)| *trial);
-    let one_set = list.iter().all(|(trial, scored)| {
-        scored.dev.is_some() && first.is_some_and(|first| outcome::same_dev(first, trial))
-    });
+    let one_set = list
+        .iter()
+        .all(|(trial, scored)| scored.dev.is_some() && first.is_some_and(|first| outcome::same_dev(first, trial)));
     if !one_set {
         let keys: Vec<_> = places.iter().map(Place::key).collect();
         let mut first_with = HashMap::new();
@@ -185,15 +190,17 @@ fn rank(list: &[(&Trial<'_>, &Scored<'_>)], metric: Metric, seed: u64) -> Vec<St
         standings.iter_mut().for_each(|standing| standing.interval = None);
         return standings;
     }
-    let predictions: Vec<Vec<u32>> =
-        list.iter().map(|(_, s)| s.dev.iter().flat_map(|dev| &dev.predicted).map(|l| u32::from(*l)).collect()).collect();
+    let predictions: Vec<Vec<u32>> = list
+        .iter()
+        .map(|(_, s)| s.dev.iter().flat_map(|dev| &dev.predicted).map(|l| u32::from(*l)).collect())
+        .collect();
     let parts: Vec<Parts> = list
         .iter()
         .map(|(trial, scored)| {
             let predicted = scored.dev.map_or(&[][..], |dev| &dev.predicted);
             let gold = &trial.dev_gold[..predicted.len()];
             match metric {
-                Metric::Accuracy => Parts::Correct(correct(gold, predicted).collect()),
+                Metric::Accuracy => Parts::Correct(gold.iter().zip(predicted).map(|(g, p)| g == p).collect()),
                 _ => Parts::Values(outcome::parts(metric, gold, predicted, trial.n_labels)),
             }
         })
@@ -219,8 +226,13 @@ enum Parts {
     Values(Vec<f64>),
 }
 
-fn correct<'a>(gold: &'a [u16], predicted: &'a [u16]) -> impl Iterator<Item = bool> + 'a {
-    gold.iter().zip(predicted).map(|(gold, predicted)| gold == predicted)
+/// The confusion counts, row-major by gold label.
+fn counts(gold: &[u16], predicted: &[u16], n_labels: usize) -> Vec<usize> {
+    let mut counts = vec![0; n_labels * n_labels];
+    for (gold, predicted) in gold.iter().zip(predicted) {
+        counts[usize::from(*gold) * n_labels + usize::from(*predicted)] += 1;
+    }
+    counts
 }
 
 #[cfg(test)]
@@ -285,7 +297,8 @@ mod tests {
             .scored("late", "010", 9.0)
             .scored("whole", "1111", -1.0);
         let rows = CandidateRow::all(&[trial.chose(2).finished(&[])], &asked()).unwrap();
-        let seen: Vec<_> = rows.iter().map(|row| (row.prompt.as_str(), row.dropped_at, row.dev_low.is_some())).collect();
+        let seen: Vec<_> =
+            rows.iter().map(|row| (row.prompt.as_str(), row.dropped_at, row.dev_low.is_some())).collect();
         assert_eq!(seen, [("whole", None, true), ("late", Some(3), false), ("early", Some(1), false)]);
         assert_eq!(rows[1].rank_low, None);
     }
@@ -294,7 +307,8 @@ mod tests {
     fn zero_shots_are_ranked_by_the_label_free_score_without_intervals() {
         let trial = Sample::new(0, "manual", &[1], "", "01").shots("0").label_free("b", 0.1).label_free("a", 0.2);
         let rows = CandidateRow::all(&[trial.chose(1).tested("01", 0.1).finished(&[])], &asked()).unwrap();
-        let seen: Vec<_> = rows.iter().map(|row| (row.rank, row.prompt.as_str(), row.rank_low, row.dev_metric)).collect();
+        let seen: Vec<_> =
+            rows.iter().map(|row| (row.rank, row.prompt.as_str(), row.rank_low, row.dev_metric)).collect();
         assert_eq!(seen, [(1, "a", None, None), (2, "b", None, None)]);
     }
 
@@ -318,16 +332,18 @@ mod tests {
     }
 
     #[test]
-    fn other_metrics_have_rank_intervals_but_no_wilson_interval() {
+    fn other_metrics_have_rank_intervals_and_bootstrapped_ones() {
         let gold = "0101010101010101";
-        let trial = Sample::new(0, "manual", &[1], gold, "")
-            .metric(Metric::MacroF1)
-            .scored("good", gold, 1.0)
-            .scored("bad", "1010101010101011", 1.0);
+        let trial = Sample::new(0, "manual", &[1], gold, "").metric(Metric::MacroF1).scored("good", gold, 1.0).scored(
+            "bad",
+            "1010101010101011",
+            1.0,
+        );
         let asked = Asked { metric: "macro_f1".into(), ..asked() };
         let rows = CandidateRow::all(&[trial.chose(0).finished(&[])], &asked).unwrap();
         assert_eq!((rows[0].rank_high, rows[1].rank_low), (Some(1), Some(2)));
-        assert_eq!(rows[0].dev_low, None);
+        assert_eq!(rows[0].dev_low, None, "all right says nothing about the spread");
+        assert!(rows[1].dev_low.unwrap() < rows[1].dev_metric.unwrap(), "{rows:?}");
     }
 
     #[test]

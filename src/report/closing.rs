@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::ReportError;
+use super::cell::p_value;
 use super::digest::{Verdict, counted, signed, with_interval};
 use super::leaderboard::{Leaderboard, RankedOn, Section};
 use super::row::Row;
@@ -95,16 +96,14 @@ impl Section {
 fn against(reference: &str, best: &Row, difference: Option<f64>, p: Option<f64>) -> String {
     match difference.zip(p) {
         Some((difference, p)) => {
-            let p = super::cell::p_value(p);
-            match Verdict::of(difference, p.parse().unwrap_or(1.0)) {
-                Verdict::NotResolved => {
-                    format!("not resolved from {reference}: {} (p {p})", signed(Some(difference)))
-                }
-                verdict => format!("{} than {reference}: {} (p {p})", verdict.words(), signed(Some(difference))),
-            }
+            let words = match Verdict::of(difference, p) {
+                Verdict::NotResolved => format!("not resolved from {reference}"),
+                verdict => format!("{} than {reference}", verdict.words()),
+            };
+            format!("{words}: {} (p {})", signed(Some(difference)), p_value(p))
         }
         None if best.method == reference => format!("it is the {reference} prompt itself"),
-        None => format!("not compared with {reference}: no seed has both"),
+        None => format!("not compared with {reference}: no trial of it, or no seed with both"),
     }
 }
 

@@ -63,12 +63,12 @@ impl Digest {
         }
         add("flags", false, &|row| row.flags.join("; "));
         add("prompt", false, &|row| row.prompt.clone().unwrap_or_default().replace(['\n', '\r'], "↵"));
+        // An empty column says nothing: no random row, no flag.
+        columns.retain(|(header, _, cells)| header == "prompt" || cells.iter().any(|cell| !cell.is_empty()));
         Self {
             headers: columns.iter().map(|(header, _, _)| header.clone()).collect(),
             right: columns.iter().map(|(_, right, _)| *right).collect(),
-            rows: (0..rows.len())
-                .map(|row| columns.iter().map(|(_, _, cells)| cells[row].clone()).collect())
-                .collect(),
+            rows: (0..rows.len()).map(|row| columns.iter().map(|(_, _, cells)| cells[row].clone()).collect()).collect(),
         }
     }
 }

@@ -14,7 +14,11 @@ impl Leaderboard {
     /// with `rows` in the given order.
     pub(super) fn to_json(&self, rows: &[&Row]) -> Result<String, ReportError> {
         let row = |row: &&Row| -> Value {
-            LEADERBOARD.iter().map(|column| (column.name.to_owned(), (column.cell)(row).json())).collect::<Map<_, _>>().into()
+            LEADERBOARD
+                .iter()
+                .map(|column| (column.name.to_owned(), (column.cell)(row).json()))
+                .collect::<Map<_, _>>()
+                .into()
         };
         let whole = json!({
             "name": self.asked.name,
@@ -53,8 +57,9 @@ fn agreement(agreement: Option<&Agreement>) -> Value {
     agreement.map_or(Value::Null, |agreement| {
         json!({
             "kendall_tau": Cell::Number(agreement.tau).json(),
+            "lowest": Cell::Number(agreement.lowest).json(),
             "n_pairs": agreement.n_pairs,
-            "n_common": Cell::Number(agreement.n_common).json(),
+            "n_items": agreement.n_items,
         })
     })
 }

@@ -162,3 +162,248 @@ fn versus(
         *adjusted = Some(p);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::columns::{LEADERBOARD, csv};
+    use super::super::sample::{Sample, asked};
+    use super::*;
+
+    const GOLD: &str = "0011001100110011";
+    const ALL_WRONG: &str = "1100110011001100";
+    const HALF: &str = "0011001111001100";
+
+    fn table(trials: &[TrialRecord]) -> String {
+        let board = Leaderboard::of(trials, asked()).unwrap();
+        String::from_utf8(csv(LEADERBOARD, board.rows()).unwrap()).unwrap()
+    }
+
+    fn board(trials: &[TrialRecord]) -> Leaderboard {
+        Leaderboard::of(trials, asked()).unwrap()
+    }
+
+    /// A complete trial with one candidate.
+    fn trial(item: usize, method: &str, seed: u64, dev: &str, test: &str) -> TrialRecord {
+        let sample = Sample::new(item, method, &[seed], "0101", GOLD).scored(&format!("{method} {{mask}}"), dev, 0.5);
+        sample.chose(0).tested(test, 0.5).finished(&[])
+    }
+
+    fn three_methods() -> Vec<TrialRecord> {
+        let mut trials = Vec::new();
+        for seed in [1, 2] {
+            trials.push(trial(0, "manual", seed, "0100", HALF));
+            trials.push(trial(1, "autoprompt", seed, "0101", GOLD));
+            trials.push(trial(2, "random", seed, "0001", if seed == 1 { ALL_WRONG } else { HALF }));
+        }
+        trials
+    }
+
+    #[test]
+    fn a_table_of_one_seed_is_exactly_this() {
+        let manual = trial(0, "manual", 1, "0100", HALF);
+        let mined = Sample::new(1, "autoprompt", &[1], "0101", GOLD)
+            .scored("so {mask}", "0000", 0.25)
+            .scored("very {mask}", "0101", 0.75)
+            .chose(1)
+            .tested(GOLD, 1.0)
+            .finished(&["budget_cut"]);
+        // 8 discordant examples, all one way: mid-p 2^-8. Two rows are a family of one test.
+        assert_eq!(
+            table(&[manual, mined]),
+            "rank,rank_low,rank_high,tied,method,model,shots,calibration,n_seeds,n_dev,n_test,prompt,verbalizer,dev_mean,\
+             dev_low,dev_high,dev_margin,select_by,select_score,test_mean,test_std,test_low,test_high,optimism_gap,\
+             vs_manual,vs_manual_p,vs_random,vs_random_p,trained_parameters,saved_bytes,dev_looks,evaluations,forwards,\
+             backwards,tokens,flags,seconds,failures,prompt_file\n\
+             1,1,1,0,autoprompt,builtin:toy,16,none,1,4,16,very {mask},\"a=bad,b=good\",1,0.510109,1,0.75,accuracy,1,1,,\
+             0.806392,1,0,0.5,0.00391,,,0,,1,8,8,0,80,budget_cut;one_seed,1.5,,\
+             trials/1-autoprompt_toy_16_none_1_01234567/prompt.json\n\
+             2,2,2,0,manual,builtin:toy,16,none,1,4,16,manual {mask},\"a=bad,b=good\",0.75,0.300642,0.954413,0.5,accuracy,\
+             0.75,0.5,,0.279996,0.720004,0.25,,,,,0,,1,4,4,0,40,one_seed,1.5,,\
+             trials/0-manual_toy_16_none_1_01234567/prompt.json\n"
+        );
+    }
+
+    #[test]
+    fn seeds_are_averaged_and_compared_over_seeds_and_examples() {
+        let board = board(&three_methods());
+        let rows = &board.sections[0].rows;
+        let seen: Vec<_> = rows
+            .iter()
+            .map(|row| (row.method.as_str(), row.n_seeds, row.test_mean, row.test_std, row.vs_manual))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("autoprompt", 2, Some(1.0), Some(0.0), Some(0.5)),
+                ("manual", 2, Some(0.5), Some(0.0), None),
+                ("random", 2, Some(0.25), Some(0.5_f64.sqrt() / 2.0), Some(-0.25)),
+            ]
+        );
+        assert_eq!(rows[1].vs_random, Some(0.25));
+        assert!(rows[0].vs_manual_p.unwrap() < 0.05, "{:?}", rows[0]);
+        // Two seeds of which one differs say nothing about seeds.
+        assert!(rows[2].vs_manual_p.unwrap() > 0.05, "{:?}", rows[2]);
+        assert_eq!(rows[0].evaluations, Some(8), "the sum over the seeds");
+        assert_eq!(rows[0].flags, ["one_seed"], "the same predictions in every seed");
+        assert_eq!(rows[2].flags, Vec::<String>::new());
+        for row in rows {
+            assert!(row.rank_low.unwrap() <= row.rank.unwrap() && row.rank.unwrap() <= row.rank_high.unwrap());
+            assert!(
+                row.test_low.unwrap() <= row.test_mean.unwrap() && row.test_mean.unwrap() <= row.test_high.unwrap()
+            );
+        }
+    }
+
+    #[test]
+    fn a_trial_for_all_seeds_is_paired_with_each_and_paid_for_once() {
+        let manual = Sample::new(0, "manual", &[1, 2], "0101", GOLD).scored("plain", "0100", 0.5).chose(0);
+        let trials = [
+            manual.tested(HALF, 0.5).finished(&[]),
+            trial(1, "autoprompt", 1, "0101", GOLD),
+            trial(1, "autoprompt", 2, "0100", ALL_WRONG),
+        ];
+        let rows = &board(&trials).sections[0].rows;
+        let manual = rows.iter().find(|row| row.method == "manual").unwrap();
+        let mined = rows.iter().find(|row| row.method == "autoprompt").unwrap();
+        assert_eq!((manual.n_seeds, manual.evaluations, manual.test_std), (2, Some(4), None));
+        assert_eq!(mined.vs_manual, Some(0.0));
+        assert_eq!(mined.dev_mean, Some(0.875));
+        assert_eq!(mined.optimism_gap, Some(0.375));
+    }
+
+    #[test]
+    fn the_prompt_shown_is_of_the_seed_with_the_best_dev_metric() {
+        let seed = |seed, prompt: &str, dev: &str| {
+            Sample::new(0, "manual", &[seed], "0101", GOLD)
+                .scored(prompt, dev, 0.5)
+                .chose(0)
+                .tested(HALF, 0.5)
+                .finished(&[])
+        };
+        let rows = board(&[seed(1, "worse", "0100"), seed(2, "best", "0101"), seed(3, "worst", "1010")]).sections;
+        assert_eq!(rows[0].rows[0].prompt.as_deref(), Some("best"));
+    }
+
+    #[test]
+    fn a_failed_trial_is_named_in_its_row_and_the_other_seeds_count() {
+        let failed = Sample::new(1, "autoprompt", &[2], "0101", GOLD).scored("x", "0101", 0.5);
+        let trials = [
+            trial(0, "manual", 1, "0100", HALF),
+            trial(0, "manual", 2, "0100", HALF),
+            trial(1, "autoprompt", 1, "0101", GOLD),
+            failed.failed("the score of candidate 3 is NaN"),
+            Sample::new(2, "random", &[1], "0101", GOLD).failed("no memory; none"),
+        ];
+        let board = board(&trials);
+        let rows = &board.sections[0].rows;
+        let mined = &rows[0];
+        assert_eq!((mined.method.as_str(), mined.n_seeds), ("autoprompt", 1));
+        assert_eq!(mined.flags, ["failed", "nan", "one_seed"]);
+        assert_eq!(mined.failure_words(), "seed 2: the score of candidate 3 is NaN");
+        assert_eq!(mined.vs_manual, Some(0.5));
+        let random = &rows[2];
+        assert_eq!((random.rank, random.n_seeds, random.test_mean, random.evaluations), (None, 0, None, None));
+        assert_eq!(random.flags, ["failed"]);
+        let lines = board.closing_lines(std::path::Path::new("results/films"));
+        assert!(lines.contains("failed: random, builtin:toy, 16 shots, seed 1: no memory; none"), "{lines}");
+    }
+
+    #[test]
+    fn without_a_test_split_rows_are_ranked_on_dev_and_nothing_is_resolved() {
+        let trial = |item, method: &str, dev: &str| {
+            Sample::new(item, method, &[1], GOLD, "").scored(method, dev, 0.5).chose(0).finished(&[])
+        };
+        let board = board(&[trial(0, "manual", ALL_WRONG), trial(1, "autoprompt", GOLD)]);
+        let section = &board.sections[0];
+        assert_eq!(section.ranked_on, RankedOn::Dev);
+        let best = &section.rows[0];
+        assert_eq!(
+            (best.method.as_str(), best.rank, best.rank_low, best.vs_manual),
+            ("autoprompt", Some(1), None, None)
+        );
+        assert_eq!(best.flags, ["dev_only", "one_seed"]);
+        assert_eq!((best.n_test, best.test_mean, best.optimism_gap), (None, None, None));
+        assert!(board.to_markdown().contains("no labelled test split"));
+    }
+
+    #[test]
+    fn zero_shots_leave_the_dev_columns_empty() {
+        let trial = |item, method: &str, test: &str| {
+            let sample = Sample::new(item, method, &[1], "", GOLD).shots("0").label_free(method, 0.25);
+            sample.chose(0).tested(test, 0.5).finished(&[])
+        };
+        let board = Leaderboard::of(
+            &[trial(0, "manual", HALF), trial(1, "random", ALL_WRONG)],
+            Asked { select_by: "mutual_information".into(), ..asked() },
+        )
+        .unwrap();
+        let best = &board.sections[0].rows[0];
+        assert_eq!((best.n_dev, best.dev_mean, best.dev_low, best.optimism_gap), (None, None, None, None));
+        assert_eq!((best.select_by.as_deref(), best.select_score), (Some("mutual_information"), Some(0.25)));
+        assert_eq!(best.vs_random, Some(0.5));
+    }
+
+    #[test]
+    fn one_row_has_nothing_to_be_compared_with() {
+        let board = board(&[trial(0, "manual", 1, "0100", HALF)]);
+        let section = &board.sections[0];
+        let only = &section.rows[0];
+        assert_eq!((only.rank, only.rank_low, only.rank_high, only.tied), (Some(1), Some(1), Some(1), Some(0)));
+        assert_eq!((only.vs_manual, section.top_two), (None, None));
+    }
+
+    #[test]
+    fn equal_rows_share_a_rank_and_no_number_of_examples_tells_them_apart() {
+        let same = |item, method: &str| {
+            let sample = Sample::new(item, method, &[1], "0101", GOLD).scored("the same {mask}", "0101", 0.5);
+            sample.chose(0).tested(HALF, 0.5).finished(&[])
+        };
+        let board = board(&[same(0, "manual"), same(1, "autoprompt")]);
+        let section = &board.sections[0];
+        let ranks: Vec<_> = section.rows.iter().map(|row| (row.rank, row.rank_low, row.rank_high)).collect();
+        assert_eq!(ranks, [(Some(1), Some(1), Some(1)); 2]);
+        assert_eq!(section.top_two.map(|top_two| top_two.examples), Some(None));
+        let lines = board.closing_lines(std::path::Path::new("results/films"));
+        assert!(lines.contains("right equally often"), "{lines}");
+    }
+
+    #[test]
+    fn matthews_has_intervals_and_comparisons_too() {
+        let trial = |item, method: &str, seed, test: &str| {
+            let sample = Sample::new(item, method, &[seed], "0101", GOLD).metric(Metric::Matthews);
+            sample.scored(method, "0101", 0.5).chose(0).tested(test, 0.5).finished(&[])
+        };
+        let asked = || Asked { metric: "matthews".into(), ..asked() };
+        let one = [trial(0, "manual", 1, HALF), trial(1, "autoprompt", 1, "0011001100110010")];
+        let board = Leaderboard::of(&one, asked()).unwrap();
+        let best = &board.sections[0].rows[0];
+        assert!(best.test_low < best.test_mean && best.test_mean <= best.test_high, "{best:?}");
+        assert!(best.vs_manual_p.is_some() && best.dev_low.is_none());
+        let two = [&one[..], &[trial(0, "manual", 2, GOLD), trial(1, "autoprompt", 2, HALF)]].concat();
+        let board = Leaderboard::of(&two, asked()).unwrap();
+        assert!(board.sections[0].rows.iter().all(|row| row.test_low.is_some()));
+    }
+
+    #[test]
+    fn a_partial_record_gives_the_rows_there_are() {
+        let mut trials = three_methods();
+        trials.truncate(4);
+        trials.push(Sample::new(2, "random", &[2], "0101", GOLD).scored("x", "0101", 0.5).so_far());
+        let board = board(&trials);
+        let n_seeds: Vec<_> = board.rows().map(|row| (row.method.as_str(), row.n_seeds)).collect();
+        assert_eq!(n_seeds, [("autoprompt", 1), ("manual", 2), ("random", 1)]);
+        assert!(Leaderboard::of(&[], asked()).unwrap().sections.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_trials_changes_nothing(order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle()) {
+            let trials = three_methods();
+            let permuted: Vec<TrialRecord> = order.iter().map(|index| trials[*index].clone()).collect();
+            prop_assert_eq!(table(&permuted), table(&trials));
+            prop_assert_eq!(board(&permuted).to_markdown(), board(&trials).to_markdown());
+        }
+    }
+}

@@ -49,13 +49,13 @@ impl Leaderboard {
         for section in &self.sections {
             let stability = &section.stability;
             for (agreement, what) in [(&stability.methods, "methods"), (&stability.candidates, "candidates on dev")] {
-                if let Some(Agreement { tau, n_pairs, n_common }) = agreement {
+                if let Some(Agreement { tau, lowest, n_pairs, n_items }) = agreement {
+                    let pairs = if *n_pairs == 1 { "1 pair".into() } else { format!("{n_pairs} pairs") };
                     lines.push_str(&format!(
-                        "- {}: {what}, tau {} (mean over {}; {} in common on average)\n",
+                        "- {}: {n_items} {what}: tau {} (mean over {pairs} of seeds; lowest {})\n",
                         escape_markdown(&section.group.words()),
                         short(*tau),
-                        counted(*n_pairs, "pair of seeds").replace("seedss", "seeds"),
-                        short(*n_common)
+                        short(*lowest)
                     ));
                 }
             }
@@ -98,7 +98,9 @@ impl Section {
                 "Ranked on the {dev} that also chose the prompts, {seeds}: there is no labelled test split, so nothing is \
                  resolved."
             ),
-            RankedOn::LabelFree => format!("Ranked by the label-free score, {seeds}: there are no labels to check it with."),
+            RankedOn::LabelFree => {
+                format!("Ranked by the label-free score, {seeds}: there are no labels to check it with.")
+            }
         }
     }
 
@@ -111,7 +113,9 @@ impl Section {
                 "To tell {first} from {second} at 80 % power would take about {}.",
                 counted(examples, "dev example")
             ),
-            None => format!("{first} and {second} are right equally often: no number of dev examples tells them apart."),
+            None => {
+                format!("{first} and {second} are right equally often: no number of dev examples tells them apart.")
+            }
         })
     }
 }

@@ -1,6 +1,8 @@
 //! What predictions say about prompts: parts of a metric example by example, intervals, comparisons of rows.
 
-use crate::task::statistics::{Interval, mcnemar_mid_p, sign_flip, wilson};
+use crate::task::statistics::{
+    ConfusionCells, Interval, bca, clustered_comparison, clustered_interval, pseudo_values, wilson,
+};
 use crate::task::{Confusion, Metric};
 
 use super::entry::{Entry, mean};
@@ -9,8 +11,8 @@ use super::trial::Trial;
 /// The level of every interval.
 pub(super) const LEVEL: f64 = 0.95;
 
-/// Keys the draws of sign-flip tests between rows.
-const FLIP_SEED: u64 = 0;
+/// Keys the resamples of bootstrap intervals.
+const BCA_SEED: u64 = 0;
 
 /// A row compared with another.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,16 +38,17 @@ pub(super) fn same_dev(a: &Trial<'_>, b: &Trial<'_>) -> bool {
 
 /// The predictions of the chosen prompts on test (on dev), for every seed in which both rows have them on the same examples.
 pub(super) fn paired<'a>(a: &Entry<'a>, b: &Entry<'a>, on_dev: bool) -> Vec<Paired<'a>> {
+    let of = |trial: &'a Trial<'a>| match on_dev {
+        true => trial.chosen().and_then(|chosen| chosen.dev),
+        false => trial.test,
+    };
     let pair = |(seed, first): (&u64, &&'a Trial<'a>)| {
         let second = *b.by_seed.get(seed)?;
-        let (same, gold, of): (_, _, fn(&'a Trial<'a>) -> Option<&'a [u16]>) = if on_dev {
-            let of = |trial: &'a Trial<'a>| trial.chosen().and_then(|c| c.dev).map(|dev| &dev.predicted[..]);
-            (same_dev(first, second), &first.dev_gold, of)
-        } else {
-            let same = first.test_set == second.test_set && first.test_gold == second.test_gold;
-            (same, &first.test_gold, |trial| trial.test.map(|test| &test.predicted[..]))
+        let (same, gold) = match on_dev {
+            true => (same_dev(first, second), first.dev_gold),
+            false => (same_test(first, second), first.test_gold),
         };
-        let (a, b) = (of(first)?, of(second)?);
+        let (a, b) = (&of(first)?.predicted[..], &of(second)?.predicted[..]);
         let whole = same && a.len() == gold.len() && b.len() == gold.len() && !gold.is_empty();
         whole.then_some(Paired { gold, n_labels: first.n_labels.max(second.n_labels), a, b })
     };
@@ -59,68 +62,122 @@ pub(super) fn is_alike(a: &Entry<'_>, b: &Entry<'_>, on_dev: bool) -> bool {
     n_seeds > 0 && n_seeds == a.by_seed.len() && n_seeds == b.by_seed.len() && pairs.iter().all(|pair| pair.a == pair.b)
 }
 
-/// Each example's part in the metric: right or wrong for accuracy, else the jackknife's pseudo-value
-/// n theta - (n - 1) theta(without it), whose mean stands for the metric.
+/// Each example's part in the metric: right or wrong for accuracy, else its jackknife pseudo-value.
 pub(super) fn parts(metric: Metric, gold: &[u16], predicted: &[u16], n_labels: usize) -> Vec<f64> {
-    let pairs = || gold.iter().zip(predicted).map(|(gold, predicted)| (usize::from(*gold), usize::from(*predicted)));
     if metric == Metric::Accuracy {
-        return pairs().map(|(gold, predicted)| f64::from(u8::from(gold == predicted))).collect();
+        return gold.iter().zip(predicted).map(|(gold, label)| f64::from(u8::from(gold == label))).collect();
     }
-    let whole = Confusion::from_pairs(n_labels, pairs());
-    let n = whole.total() as f64;
-    let theta = metric.of(&whole);
-    // Examples of one cell of the confusion table have one pseudo-value.
-    let mut of_cell = vec![None; n_labels * n_labels];
-    pairs()
-        .map(|(gold, predicted)| {
-            *of_cell[gold * n_labels + predicted].get_or_insert_with(|| {
-                let cells = (0..n_labels).flat_map(|g| (0..n_labels).map(move |p| (g, p)));
-                let without = cells.flat_map(|(g, p)| {
-                    let count = whole.count(g, p) - u64::from((g, p) == (gold, predicted));
-                    std::iter::repeat_n((g, p), count as usize)
-                });
-                n * theta - (n - 1.0) * metric.of(&Confusion::from_pairs(n_labels, without))
-            })
-        })
-        .collect()
+    pseudo_values(&cells(gold, predicted, n_labels), |counts| of_counts(metric, counts))
+}
+
+/// The interval of a metric on one set of examples: Wilson's for accuracy, else BCa.
+pub(super) fn set_interval(metric: Metric, gold: &[u16], predicted: &[u16], n_labels: usize) -> Option<Interval> {
+    if metric == Metric::Accuracy {
+        let correct = gold.iter().zip(predicted).filter(|(gold, label)| gold == label).count();
+        return (!predicted.is_empty()).then(|| wilson(correct, predicted.len(), LEVEL));
+    }
+    bca(&cells(gold, predicted, n_labels), |counts| of_counts(metric, counts), LEVEL, BCA_SEED)
 }
 
 /// Wilson's interval of a mean share of `n` examples; `None` for metrics that are not a share of examples.
 pub(super) fn share_interval(metric: Metric, share: f64, n: usize) -> Option<Interval> {
-    (metric == Metric::Accuracy).then(|| wilson((share * n as f64).round() as usize, n, LEVEL))
-}
-
-/// The interval of a row's test metric.
-pub(super) fn test_interval(entry: &Entry<'_>, metric: Metric) -> Option<Interval> {
-    let trial = entry.complete().find(|trial| trial.test.is_some())?;
-    if entry.is_one_trial() {
-        return share_interval(metric, trial.test?.metric, trial.test_gold.len());
+    if metric != Metric::Accuracy || !(0.0..=1.0).contains(&share) {
+        return None;
     }
-    None
+    // A mean over seeds need not be a whole count; between two counts the ends are straight to within 1e-3.
+    let count = share * n as f64;
+    let (below, above) = (wilson(count.floor() as usize, n, LEVEL), wilson(count.ceil() as usize, n, LEVEL));
+    let between = |low: f64, high: f64| low + (high - low) * count.fract();
+    Some(Interval { low: between(below.low, above.low), high: between(below.high, above.high) })
 }
 
-/// Compares row `a` with row `b` on test; `None` if no seed has both.
+/// The interval of a row's test metric, over seeds and examples (contract, Statistics 2).
+pub(super) fn test_interval(entry: &Entry<'_>, metric: Metric) -> Option<Interval> {
+    let trials: Vec<&Trial<'_>> = tested(entry).collect();
+    let first = trials.first()?;
+    let alike = |trial: &&Trial<'_>| same_test(first, trial);
+    if !trials.iter().all(alike) {
+        return None;
+    }
+    if metric != Metric::Accuracy && is_one_seed(entry) {
+        return set_interval(metric, first.test_gold, &first.test?.predicted, first.n_labels);
+    }
+    let scores: Vec<Vec<f64>> = trials
+        .iter()
+        .filter_map(|trial| Some(parts(metric, trial.test_gold, &trial.test?.predicted, trial.n_labels)))
+        .collect();
+    clustered_interval(&scores)
+}
+
+/// Whether a row's test predictions are the same in every seed, so that they hold no variation between seeds.
+pub(super) fn is_one_seed(entry: &Entry<'_>) -> bool {
+    let mut predicted = tested(entry).filter_map(|trial| trial.test.map(|test| &test.predicted));
+    match predicted.next() {
+        Some(first) => predicted.all(|other| other == first),
+        None => entry.is_one_trial(),
+    }
+}
+
+/// Compares row `a` with row `b` on test (contract, Statistics 2); `None` if no seed has both.
 pub(super) fn compare(a: &Entry<'_>, b: &Entry<'_>, metric: Metric) -> Option<Comparison> {
     let pairs = paired(a, b, false);
-    let first = pairs.first()?;
-    let of = |predicted: &[u16], pair: &Paired<'_>| {
+    let score = |predicted: &[u16], pair: &Paired<'_>| {
         let labels = pair.gold.iter().zip(predicted).map(|(gold, label)| (usize::from(*gold), usize::from(*label)));
         metric.of(&Confusion::from_pairs(pair.n_labels, labels))
     };
-    let differences: Vec<f64> = pairs.iter().map(|pair| of(pair.a, pair) - of(pair.b, pair)).collect();
-    let difference = mean(&differences)?;
-    if !(a.is_one_trial() && b.is_one_trial()) {
-        return None;
+    let differences: Vec<f64> = pairs.iter().map(|pair| score(pair.a, pair) - score(pair.b, pair)).collect();
+    let cells: Vec<Vec<f64>> = pairs
+        .iter()
+        .map(|pair| {
+            let of_a = parts(metric, pair.gold, pair.a, pair.n_labels);
+            let of_b = parts(metric, pair.gold, pair.b, pair.n_labels);
+            of_a.iter().zip(&of_b).map(|(a, b)| a - b).collect()
+        })
+        .collect();
+    Some(Comparison { difference: mean(&differences)?, p: clustered_comparison(&cells)?.p })
+}
+
+/// The trials of a row's seeds that were tested: one that stands for several seeds once for each.
+fn tested<'a>(entry: &Entry<'a>) -> impl Iterator<Item = &'a Trial<'a>> {
+    entry.by_seed.values().copied().filter(|trial| trial.test.is_some())
+}
+
+fn same_test(a: &Trial<'_>, b: &Trial<'_>) -> bool {
+    a.test_set == b.test_set && a.test_gold == b.test_gold
+}
+
+fn cells(gold: &[u16], predicted: &[u16], n_labels: usize) -> ConfusionCells {
+    let wide = |labels: &[u16]| labels.iter().map(|label| usize::from(*label)).collect::<Vec<_>>();
+    ConfusionCells::new(&wide(gold), &wide(predicted), n_labels)
+}
+
+/// The metric of counts, row-major by gold label.
+fn of_counts(metric: Metric, counts: &[usize]) -> f64 {
+    let n_labels = counts.len().isqrt();
+    let pairs = counts
+        .iter()
+        .enumerate()
+        .flat_map(|(cell, count)| std::iter::repeat_n((cell / n_labels, cell % n_labels), *count));
+    metric.of(&Confusion::from_pairs(n_labels, pairs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_between_two_counts_lies_between_their_intervals() {
+        let at = |share: f64| share_interval(Metric::Accuracy, share, 32).unwrap();
+        assert_eq!(at(0.75), wilson(24, 32, LEVEL));
+        assert!(at(0.75).low < at(0.76).low && at(0.76).low < at(25.0 / 32.0).low);
+        assert_eq!(share_interval(Metric::Matthews, 0.5, 32), None);
     }
-    let p = if metric == Metric::Accuracy {
-        let right = |predicted: &[u16], at: usize| predicted[at] == first.gold[at];
-        let only_a = (0..first.gold.len()).filter(|at| right(first.a, *at) && !right(first.b, *at)).count();
-        let only_b = (0..first.gold.len()).filter(|at| right(first.b, *at) && !right(first.a, *at)).count();
-        mcnemar_mid_p(only_a, only_b)
-    } else {
-        let a = parts(metric, first.gold, first.a, first.n_labels);
-        let b = parts(metric, first.gold, first.b, first.n_labels);
-        sign_flip(&a.iter().zip(&b).map(|(a, b)| a - b).collect::<Vec<_>>(), FLIP_SEED)
-    };
-    Some(Comparison { difference, p })
+
+    #[test]
+    fn counts_of_a_table_with_a_column_for_no_label_give_the_same_metric() {
+        // Gold 0,0,1,1,1 predicted 0,1,1,1,0 of 2 labels.
+        let of = |metric| of_counts(metric, cells(&[0, 0, 1, 1, 1], &[0, 1, 1, 1, 0], 2).counts());
+        assert_eq!(of(Metric::Accuracy), 0.6);
+        assert!((of(Metric::MacroF1) - (0.5 + 2.0 / 3.0) / 2.0).abs() < 1e-12);
+    }
 }

@@ -115,10 +115,7 @@ mod tests {
     #[test]
     fn chinese_columns_stay_aligned() {
         let text = text(&table());
-        assert_eq!(
-            text,
-            "method    n  prompt\nmanual  600  它很{mask}。\n手工      5  a `b` | {mask}_1\n"
-        );
+        assert_eq!(text, "method    n  prompt\nmanual  600  它很{mask}。\n手工      5  a `b` | {mask}_1\n");
     }
 
     #[test]
@@ -131,7 +128,10 @@ mod tests {
     #[test]
     fn latex_cells_hold_braces_and_underscores() {
         let latex = latex(&table());
-        assert!(latex.starts_with("\\begin{tabular}{lrl}\n\\toprule\nmethod & n & prompt \\\\\n\\midrule\n"), "{latex}");
+        assert!(
+            latex.starts_with("\\begin{tabular}{lrl}\n\\toprule\nmethod & n & prompt \\\\\n\\midrule\n"),
+            "{latex}"
+        );
         assert!(latex.contains("手工 & 5 & a `b` | \\{mask\\}\\_1 \\\\\n"), "{latex}");
     }
 }

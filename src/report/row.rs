@@ -7,12 +7,14 @@
 //!   run, so that a trial that stands for several seeds is paid for once.
 //! - 2026-11: `dev_low` and `dev_high` are Wilson's at the mean share and the examples of ONE seed's dev set. Draws of several seeds
 //!   overlap, so their examples are not added up: the interval is what one dev set can say.
-//! - 2026-11: `test_std` is the standard deviation between seeds, and empty for a single trial.
+//! - 2026-11: `test_std` is the standard deviation between seeds, and empty for a single trial. `one_seed` flags a row whose test
+//!   predictions do not vary between seeds, as well as one with a single seed.
 //! - 2026-11: `trained_parameters` is 0 for a prompt of tokens only, and empty where the record does not say it.
 
 use std::path::{Path, PathBuf};
 
 use crate::task::Metric;
+use crate::task::statistics::{majority_class, optimism_gap};
 
 use super::asked::Asked;
 use super::entry::{Entry, deviation};
@@ -117,6 +119,8 @@ impl Row {
         let test = outcome::test_interval(entry, metric);
         let test_mean = entry.mean(|trial| trial.test.map(|test| test.metric));
         let between: Vec<f64> = entry.complete().filter_map(|trial| trial.test.map(|test| test.metric)).collect();
+        let gaps: (Vec<f64>, Vec<f64>) =
+            entry.by_seed.values().filter_map(|t| Some((t.chosen()?.dev?.metric, t.test?.metric))).unzip();
         let label_free = shown.is_some_and(|(_, scored)| scored.dev.is_none());
         let spent = spent(entry);
         let saved = shown.map(|(trial, _)| (trial, prompt_file(trial)));
@@ -149,7 +153,7 @@ impl Row {
             test_std: deviation(&between),
             test_low: test.map(|interval| interval.low),
             test_high: test.map(|interval| interval.high),
-            optimism_gap: dev_mean.zip(test_mean).map(|(dev, test)| dev - test),
+            optimism_gap: optimism_gap(&gaps.0, &gaps.1),
             vs_manual: None,
             vs_manual_p: None,
             vs_random: None,
@@ -238,17 +242,17 @@ fn flags(entry: &Entry<'_>, shown: Option<(&Trial<'_>, &Scored<'_>)>, dev_only: 
         }
     }
     flags.extend((dev_only && shown.is_some()).then_some("dev_only"));
-    flags.extend((shown.is_some() && entry.is_one_trial()).then_some("one_seed"));
+    flags.extend((shown.is_some() && outcome::is_one_seed(entry)).then_some("one_seed"));
     flag::ordered(flags)
 }
 
 /// The flags of a candidate, those that its predictions give included.
 pub(super) fn candidate_flags<'a>(trial: &Trial<'a>, scored: &Scored<'a>) -> Vec<&'a str> {
     let mut flags: Vec<&str> = scored.record.flags.iter().map(String::as_str).collect();
-    if let Some(dev) = scored.dev
-        && flag::is_majority_class(trial.dev_gold, &dev.predicted, trial.n_labels)
-    {
-        flags.push("majority_class");
+    if let Some(dev) = scored.dev {
+        let wide = |labels: &[u16]| labels.iter().map(|label| usize::from(*label)).collect::<Vec<_>>();
+        let gold = &trial.dev_gold[..dev.predicted.len()];
+        flags.extend(majority_class(&wide(&dev.predicted), &wide(gold)).then_some("majority_class"));
     }
     flags
 }

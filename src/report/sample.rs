@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::record::{
-    CandidateRecord, Event, FORMAT, Provenance, SetScores, Spent, TrialKey, TrialRecord, TrialWriter,
-};
+use crate::record::{CandidateRecord, Event, FORMAT, Provenance, SetScores, Spent, TrialKey, TrialRecord, TrialWriter};
 use crate::task::{Confusion, Metric};
 
 use super::asked::Asked;

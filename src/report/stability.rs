@@ -2,20 +2,17 @@
 //!
 //! # Decisions
 //!
-//! - 2026-11: two figures. `methods`: the rows, ordered by each seed's test metric (dev metric without test). `candidates`: prompts
-//!   that two seeds both scored, ordered by each seed's dev metric; only where the seeds have different dev sets and
-//!   trials of their own, since a trial that stands for several seeds agrees with itself. Both are tau-b, which allows for
-//!   ties, averaged over the pairs of seeds with at least three in common that are not all tied.
+//! - 2026-11: two figures. `methods`: the rows, by each seed's test metric (dev metric without test). `candidates`: prompts that
+//!   were scored in several seeds, by each seed's dev metric; only between trials of a single seed and over seeds whose
+//!   dev sets differ, since a trial that stands for several seeds, or for one dev set twice, agrees with itself. An order of
+//!   fewer than three things says nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-fn kendall_tau(_: &[f64], _: &[f64]) -> Option<f64> {
-    None
-}
+use crate::task::statistics::rank_stability;
 
-use super::entry::{Entry, mean};
+use super::entry::Entry;
 use super::group::Group;
-use super::outcome;
 use super::trial::Trial;
 
 /// Things in common below which an order says nothing.
@@ -30,62 +27,65 @@ pub struct Stability {
     pub candidates: Option<Agreement>,
 }
 
-/// The mean agreement of pairs of seeds.
+/// The agreement of pairs of seeds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Agreement {
     /// Kendall's tau-b, mean over the pairs.
     pub tau: f64,
+    /// The lowest of a pair.
+    pub lowest: f64,
     /// Pairs of seeds.
     pub n_pairs: usize,
-    /// What two seeds have in common, mean over the pairs.
-    pub n_common: f64,
+    /// What they rank: things that two seeds or more have.
+    pub n_items: usize,
 }
+
+/// Scores by seed and thing.
+type Scores<'a> = BTreeMap<u64, BTreeMap<(usize, &'a str, &'a str), f64>>;
 
 impl Stability {
     pub(super) fn of(entries: &[Entry<'_>], trials: &[Trial<'_>], group: &Group, dev_only: bool) -> Self {
-        let mut methods: BTreeMap<u64, BTreeMap<String, f64>> = BTreeMap::new();
+        let mut methods = Scores::new();
         for entry in entries {
             for (seed, trial) in &entry.by_seed {
                 let dev = trial.chosen().and_then(|chosen| chosen.dev);
                 if let Some(scores) = if dev_only { dev } else { trial.test } {
-                    methods.entry(*seed).or_default().insert(entry.item.to_string(), scores.metric);
+                    methods.entry(*seed).or_default().insert((entry.item, "", ""), scores.metric);
                 }
             }
         }
-        let mut candidates: BTreeMap<u64, BTreeMap<String, f64>> = BTreeMap::new();
-        let mut sets: BTreeMap<u64, &Trial<'_>> = BTreeMap::new();
-        for trial in trials.iter().filter(|trial| trial.is_complete() && Group::of(trial.key) == *group) {
+        let mut candidates = Scores::new();
+        let mut seed_of_set = BTreeMap::new();
+        let mut complete: Vec<&Trial<'_>> =
+            trials.iter().filter(|trial| trial.is_complete() && Group::of(trial.key) == *group).collect();
+        complete.sort_by_key(|trial| (&trial.key.seeds, trial.key.item));
+        for trial in complete {
             let [seed] = trial.key.seeds[..] else { continue };
-            sets.entry(seed).or_insert(trial);
+            if *seed_of_set.entry(trial.dev_set).or_insert(seed) != seed {
+                continue;
+            }
             for scored in &trial.candidates {
                 if let Some(dev) = scored.dev.filter(|_| scored.dropped_at(trial.dev_gold.len()).is_none()) {
-                    let text = format!("{}\n{}", scored.record.prompt, scored.record.verbalizer);
+                    let text = (0, scored.record.prompt.as_str(), scored.record.verbalizer.as_str());
                     candidates.entry(seed).or_default().insert(text, dev.metric);
                 }
             }
         }
-        let differ = |a: u64, b: u64| match (sets.get(&a), sets.get(&b)) {
-            (Some(a), Some(b)) => !outcome::same_dev(a, b),
-            _ => false,
-        };
-        Self { methods: agreement(&methods, |_, _| true), candidates: agreement(&candidates, differ) }
+        Self { methods: agreement(&methods), candidates: agreement(&candidates) }
     }
 }
 
-fn agreement(
-    by_seed: &BTreeMap<u64, BTreeMap<String, f64>>,
-    may_compare: impl Fn(u64, u64) -> bool,
-) -> Option<Agreement> {
-    let (mut taus, mut common) = (Vec::new(), Vec::new());
-    for (a, first) in by_seed {
-        for (_, second) in by_seed.iter().filter(|(b, _)| a < *b && may_compare(*a, **b)) {
-            let (x, y): (Vec<f64>, Vec<f64>) =
-                first.iter().filter_map(|(what, x)| second.get(what).map(|y| (*x, *y))).unzip();
-            if let Some(tau) = kendall_tau(&x, &y).filter(|_| x.len() >= FEWEST) {
-                taus.push(tau);
-                common.push(x.len() as f64);
-            }
-        }
+fn agreement(by_seed: &Scores<'_>) -> Option<Agreement> {
+    let all: BTreeSet<_> = by_seed.values().flat_map(|scores| scores.keys()).collect();
+    let twice: Vec<_> = all
+        .into_iter()
+        .filter(|thing| by_seed.values().filter(|scores| scores.contains_key(thing)).count() > 1)
+        .collect();
+    if twice.len() < FEWEST {
+        return None;
     }
-    Some(Agreement { tau: mean(&taus)?, n_pairs: taus.len(), n_common: mean(&common)? })
+    let scores: Vec<Vec<Option<f64>>> =
+        by_seed.values().map(|scores| twice.iter().map(|thing| scores.get(thing).copied()).collect()).collect();
+    let stability = rank_stability(&scores)?;
+    Some(Agreement { tau: stability.tau, lowest: stability.lowest, n_pairs: stability.n_pairs, n_items: twice.len() })
 }

@@ -134,3 +134,127 @@ impl Section {
         rows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::{ExitCode, Fault};
+    use crate::record::TrialRecord;
+
+    use super::super::sample::{Sample, write};
+    use super::*;
+
+    const GOLD: &str = "0011001100110011";
+    const HALF: &str = "0011001111001100";
+
+    fn trials() -> Vec<TrialRecord> {
+        let manual = Sample::new(0, "manual", &[1], "0101", GOLD).scored("它很{mask}。", "0100", 0.5);
+        let mined = Sample::new(1, "autoprompt", &[1], "0101", GOLD).scored("so | {mask}", "0101", 0.5);
+        vec![
+            manual.chose(0).tested(HALF, 0.25).finished(&[]),
+            mined.labelled("autoprompt 2").chose(0).tested(GOLD, 1.0).finished(&[]),
+        ]
+    }
+
+    #[test]
+    fn a_folder_gets_its_three_tables_and_the_same_bytes_again() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &trials(), "accuracy");
+        write_tables(folder.path()).unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let first = [CANDIDATES_CSV, LEADERBOARD_CSV, LEADERBOARD_MD].map(read);
+        write_tables(folder.path()).unwrap();
+        assert_eq!(first, [CANDIDATES_CSV, LEADERBOARD_CSV, LEADERBOARD_MD].map(read));
+        assert_eq!(render(folder.path(), "csv", None).unwrap(), first[1]);
+        assert_eq!(render(folder.path(), "md", None).unwrap(), first[2]);
+        assert!(first[2].starts_with("# films\n\nMetric: accuracy. Chosen by: accuracy.\n"), "{}", first[2]);
+    }
+
+    #[test]
+    fn the_terminal_table_is_exactly_this() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &trials(), "accuracy");
+        assert_eq!(
+            render(folder.path(), "table", None).unwrap(),
+            [
+                "builtin:toy, 16 shots",
+                "Ranked on 16 test examples, 1 seed, chosen on 4 dev examples.",
+                "   rank  method        test                    dev     gap  vs manual                  evaluations  flags     \
+                 prompt",
+                "1 [1-1]  autoprompt 2  1.000 [0.806, 1.000]  1.000  +0.000  +0.500 better (p 0.00391)            4  one_seed  \
+                 so | {mask}",
+                "2 [2-2]  manual        0.500 [0.280, 0.720]  0.750  +0.250                                       4  one_seed  \
+                 它很{mask}。",
+                "",
+            ]
+            .join("\n")
+        );
+    }
+
+    #[test]
+    fn rows_are_ordered_by_any_column_and_the_column_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &trials(), "accuracy");
+        let table = render(folder.path(), "table", Some("test_low")).unwrap();
+        assert!(table.lines().nth(2).unwrap().contains("test_low"), "{table}");
+        let csv = render(folder.path(), "csv", Some("optimism_gap")).unwrap();
+        assert!(csv.lines().nth(1).unwrap().starts_with("1,1,1,0,autoprompt 2"), "{csv}");
+        let csv = render(folder.path(), "csv", Some("prompt")).unwrap();
+        assert!(csv.lines().nth(1).unwrap().starts_with("1,1,1,0,autoprompt 2"), "{csv}");
+        let csv = render(folder.path(), "csv", Some("n_seeds")).unwrap();
+        assert!(csv.lines().nth(1).unwrap().starts_with("1,"), "equal cells keep the order of the ranks: {csv}");
+    }
+
+    #[test]
+    fn json_holds_every_column_with_null_for_the_unknown() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &trials(), "accuracy");
+        let json: serde_json::Value = serde_json::from_str(&render(folder.path(), "json", None).unwrap()).unwrap();
+        assert_eq!(json["rows"][0]["method"], "autoprompt 2");
+        assert_eq!(json["rows"][0]["vs_manual"], 0.5);
+        assert!(json["rows"][1]["vs_manual"].is_null());
+        assert_eq!(json["sections"][0]["top_two"]["only_first"], 8);
+        assert!(json["sections"][0]["stability"]["methods"].is_null());
+        let latex = render(folder.path(), "latex", None).unwrap();
+        assert!(latex.starts_with("% builtin:toy, 16 shots\n\\begin{tabular}"), "{latex}");
+    }
+
+    #[test]
+    fn closing_lines_say_what_was_found_and_how_to_use_it() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &trials(), "accuracy");
+        let lines = Leaderboard::load(folder.path()).unwrap().closing_lines(Path::new("results/films"));
+        assert_eq!(
+            lines,
+            "builtin:toy, 16 shots (accuracy on 16 test examples, mean over 1 seed)\n  \
+             best: autoprompt 2 1.000 [0.806, 1.000]\n  \
+             prompt: so | {mask}\n  \
+             label words: a=bad,b=good\n  \
+             better than manual: +0.500 (p 0.00391)\n  \
+             not compared with random: no trial of it, or no seed with both\n  \
+             to tell it from the second (manual) would take about 14 dev examples at 80 % power\n  \
+             use it: promptmine predict --prompt results/films/trials/1-autoprompt_toy_16_none_1_01234567/prompt.json \
+             --input FILE\n"
+        );
+    }
+
+    #[test]
+    fn a_folder_without_trials_has_empty_tables() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &[], "accuracy");
+        write_tables(folder.path()).unwrap();
+        let csv = std::fs::read_to_string(folder.path().join(LEADERBOARD_CSV)).unwrap();
+        assert!(csv.starts_with("rank,rank_low,") && csv.lines().count() == 1, "{csv}");
+        assert_eq!(render(folder.path(), "table", None).unwrap(), "no trial is complete yet\n");
+    }
+
+    #[test]
+    fn wrong_words_are_usage_and_a_foreign_folder_is_a_fault_of_results() {
+        let folder = tempfile::tempdir().unwrap();
+        let format = render(folder.path(), "html", None).unwrap_err();
+        assert_eq!(format.to_string(), "unknown format `html` (known: table, csv, md, json, latex)");
+        assert_eq!(format.exit_code(), ExitCode::Usage);
+        assert_eq!(render(folder.path(), "csv", Some("acc")).unwrap_err().exit_code(), ExitCode::Usage);
+        assert_eq!(render(folder.path(), "csv", None).unwrap_err().exit_code(), ExitCode::Results);
+        assert_eq!(write_tables(folder.path()).unwrap_err().exit_code(), ExitCode::Results);
+    }
+}

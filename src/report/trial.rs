@@ -59,9 +59,8 @@ impl<'a> Trial<'a> {
     /// [`RecordError::Corrupt`] if they contradict each other: scores of another number of examples, a label that is not
     /// there, a choice of a candidate that was not scored.
     pub(super) fn read(trial: &'a TrialRecord) -> Result<Self, RecordError> {
-        let corrupt = |line: usize, message: String| {
-            RecordError::corrupt(trial.folder.join(EVENTS), Some(line + 1), message)
-        };
+        let corrupt =
+            |line: usize, message: String| RecordError::corrupt(trial.folder.join(EVENTS), Some(line + 1), message);
         let Some(Event::Started { trial: key, labels, dev_gold, test_gold, dev_set, test_set, .. }) =
             trial.events.first()
         else {
