@@ -1,1 +1,46 @@
-//! The room `report`.
+//! From the record on disk to what people read: ranked tables, comparisons, closing lines.
+//!
+//! Everything here is derived: [`write_tables`] rebuilds it from the record, byte for byte, whatever order the trials come
+//! in. The tables are written after every trial, so they hold for a record of which only a part is there.
+//!
+//! ```text
+//! events -> Trial -> Entry (one item in one group, over its seeds) -> Row -> Section -> Leaderboard -> CSV, Markdown, ...
+//!                 \-> CandidateRow -> candidates.csv
+//! ```
+//!
+//! The room is larger than ten files, since each table and each notation is a noun of its own.
+
+mod asked;
+mod candidates;
+mod cell;
+mod closing;
+mod columns;
+mod digest;
+mod entry;
+mod error;
+mod flag;
+mod group;
+mod json;
+mod leaderboard;
+mod markdown;
+mod outcome;
+mod place;
+mod print;
+mod row;
+#[cfg(test)]
+mod sample;
+mod stability;
+mod tables;
+mod top_two;
+mod trial;
+
+pub use asked::Asked;
+pub use candidates::CandidateRow;
+pub use closing::closing_lines;
+pub use error::ReportError;
+pub use group::Group;
+pub use leaderboard::{Leaderboard, RankedOn, Section};
+pub use row::Row;
+pub use stability::{Agreement, Stability};
+pub use tables::{CANDIDATES_CSV, Format, LEADERBOARD_CSV, LEADERBOARD_MD, render, write_tables};
+pub use top_two::TopTwo;

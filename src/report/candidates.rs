@@ -1,0 +1,361 @@
+//! The candidates, ranked on dev within one model, shots, calibration and seed (contract, definition 2).
+//!
+//! # Decisions
+//!
+//! - 2026-11: the candidates of all methods stand in one ranking. A trial that stands for several seeds is written once for each,
+//!   so that every seed's ranking is whole.
+//! - 2026-11: `evaluations` is what the trial had spent when the candidate was scored, so that the best score within a smaller
+//!   budget can be read off.
+//! - 2026-11: `dropped_at` is the number of dev examples of a candidate that was not scored on all of them.
+//! - 2026-11: a failed trial's candidates were scored like any others: they stay, flagged `failed`. Those of a trial that goes on
+//!   are left out until it ends, since a trial that is interrupted begins anew.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use crate::record::TrialRecord;
+use crate::task::Metric;
+use crate::task::statistics::{
+    Interval, Outcomes, RANKED_BEHAVIOURS, RankTable, RankedCandidate, Standing, rank_intervals, standings,
+};
+
+use super::ReportError;
+use super::asked::Asked;
+use super::flag;
+use super::group::Group;
+use super::outcome;
+use super::place::Place;
+use super::row::candidate_flags;
+use super::trial::{End, Scored, Trial};
+
+/// A row of `candidates.csv`. `None` is unknown and prints as an empty cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CandidateRow {
+    /// Where it is ranked, together with `seed`.
+    pub group: Group,
+    /// The seed.
+    pub seed: u64,
+    /// Its place, from 1; clones (the same predictions and scores) share it.
+    pub rank: usize,
+    /// 1 + the number of candidates significantly better.
+    pub rank_low: Option<usize>,
+    /// The number of candidates minus those significantly worse.
+    pub rank_high: Option<usize>,
+    /// The number of candidates not resolved from this one.
+    pub tied: Option<usize>,
+    /// The method, with a number where an experiment has several items of it.
+    pub method: String,
+    /// Its number within its trial.
+    pub candidate: u64,
+    /// The number of the candidate that it was made from.
+    pub parent: Option<u64>,
+    /// The prompt for people.
+    pub prompt: String,
+    /// Its verbalizer.
+    pub verbalizer: String,
+    /// The metric on dev.
+    pub dev_metric: Option<f64>,
+    /// Lower end of its interval: Wilson's for accuracy, else BCa.
+    pub dev_low: Option<f64>,
+    /// Upper end of its interval.
+    pub dev_high: Option<f64>,
+    /// The mean margin on dev, in nats.
+    pub dev_margin: Option<f64>,
+    /// What its trial had spent when it was scored.
+    pub evaluations: u64,
+    /// The perplexity of the prompt's own tokens.
+    pub perplexity: Option<f64>,
+    /// The tokens of the template itself.
+    pub n_tokens: usize,
+    /// The dev examples after which racing dropped it.
+    pub dropped_at: Option<usize>,
+    /// Flags in their fixed order.
+    pub flags: Vec<String>,
+    /// Its label-free score, at 0 shots.
+    pub label_free: Option<f64>,
+    /// Mean log-probability of the gold label on dev, in nats.
+    pub log_likelihood: Option<f64>,
+    /// Whether its trial chose it.
+    pub chosen: bool,
+    /// How it arose.
+    pub origin: String,
+    /// The folder of its trial.
+    pub trial: PathBuf,
+}
+
+impl CandidateRow {
+    /// The rows of all candidates, ranked; the trials may come in any order.
+    ///
+    /// # Errors
+    /// [`ReportError::Record`] if a trial's events contradict each other.
+    pub fn all(records: &[TrialRecord], asked: &Asked) -> Result<Vec<Self>, ReportError> {
+        let trials = records.iter().map(Trial::read).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::of_trials(&trials, asked))
+    }
+
+    pub(super) fn of_trials(trials: &[Trial<'_>], asked: &Asked) -> Vec<Self> {
+        let metric = asked.metric.parse().unwrap_or(Metric::Accuracy);
+        let mut lists: BTreeMap<(Group, u64), Vec<(&Trial<'_>, &Scored<'_>)>> = BTreeMap::new();
+        for trial in trials.iter().filter(|trial| trial.is_over()) {
+            for seed in &trial.key.seeds {
+                let list = lists.entry((Group::of(trial.key), *seed)).or_default();
+                list.extend(trial.candidates.iter().map(|scored| (trial, scored)));
+            }
+        }
+        let mut rows = Vec::new();
+        // Intervals depend on the confusion counts only, and bootstrapping them anew for each candidate is slow.
+        let mut intervals = HashMap::new();
+        for ((group, seed), mut list) in lists {
+            // The order that equals keep: never that of the files.
+            list.sort_by_key(|(trial, scored)| (trial.key.item, scored.record.candidate));
+            let standings = rank(&list, metric, seed);
+            let mut ranked: Vec<(Standing, Place, Self)> = standings
+                .into_iter()
+                .zip(&list)
+                .map(|(standing, (trial, scored))| {
+                    let place = scored.place(trial.dev_gold.len());
+                    (standing, place, Self::of(&group, seed, trial, scored, standing, metric, &mut intervals))
+                })
+                .collect();
+            ranked.sort_by(|(a, place, _), (b, other, _)| {
+                a.rank.cmp(&b.rank).then_with(|| place.key().compare(&other.key()))
+            });
+            rows.extend(ranked.into_iter().map(|(_, _, row)| row));
+        }
+        rows
+    }
+
+    fn of(
+        group: &Group,
+        seed: u64,
+        trial: &Trial<'_>,
+        scored: &Scored<'_>,
+        standing: Standing,
+        metric: Metric,
+        intervals: &mut HashMap<Vec<usize>, Option<Interval>>,
+    ) -> Self {
+        let record = scored.record;
+        let dropped_at = scored.dropped_at(trial.dev_gold.len());
+        let whole = scored.dev.filter(|_| dropped_at.is_none() && standing.rank <= RANKED_BEHAVIOURS);
+        let interval = whole.and_then(|dev| {
+            let counts = counts(trial.dev_gold, &dev.predicted, trial.n_labels);
+            let interval = || outcome::set_interval(metric, trial.dev_gold, &dev.predicted, trial.n_labels);
+            *intervals.entry(counts).or_insert_with(interval)
+        });
+        let mut flags = candidate_flags(trial, scored);
+        flags.extend(matches!(trial.end, End::Failed { .. }).then_some("failed"));
+        Self {
+            group: group.clone(),
+            seed,
+            rank: standing.rank,
+            rank_low: standing.interval.map(|interval| interval.low),
+            rank_high: standing.interval.map(|interval| interval.high),
+            tied: standing.interval.map(|interval| interval.tied),
+            method: trial.key.label.clone(),
+            candidate: record.candidate,
+            parent: record.parent,
+            prompt: record.prompt.clone(),
+            verbalizer: record.verbalizer.clone(),
+            dev_metric: scored.dev.map(|dev| dev.metric),
+            dev_low: interval.map(|interval| interval.low),
+            dev_high: interval.map(|interval| interval.high),
+            dev_margin: scored.dev.map(|dev| dev.margin),
+            evaluations: scored.evaluations,
+            perplexity: None,
+            n_tokens: record.n_tokens,
+            dropped_at,
+            flags: flag::ordered(flags),
+            label_free: scored.label_free,
+            log_likelihood: scored.dev.map(|dev| dev.log_likelihood),
+            chosen: trial.chosen().is_some_and(|chosen| chosen.record.candidate == record.candidate),
+            origin: record.origin.clone(),
+            trial: PathBuf::from(trial.key.id()),
+        }
+    }
+}
+
+/// The standings of one seed's candidates. Rank intervals only where all of them were scored on one dev set.
+fn rank(list: &[(&Trial<'_>, &Scored<'_>)], metric: Metric, seed: u64) -> Vec<Standing> {
+    let places: Vec<Place> = list.iter().map(|(trial, scored)| scored.place(trial.dev_gold.len())).collect();
+    let first = list.first().map(|(trial, _)| *trial);
+    let one_set = list
+        .iter()
+        .all(|(trial, scored)| scored.dev.is_some() && first.is_some_and(|first| outcome::same_dev(first, trial)));
+    if !one_set {
+        let keys: Vec<_> = places.iter().map(Place::key).collect();
+        let mut first_with = HashMap::new();
+        let prompts: Vec<usize> =
+            keys.iter().enumerate().map(|(index, key)| *first_with.entry(key.text).or_insert(index)).collect();
+        let mut standings = standings(&keys, &prompts, |_, _, _| 1.0);
+        standings.iter_mut().for_each(|standing| standing.interval = None);
+        return standings;
+    }
+    let predictions: Vec<Vec<u32>> = list
+        .iter()
+        .map(|(_, s)| s.dev.iter().flat_map(|dev| &dev.predicted).map(|l| u32::from(*l)).collect())
+        .collect();
+    let parts: Vec<Parts> = list
+        .iter()
+        .map(|(trial, scored)| {
+            let predicted = scored.dev.map_or(&[][..], |dev| &dev.predicted);
+            let gold = &trial.dev_gold[..predicted.len()];
+            match metric {
+                Metric::Accuracy => Parts::Correct(gold.iter().zip(predicted).map(|(g, p)| g == p).collect()),
+                _ => Parts::Values(outcome::parts(metric, gold, predicted, trial.n_labels)),
+            }
+        })
+        .collect();
+    let candidates = places
+        .iter()
+        .zip(&predictions)
+        .zip(&parts)
+        .map(|((place, predictions), parts)| RankedCandidate {
+            key: place.key(),
+            predictions,
+            outcomes: match parts {
+                Parts::Correct(correct) => Outcomes::Correct(correct),
+                Parts::Values(values) => Outcomes::Values(values),
+            },
+        })
+        .collect();
+    rank_intervals(&RankTable { candidates, seed })
+}
+
+enum Parts {
+    Correct(Vec<bool>),
+    Values(Vec<f64>),
+}
+
+/// The confusion counts, row-major by gold label.
+fn counts(gold: &[u16], predicted: &[u16], n_labels: usize) -> Vec<usize> {
+    let mut counts = vec![0; n_labels * n_labels];
+    for (gold, predicted) in gold.iter().zip(predicted) {
+        counts[usize::from(*gold) * n_labels + usize::from(*predicted)] += 1;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::columns::{CANDIDATES, csv};
+    use super::super::sample::{Sample, asked};
+    use super::*;
+
+    fn table(trials: &[TrialRecord]) -> String {
+        let rows = CandidateRow::all(trials, &asked()).unwrap();
+        String::from_utf8(csv(CANDIDATES, &rows).unwrap()).unwrap()
+    }
+
+    /// The columns `rank` to `tied`, and the prompt.
+    fn ranks(trials: &[TrialRecord]) -> Vec<(usize, Option<usize>, Option<usize>, Option<usize>, String)> {
+        let rows = CandidateRow::all(trials, &asked()).unwrap();
+        rows.into_iter().map(|row| (row.rank, row.rank_low, row.rank_high, row.tied, row.prompt)).collect()
+    }
+
+    fn two_seeds() -> Vec<TrialRecord> {
+        let manual = Sample::new(0, "manual", &[1, 2], "00110011", "01").scored("plain", "00110000", 0.5).chose(0);
+        let mined = Sample::new(1, "autoprompt", &[2], "00110011", "01")
+            .scored("so {mask}", "00000000", 0.25)
+            .scored("very {mask}", "00110011", 0.75)
+            .chose(1);
+        vec![manual.tested("01", 0.5).finished(&[]), mined.tested("01", 0.5).finished(&["budget_cut"])]
+    }
+
+    #[test]
+    fn the_table_is_exactly_this() {
+        assert_eq!(
+            table(&two_seeds()),
+            "rank,rank_low,rank_high,tied,method,model,shots,calibration,seed,candidate,parent,prompt,verbalizer,dev_metric,\
+             dev_low,dev_high,dev_margin,evaluations,perplexity,n_tokens,dropped_at,flags,label_free,log_likelihood,\
+             chosen,origin,trial\n\
+             1,1,1,0,manual,builtin:toy,16,none,1,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
+             made by hand,0-manual_toy_16_none_all_01234567\n\
+             1,1,3,2,autoprompt,builtin:toy,16,none,2,1,0,very {mask},\"a=bad,b=good\",1,0.675592,1,0.75,8,,2,,,,-0.5,yes,\
+             made by hand,1-autoprompt_toy_16_none_2_01234567\n\
+             2,1,3,2,manual,builtin:toy,16,none,2,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
+             made by hand,0-manual_toy_16_none_all_01234567\n\
+             3,1,3,2,autoprompt,builtin:toy,16,none,2,0,,so {mask},\"a=bad,b=good\",0.5,0.215216,0.784784,0.25,4,,2,,\
+             majority_class,,-0.5,,made by hand,1-autoprompt_toy_16_none_2_01234567\n"
+        );
+    }
+
+    #[test]
+    fn a_clear_difference_narrows_the_ranks() {
+        let gold = "0101010101010101";
+        let wrong = "1010101010101010";
+        let trial = Sample::new(0, "manual", &[1], gold, "").scored("bad", wrong, -1.0).scored("good", gold, 1.0);
+        assert_eq!(
+            ranks(&[trial.chose(1).finished(&[])]),
+            [(1, Some(1), Some(1), Some(0), "good".into()), (2, Some(2), Some(2), Some(0), "bad".into())]
+        );
+    }
+
+    #[test]
+    fn dropped_candidates_stand_below_complete_ones_without_intervals() {
+        let trial = Sample::new(0, "manual", &[1], "0101", "")
+            .scored("early", "0", 9.0)
+            .scored("late", "010", 9.0)
+            .scored("whole", "1111", -1.0);
+        let rows = CandidateRow::all(&[trial.chose(2).finished(&[])], &asked()).unwrap();
+        let seen: Vec<_> =
+            rows.iter().map(|row| (row.prompt.as_str(), row.dropped_at, row.dev_low.is_some())).collect();
+        assert_eq!(seen, [("whole", None, true), ("late", Some(3), false), ("early", Some(1), false)]);
+        assert_eq!(rows[1].rank_low, None);
+    }
+
+    #[test]
+    fn zero_shots_are_ranked_by_the_label_free_score_without_intervals() {
+        let trial = Sample::new(0, "manual", &[1], "", "01").shots("0").label_free("b", 0.1).label_free("a", 0.2);
+        let rows = CandidateRow::all(&[trial.chose(1).tested("01", 0.1).finished(&[])], &asked()).unwrap();
+        let seen: Vec<_> =
+            rows.iter().map(|row| (row.rank, row.prompt.as_str(), row.rank_low, row.dev_metric)).collect();
+        assert_eq!(seen, [(1, "a", None, None), (2, "b", None, None)]);
+    }
+
+    #[test]
+    fn clones_share_a_rank_and_everything_tied_stays_tied() {
+        let trial = Sample::new(0, "manual", &[1], "0101", "")
+            .scored("a", "0101", 1.0)
+            .scored("b", "0101", 1.0)
+            .scored("c", "0101", 0.5);
+        let ranks: Vec<_> = ranks(&[trial.chose(0).finished(&[])]).into_iter().map(|r| (r.0, r.1, r.2)).collect();
+        assert_eq!(ranks, [(1, Some(1), Some(2)), (1, Some(1), Some(2)), (2, Some(1), Some(2))]);
+    }
+
+    #[test]
+    fn open_trials_are_left_out_and_failed_ones_flagged() {
+        let open = Sample::new(0, "manual", &[1], "01", "").scored("a", "01", 1.0);
+        let failed = Sample::new(1, "random", &[1], "01", "").scored("b", "00", 1.0);
+        let rows = CandidateRow::all(&[open.so_far(), failed.failed("no memory left")], &asked()).unwrap();
+        let flags: Vec<_> = rows.iter().map(|row| (row.prompt.as_str(), row.flags.join(";"))).collect();
+        assert_eq!(flags, [("b", "failed;majority_class".to_owned())]);
+    }
+
+    #[test]
+    fn other_metrics_have_rank_intervals_and_bootstrapped_ones() {
+        let gold = "0101010101010101";
+        let trial = Sample::new(0, "manual", &[1], gold, "").metric(Metric::MacroF1).scored("good", gold, 1.0).scored(
+            "bad",
+            "1010101010101011",
+            1.0,
+        );
+        let asked = Asked { metric: "macro_f1".into(), ..asked() };
+        let rows = CandidateRow::all(&[trial.chose(0).finished(&[])], &asked).unwrap();
+        assert_eq!((rows[0].rank_high, rows[1].rank_low), (Some(1), Some(2)));
+        assert_eq!(rows[0].dev_low, None, "all right says nothing about the spread");
+        assert!(rows[1].dev_low.unwrap() < rows[1].dev_metric.unwrap(), "{rows:?}");
+    }
+
+    #[test]
+    fn events_that_contradict_each_other_are_refused_with_their_line() {
+        let too_many = Sample::new(0, "manual", &[1], "01", "").scored("a", "011", 1.0).so_far();
+        let message = CandidateRow::all(&[too_many], &asked()).unwrap_err().to_string();
+        assert!(message.ends_with("events.jsonl:2: 3 predictions for 2 examples"), "{message}");
+        let unknown = Sample::new(0, "manual", &[1], "01", "").scored("a", "01", 1.0).chose(7).so_far();
+        let message = CandidateRow::all(&[unknown], &asked()).unwrap_err().to_string();
+        assert!(message.ends_with("events.jsonl:3: candidate 7 was chosen but never scored"), "{message}");
+        let label = Sample::new(0, "manual", &[1], "05", "").so_far();
+        let message = CandidateRow::all(&[label], &asked()).unwrap_err().to_string();
+        assert!(message.ends_with("gold label 5 of 2 labels"), "{message}");
+    }
+}

@@ -1,0 +1,121 @@
+//! `leaderboard.md`: the leaderboard for reading.
+
+use super::digest::{Digest, counted, short};
+use super::leaderboard::{Leaderboard, RankedOn, Section};
+use super::print::{code, escape_markdown, markdown};
+use super::row::Row;
+use super::stability::Agreement;
+
+const HOW_TO_READ: &str = "\
+- Rows are ranked within one model, shots and calibration only. `rank` is the place in the order; the brackets hold the places
+  that the examples do not rule out: methods whose brackets overlap are not told apart.
+- `test` is the mean over seeds on examples that neither search nor selection saw, with its 95 % interval over seeds and
+  examples. `dev` is the figure that chose the prompts, `gap` is dev minus test: how much choosing flattered.
+- `vs manual` and `vs random` are differences on test. *Better* and *worse* are resolved at 5 % after Holm's correction for the
+  number of rows; *not resolved* says that a rerun could turn it around.
+- `evaluations` counts prompts times examples scored within the budget, summed over seeds. The prompt shown is that of the seed
+  with the best dev figure.
+";
+
+impl Leaderboard {
+    /// The leaderboard as Markdown.
+    pub fn to_markdown(&self) -> String {
+        let asked = &self.asked;
+        let mut out = format!("# {}\n\n", escape_markdown(&asked.name));
+        if let Some(question) = &asked.question {
+            out.push_str(&format!("{}\n\n", escape_markdown(question.trim())));
+        }
+        out.push_str(&format!("Metric: {}. Chosen by: {}.\n", asked.metric, asked.select_by));
+        if self.sections.is_empty() {
+            out.push_str("\nNo trial is complete yet.\n");
+        }
+        for section in &self.sections {
+            let rows: Vec<&Row> = section.rows.iter().collect();
+            out.push_str(&format!("\n## {}\n\n", escape_markdown(&section.group.words())));
+            out.push_str(&format!("{}\n\n", section.ranked_words()));
+            out.push_str(&markdown(&Digest::of(section, &rows, None)));
+            if let Some(words) = section.top_two_words() {
+                out.push_str(&format!("\n{words}\n"));
+            }
+        }
+        out.push_str(&format!("\n## How to read this\n\n{HOW_TO_READ}"));
+        out.push_str(&self.stability_words());
+        out.push_str(&self.failed_words());
+        out
+    }
+
+    fn stability_words(&self) -> String {
+        let mut lines = String::new();
+        for section in &self.sections {
+            let stability = &section.stability;
+            for (agreement, what) in [(&stability.methods, "methods"), (&stability.candidates, "candidates on dev")] {
+                if let Some(Agreement { tau, lowest, n_pairs, n_items }) = agreement {
+                    let pairs = if *n_pairs == 1 { "1 pair".into() } else { format!("{n_pairs} pairs") };
+                    lines.push_str(&format!(
+                        "- {}: {n_items} {what}: tau {} (mean over {pairs} of seeds; lowest {})\n",
+                        escape_markdown(&section.group.words()),
+                        short(*tau),
+                        short(*lowest)
+                    ));
+                }
+            }
+        }
+        if lines.is_empty() {
+            return lines;
+        }
+        format!(
+            "\n## Rank stability\n\nKendall's tau between the orders that two seeds give: 1 the same order, 0 unrelated, -1 \
+             reversed.\n\n{lines}"
+        )
+    }
+
+    fn failed_words(&self) -> String {
+        let mut out = String::new();
+        for row in self.rows().filter(|row| !row.failures.is_empty()) {
+            out.push_str(&format!(
+                "- {}, {}: {}\n",
+                escape_markdown(&row.method),
+                escape_markdown(&row.group.words()),
+                code(&row.failure_words())
+            ));
+        }
+        if out.is_empty() { out } else { format!("\n## Failed trials\n\n{out}") }
+    }
+}
+
+impl Section {
+    /// What the rows are ranked on, as a sentence.
+    pub(super) fn ranked_words(&self) -> String {
+        let most = |count: fn(&Row) -> Option<usize>| self.rows.iter().filter_map(count).max().unwrap_or(0);
+        let seeds = counted(most(|row| Some(row.n_seeds)), "seed");
+        let dev = counted(most(|row| row.n_dev), "dev example");
+        match self.ranked_on {
+            RankedOn::Test => {
+                let chosen = if most(|row| row.n_dev) > 0 { format!(", chosen on {dev}") } else { String::new() };
+                format!("Ranked on {}, {seeds}{chosen}.", counted(most(|row| row.n_test), "test example"))
+            }
+            RankedOn::Dev => format!(
+                "Ranked on the {dev} that also chose the prompts, {seeds}: there is no labelled test split, so nothing is \
+                 resolved."
+            ),
+            RankedOn::LabelFree => {
+                format!("Ranked by the label-free score, {seeds}: there are no labels to check it with.")
+            }
+        }
+    }
+
+    /// What it takes to tell the two best apart, as a sentence.
+    pub(super) fn top_two_words(&self) -> Option<String> {
+        let (top_two, [first, second, ..]) = (self.top_two?, self.rows.as_slice()) else { return None };
+        let (first, second) = (escape_markdown(&first.method), escape_markdown(&second.method));
+        Some(match top_two.examples {
+            Some(examples) => format!(
+                "To tell {first} from {second} at 80 % power would take about {}.",
+                counted(examples, "dev example")
+            ),
+            None => {
+                format!("{first} and {second} are right equally often: no number of dev examples tells them apart.")
+            }
+        })
+    }
+}

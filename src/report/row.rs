@@ -1,0 +1,258 @@
+//! A row of the leaderboard: one item x model x shots x calibration (contract, definition 1).
+//!
+//! # Decisions
+//!
+//! - 2026-11: metrics, margins and scores are means over the seeds; a trial that stands for several seeds counts once for each.
+//!   What was spent (`evaluations, forwards, backwards, tokens, dev_looks, seconds`) is the sum over the trials that were
+//!   run, so that a trial that stands for several seeds is paid for once.
+//! - 2026-11: `dev_low` and `dev_high` are Wilson's at the mean share and the examples of ONE seed's dev set. Draws of several seeds
+//!   overlap, so their examples are not added up: the interval is what one dev set can say.
+//! - 2026-11: `test_std` is the standard deviation between seeds, and empty for a single trial. `one_seed` flags a row whose test
+//!   predictions do not vary between seeds, as well as one with a single seed.
+//! - 2026-11: `trained_parameters` is 0 for a prompt of tokens only, and empty where the record does not say it.
+
+use std::path::{Path, PathBuf};
+
+use crate::task::Metric;
+use crate::task::statistics::{majority_class, optimism_gap};
+
+use super::asked::Asked;
+use super::entry::{Entry, deviation};
+use super::flag;
+use super::group::Group;
+use super::outcome;
+use super::trial::{End, Scored, Trial};
+
+/// The files that may hold a trial's chosen prompt.
+const PROMPT_FILES: [&str; 2] = ["prompt.safetensors", "prompt.json"];
+
+/// A row of the leaderboard. `None` is unknown and prints as an empty cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Where it is ranked.
+    pub group: Group,
+    /// The place of its item in `search:`, from 0.
+    pub item: usize,
+    /// Its place, from 1; equal for rows that nothing tells apart.
+    pub rank: Option<usize>,
+    /// 1 + the number of rows significantly better.
+    pub rank_low: Option<usize>,
+    /// The number of rows minus those significantly worse.
+    pub rank_high: Option<usize>,
+    /// The number of rows not resolved from this one.
+    pub tied: Option<usize>,
+    /// The method, with a number where an experiment has several items of it.
+    pub method: String,
+    /// Seeds whose trial is complete.
+    pub n_seeds: usize,
+    /// Labelled dev examples of a seed.
+    pub n_dev: Option<usize>,
+    /// Labelled test examples.
+    pub n_test: Option<usize>,
+    /// The prompt chosen in the seed with the best dev metric.
+    pub prompt: Option<String>,
+    /// Its verbalizer.
+    pub verbalizer: Option<String>,
+    /// The file that holds it, from the results folder on.
+    pub prompt_file: Option<PathBuf>,
+    /// The metric of the chosen prompts on dev.
+    pub dev_mean: Option<f64>,
+    /// Lower end of its interval.
+    pub dev_low: Option<f64>,
+    /// Upper end of its interval.
+    pub dev_high: Option<f64>,
+    /// The mean margin on dev, in nats.
+    pub dev_margin: Option<f64>,
+    /// What chose the prompts.
+    pub select_by: Option<String>,
+    /// The chosen prompts' score by it.
+    pub select_score: Option<f64>,
+    /// The metric of the chosen prompts on test.
+    pub test_mean: Option<f64>,
+    /// Its standard deviation between seeds.
+    pub test_std: Option<f64>,
+    /// Lower end of its interval.
+    pub test_low: Option<f64>,
+    /// Upper end of its interval.
+    pub test_high: Option<f64>,
+    /// `dev_mean - test_mean`.
+    pub optimism_gap: Option<f64>,
+    /// Difference from the manual row on test, over the seeds that both have.
+    pub vs_manual: Option<f64>,
+    /// Its p-value, adjusted by Holm over the rows of the group.
+    pub vs_manual_p: Option<f64>,
+    /// Difference from the random row on test, over the seeds that both have.
+    pub vs_random: Option<f64>,
+    /// Its p-value, adjusted by Holm over the rows of the group.
+    pub vs_random_p: Option<f64>,
+    /// Numbers that were trained.
+    pub trained_parameters: Option<u64>,
+    /// Bytes of the file that holds the shown prompt.
+    pub saved_bytes: Option<u64>,
+    /// How often dev influenced a choice.
+    pub dev_looks: Option<u64>,
+    /// Evaluations spent.
+    pub evaluations: Option<u64>,
+    /// Sequences passed forward.
+    pub forwards: Option<u64>,
+    /// Sequences passed backward.
+    pub backwards: Option<u64>,
+    /// Tokens passed forward.
+    pub tokens: Option<u64>,
+    /// Flags in their fixed order.
+    pub flags: Vec<String>,
+    /// Wall-clock seconds, of failed trials too.
+    pub seconds: f64,
+    /// `(seeds, why)` of the trials that failed.
+    pub failures: Vec<(String, String)>,
+}
+
+impl Row {
+    /// The row of an entry, without its ranks and comparisons. `dev_only`: the group has no labelled test split.
+    pub(super) fn of(entry: &Entry<'_>, asked: &Asked, metric: Metric, dev_only: bool) -> Self {
+        let shown = entry.shown();
+        let first = entry.complete().next();
+        let n_dev = first.map(|trial| trial.dev_gold.len()).filter(|n| *n > 0);
+        let n_test = first.filter(|trial| trial.test.is_some()).map(|trial| trial.test_gold.len());
+        let dev_mean = entry.mean(|trial| trial.chosen()?.dev.map(|dev| dev.metric));
+        let dev = dev_mean.zip(n_dev).and_then(|(mean, n)| outcome::share_interval(metric, mean, n));
+        let test = outcome::test_interval(entry, metric);
+        let test_mean = entry.mean(|trial| trial.test.map(|test| test.metric));
+        let between: Vec<f64> = entry.complete().filter_map(|trial| trial.test.map(|test| test.metric)).collect();
+        let gaps: (Vec<f64>, Vec<f64>) =
+            entry.by_seed.values().filter_map(|t| Some((t.chosen()?.dev?.metric, t.test?.metric))).unzip();
+        let label_free = shown.is_some_and(|(_, scored)| scored.dev.is_none());
+        let spent = spent(entry);
+        let saved = shown.map(|(trial, _)| (trial, prompt_file(trial)));
+        let failures = entry.failures();
+        Self {
+            group: entry.group.clone(),
+            item: entry.item,
+            rank: None,
+            rank_low: None,
+            rank_high: None,
+            tied: None,
+            method: entry.label.into(),
+            n_seeds: entry.by_seed.len(),
+            n_dev,
+            n_test,
+            prompt: shown.map(|(_, scored)| scored.record.prompt.clone()),
+            verbalizer: shown.map(|(_, scored)| scored.record.verbalizer.clone()),
+            prompt_file: saved.map(|(trial, name)| Path::new("trials").join(trial.key.id()).join(name)),
+            saved_bytes: saved
+                .and_then(|(trial, name)| std::fs::metadata(trial.folder.join(name)).ok())
+                .map(|file| file.len()),
+            dev_mean,
+            dev_low: dev.map(|interval| interval.low),
+            dev_high: dev.map(|interval| interval.high),
+            dev_margin: entry.mean(|trial| trial.chosen()?.dev.map(|dev| dev.margin)),
+            select_by: (shown.is_some() && !(label_free && needs_labels(&asked.select_by, metric)))
+                .then(|| asked.select_by.clone()),
+            select_score: entry.mean(|trial| select_score(trial.chosen()?, &asked.select_by, metric)),
+            test_mean,
+            test_std: deviation(&between),
+            test_low: test.map(|interval| interval.low),
+            test_high: test.map(|interval| interval.high),
+            optimism_gap: optimism_gap(&gaps.0, &gaps.1),
+            vs_manual: None,
+            vs_manual_p: None,
+            vs_random: None,
+            vs_random_p: None,
+            trained_parameters: shown.filter(|(_, s)| !s.record.template.contains("{soft")).map(|_| 0),
+            dev_looks: sum(entry, |trial| trial.choice.map(|choice| choice.dev_looks)),
+            evaluations: spent.map(|spent| spent.evaluations),
+            forwards: spent.map(|spent| spent.forwards),
+            backwards: spent.map(|spent| spent.backwards),
+            tokens: spent.map(|spent| spent.tokens),
+            flags: flags(entry, shown, dev_only),
+            seconds: entry.over.iter().map(|trial| seconds(trial)).sum(),
+            failures: failures.into_iter().map(|(seeds, why)| (seeds, why.into())).collect(),
+        }
+    }
+}
+
+impl Row {
+    /// Why trials failed: `seed 13: no memory left | seed 21: ...`; empty if none did.
+    pub fn failure_words(&self) -> String {
+        let words = self.failures.iter().map(|(seeds, why)| match seeds.contains(',') {
+            true => format!("seeds {seeds}: {why}"),
+            false => format!("seed {seeds}: {why}"),
+        });
+        words.collect::<Vec<_>>().join(" | ").replace('\n', " ")
+    }
+}
+
+/// Whether a rule of selection needs labels, so that it cannot have chosen at 0 shots.
+fn needs_labels(rule: &str, metric: Metric) -> bool {
+    rule == metric.name() || matches!(rule, "accuracy" | "margin" | "mean_log_likelihood")
+}
+
+fn select_score(chosen: &Scored<'_>, rule: &str, metric: Metric) -> Option<f64> {
+    let Some(dev) = chosen.dev else { return chosen.label_free };
+    match rule {
+        "margin" => Some(dev.margin),
+        "mean_log_likelihood" => Some(dev.log_likelihood),
+        _ if needs_labels(rule, metric) => Some(dev.metric),
+        _ => chosen.label_free,
+    }
+}
+
+fn spent(entry: &Entry<'_>) -> Option<crate::record::Spent> {
+    entry
+        .complete()
+        .filter_map(|trial| match trial.end {
+            End::Finished { spent, .. } => Some(spent),
+            _ => None,
+        })
+        .reduce(|mut sum, spent| {
+            sum += spent;
+            sum
+        })
+}
+
+fn sum(entry: &Entry<'_>, value: impl Fn(&Trial<'_>) -> Option<u64>) -> Option<u64> {
+    entry.complete().filter_map(value).reduce(|a, b| a + b)
+}
+
+fn seconds(trial: &Trial<'_>) -> f64 {
+    match trial.end {
+        End::Open => 0.0,
+        End::Finished { seconds, .. } | End::Failed { seconds, .. } => seconds,
+    }
+}
+
+/// The file that holds a trial's chosen prompt; `prompt.json` where the trial's folder is not there to say it.
+fn prompt_file(trial: &Trial<'_>) -> &'static str {
+    PROMPT_FILES.into_iter().find(|name| trial.folder.join(name).exists()).unwrap_or("prompt.json")
+}
+
+fn flags(entry: &Entry<'_>, shown: Option<(&Trial<'_>, &Scored<'_>)>, dev_only: bool) -> Vec<String> {
+    let mut flags: Vec<&str> = Vec::new();
+    for trial in &entry.over {
+        match trial.end {
+            End::Finished { flags: of_trial, .. } => flags.extend(of_trial.iter().map(String::as_str)),
+            End::Failed { reason, .. } => {
+                flags.push("failed");
+                flags.extend(flag::is_not_a_number(reason).then_some("nan"));
+            }
+            End::Open => {}
+        }
+        if let Some(chosen) = trial.chosen().filter(|_| trial.is_complete()) {
+            flags.extend(candidate_flags(trial, chosen));
+        }
+    }
+    flags.extend((dev_only && shown.is_some()).then_some("dev_only"));
+    flags.extend((shown.is_some() && outcome::is_one_seed(entry)).then_some("one_seed"));
+    flag::ordered(flags)
+}
+
+/// The flags of a candidate, those that its predictions give included.
+pub(super) fn candidate_flags<'a>(trial: &Trial<'a>, scored: &Scored<'a>) -> Vec<&'a str> {
+    let mut flags: Vec<&str> = scored.record.flags.iter().map(String::as_str).collect();
+    if let Some(dev) = scored.dev {
+        let wide = |labels: &[u16]| labels.iter().map(|label| usize::from(*label)).collect::<Vec<_>>();
+        let gold = &trial.dev_gold[..dev.predicted.len()];
+        flags.extend(majority_class(&wide(&dev.predicted), &wide(gold)).then_some("majority_class"));
+    }
+    flags
+}

@@ -1,0 +1,176 @@
+//! Records made by hand for the tests of this room.
+
+use std::path::{Path, PathBuf};
+
+use crate::record::{CandidateRecord, Event, FORMAT, Provenance, SetScores, Spent, TrialKey, TrialRecord, TrialWriter};
+use crate::task::{Confusion, Metric};
+
+use super::asked::Asked;
+
+/// A trial in the making. Labels and predictions are digits: `"0110"`.
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    key: TrialKey,
+    metric: Metric,
+    dev_gold: Vec<u16>,
+    test_gold: Vec<u16>,
+    dev_set: String,
+    events: Vec<Event>,
+}
+
+impl Sample {
+    /// A trial of item `item` for the seeds, at 16 shots.
+    pub(super) fn new(item: usize, method: &str, seeds: &[u64], dev_gold: &str, test_gold: &str) -> Self {
+        let key = TrialKey {
+            item,
+            method: method.into(),
+            label: method.into(),
+            model: "builtin:toy".into(),
+            shots: "16".into(),
+            calibration: "none".into(),
+            seeds: seeds.to_vec(),
+            fingerprint: "0123456789abcdef".into(),
+        };
+        Self {
+            key,
+            metric: Metric::Accuracy,
+            dev_gold: labels(dev_gold),
+            test_gold: labels(test_gold),
+            dev_set: format!("dev {dev_gold}"),
+            events: Vec::new(),
+        }
+    }
+
+    pub(super) fn shots(mut self, shots: &str) -> Self {
+        self.key.shots = shots.into();
+        self
+    }
+
+    pub(super) fn labelled(mut self, label: &str) -> Self {
+        self.key.label = label.into();
+        self
+    }
+
+    pub(super) fn metric(mut self, metric: Metric) -> Self {
+        self.metric = metric;
+        self
+    }
+
+    /// A candidate with its predictions on dev; every example has the margin `margin`.
+    pub(super) fn scored(self, prompt: &str, predicted: &str, margin: f32) -> Self {
+        let dev = self.scores(&self.dev_gold, predicted, margin);
+        self.candidate(prompt, Some(dev), None)
+    }
+
+    /// A candidate at 0 shots.
+    pub(super) fn label_free(self, prompt: &str, score: f64) -> Self {
+        self.candidate(prompt, None, Some(score))
+    }
+
+    fn candidate(mut self, prompt: &str, dev: Option<SetScores>, label_free: Option<f64>) -> Self {
+        let candidate = self.n_candidates();
+        let record = CandidateRecord {
+            candidate,
+            parent: candidate.checked_sub(1),
+            origin: "made by hand".into(),
+            prompt: prompt.into(),
+            template: prompt.into(),
+            trigger_ids: Vec::new(),
+            verbalizer: "a=bad,b=good".into(),
+            n_tokens: prompt.split_whitespace().count(),
+            flags: Vec::new(),
+        };
+        let evaluations = 4 * (candidate + 1);
+        self.events.push(Event::Scored { candidate: record, dev, label_free, evaluations });
+        self
+    }
+
+    pub(super) fn chose(mut self, candidate: u64) -> Self {
+        self.events.push(Event::Chosen { candidate, dev_looks: 1 });
+        self
+    }
+
+    pub(super) fn tested(mut self, predicted: &str, margin: f32) -> Self {
+        let test = self.scores(&self.test_gold, predicted, margin);
+        self.events.push(Event::Tested { test });
+        self
+    }
+
+    pub(super) fn finished(mut self, flags: &[&str]) -> TrialRecord {
+        let n = 4 * self.n_candidates();
+        let spent = Spent { evaluations: n, forwards: n, backwards: 0, tokens: 10 * n };
+        self.events.push(Event::Finished { spent, flags: flags.iter().map(|f| (*f).into()).collect(), seconds: 1.5 });
+        self.so_far()
+    }
+
+    pub(super) fn failed(mut self, reason: &str) -> TrialRecord {
+        self.events.push(Event::Failed { reason: reason.into(), seconds: 0.25 });
+        self.so_far()
+    }
+
+    /// The trial as it is now, without its last event.
+    pub(super) fn so_far(self) -> TrialRecord {
+        let started = Event::Started {
+            format: FORMAT,
+            trial: self.key.clone(),
+            labels: vec!["a".into(), "b".into()],
+            dev_gold: self.dev_gold,
+            test_gold: self.test_gold,
+            dev_set: self.dev_set,
+            test_set: "test".into(),
+            n_train: 32,
+            batch_size: 32,
+        };
+        let events = std::iter::once(started).chain(self.events).collect();
+        TrialRecord { folder: PathBuf::from("/nonexistent").join(self.key.id()), events }
+    }
+
+    fn n_candidates(&self) -> u64 {
+        self.events.iter().filter(|event| matches!(event, Event::Scored { .. })).count() as u64
+    }
+
+    fn scores(&self, gold: &[u16], predicted: &str, margin: f32) -> SetScores {
+        let predicted = labels(predicted);
+        let pairs = gold.iter().zip(&predicted).map(|(g, p)| (usize::from(*g), usize::from(*p)));
+        SetScores {
+            metric: self.metric.of(&Confusion::from_pairs(2, pairs)),
+            margin: f64::from(margin),
+            log_likelihood: -0.5,
+            margins: vec![margin; predicted.len()],
+            predicted,
+        }
+    }
+}
+
+fn labels(digits: &str) -> Vec<u16> {
+    digits.chars().map(|digit| digit.to_digit(10).unwrap() as u16).collect()
+}
+
+/// What the samples ask.
+pub(super) fn asked() -> Asked {
+    Asked { name: "films".into(), question: None, metric: "accuracy".into(), select_by: "accuracy".into() }
+}
+
+/// Writes a results folder that holds the trials.
+pub(super) fn write(folder: &Path, trials: &[TrialRecord], metric: &str) {
+    let ids = trials.iter().map(|trial| trial.key().id());
+    let provenance = Provenance {
+        format: Provenance::FORMAT,
+        promptmine: "0.1.0".into(),
+        experiment: "films".into(),
+        experiment_blake3: String::new(),
+        device: "CPU".into(),
+        device_kind: "cpu".into(),
+        batch_size: 32,
+        machine: String::new(),
+        models: Vec::new(),
+        data_blake3: Default::default(),
+        metric: metric.into(),
+        trials: ids.collect(),
+    };
+    provenance.save(folder).unwrap();
+    for trial in trials {
+        let mut writer = TrialWriter::create(&folder.join("trials").join(trial.key().id()), trial.key()).unwrap();
+        trial.events.iter().for_each(|event| writer.append(event).unwrap());
+    }
+}
