@@ -9,6 +9,7 @@ use crate::model::config::ConfigFile;
 use crate::model::family::{self, LoadedWeights};
 use crate::model::weights;
 use crate::model::{LanguageModel, ModelError, ResolvedDevice, Tokenizer, toy};
+use crate::spec::ModelSource;
 
 /// A model, its tokenizer, and what tells this pair from any other.
 #[derive(Clone)]
@@ -114,4 +115,21 @@ pub fn load_folder(folder: &Path, device: &ResolvedDevice) -> Result<LoadedModel
     let source = folder.display().to_string();
     let name = folder.file_name().map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
     LoadedModel::new(weights, tokenizer, name, source)
+}
+
+/// Opens the model that an experiment or a command line names.
+///
+/// # Errors
+/// As [`load_builtin`] and [`load_folder`]; [`ModelError::UnsupportedSource`] for kinds of sources that this version cannot
+/// open.
+pub fn load(source: &ModelSource, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
+    let mut loaded = match source {
+        ModelSource::Builtin(name) => load_builtin(name, device)?,
+        ModelSource::Folder(folder) => load_folder(folder, device)?,
+        ModelSource::Gguf(_) | ModelSource::Hub { .. } => {
+            return Err(ModelError::UnsupportedSource { what: source.to_string() });
+        }
+    };
+    loaded.source = source.to_string();
+    Ok(loaded)
 }

@@ -19,11 +19,7 @@ pub struct Prompt {
 impl Prompt {
     /// A prompt of `template` alone, without trigger tokens.
     pub fn plain(template: Template, verbalizer: Arc<Verbalizer>) -> Self {
-        Self {
-            template,
-            triggers: TriggerTokens::default(),
-            verbalizer,
-        }
+        Self { template, triggers: TriggerTokens::default(), verbalizer }
     }
 
     /// The BLAKE3 hash of the content: equal prompts have equal hashes, on every machine and in every version that reads
@@ -36,14 +32,7 @@ impl Prompt {
             hasher.update(bytes);
         };
         part(self.template.to_string().as_bytes());
-        part(
-            &self
-                .triggers
-                .0
-                .iter()
-                .flat_map(|id| id.to_le_bytes())
-                .collect::<Vec<u8>>(),
-        );
+        part(&self.triggers.0.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>());
         part(self.verbalizer.to_string().as_bytes());
         *hasher.finalize().as_bytes()
     }
@@ -79,24 +68,12 @@ mod tests {
             triggers: TriggerTokens(vec![5]),
             verbalizer: words("0=bad,1=good"),
         };
-        let same = Prompt {
-            verbalizer: words("0 = bad, 1 = good"),
-            ..prompt.clone()
-        };
+        let same = Prompt { verbalizer: words("0 = bad, 1 = good"), ..prompt.clone() };
         assert_eq!(prompt.content_hash(), same.content_hash());
         let others = [
-            Prompt {
-                template: Template::parse("{text}{trigger:1}{mask}").unwrap(),
-                ..prompt.clone()
-            },
-            Prompt {
-                triggers: TriggerTokens(vec![6]),
-                ..prompt.clone()
-            },
-            Prompt {
-                verbalizer: words("1=good,0=bad"),
-                ..prompt.clone()
-            },
+            Prompt { template: Template::parse("{text}{trigger:1}{mask}").unwrap(), ..prompt.clone() },
+            Prompt { triggers: TriggerTokens(vec![6]), ..prompt.clone() },
+            Prompt { verbalizer: words("1=good,0=bad"), ..prompt.clone() },
         ];
         for other in others {
             assert_ne!(prompt.content_hash(), other.content_hash());

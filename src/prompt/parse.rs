@@ -13,16 +13,9 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, PromptError> {
     let length = text.chars().count();
     if length > MAX_CHARACTERS {
         let what = format!("it has {length} characters and at most {MAX_CHARACTERS} are read");
-        return Err(PromptError::Template {
-            template: excerpt(text, 1),
-            what,
-        });
+        return Err(PromptError::Template { template: excerpt(text, 1), what });
     }
-    let mut reader = Reader {
-        text,
-        chars: text.chars().collect(),
-        at: 0,
-    };
+    let mut reader = Reader { text, chars: text.chars().collect(), at: 0 };
     let mut pieces = Vec::new();
     while let Some(c) = reader.peek(0) {
         if let Some(slot) = reader.notation() {
@@ -37,10 +30,9 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, PromptError> {
             }
             ('{', _) => pieces.push(reader.slot()?),
             ('}', _) => {
-                return Err(reader.fault(
-                    reader.at,
-                    "a closing brace without an opening one (a literal brace is written }})",
-                ));
+                return Err(
+                    reader.fault(reader.at, "a closing brace without an opening one (a literal brace is written }})")
+                );
             }
             _ => pieces.push(Piece::Text(c.to_string())),
         }
@@ -61,20 +53,13 @@ impl Reader<'_> {
 
     /// `at` counts characters from 1.
     fn fault(&self, at: usize, what: impl Into<String>) -> PromptError {
-        PromptError::Syntax {
-            template: excerpt(self.text, at),
-            at,
-            what: what.into(),
-        }
+        PromptError::Syntax { template: excerpt(self.text, at), at, what: what.into() }
     }
 
     fn notation(&mut self) -> Option<Piece> {
-        let (_, slot) = NOTATIONS.iter().find(|(notation, _)| {
-            notation
-                .chars()
-                .enumerate()
-                .all(|(ahead, c)| self.peek(ahead) == Some(c))
-        })?;
+        let (_, slot) = NOTATIONS
+            .iter()
+            .find(|(notation, _)| notation.chars().enumerate().all(|(ahead, c)| self.peek(ahead) == Some(c)))?;
         // Every notation has three characters.
         self.at += 3;
         Some(match *slot {
@@ -150,10 +135,7 @@ impl Reader<'_> {
             Ok(_) => Err(self.fault(open, format!("{{{slot}:{text}}} is not allowed (1 to {most})"))),
             Err(_) => {
                 let text = excerpt(text, 1);
-                Err(self.fault(
-                    open,
-                    format!("`{text}` in {{{slot}:{text}}} is not a whole number (1 to {most})"),
-                ))
+                Err(self.fault(open, format!("`{text}` in {{{slot}:{text}}} is not a whole number (1 to {most})")))
             }
         };
         match (name, argument, literal) {
@@ -171,10 +153,9 @@ impl Reader<'_> {
             }
             ("soft", Some(""), Some(text)) => Ok(Piece::Soft(SoftSlot::Init(text))),
             ("soft", Some(text), None) => Ok(Piece::Soft(SoftSlot::Count(number("soft", MAX_SOFT, text)?))),
-            ("soft", None, None) => Err(self.fault(
-                open,
-                "{soft} needs a number or a text, as in {soft:20} or {soft:\"a review\"}",
-            )),
+            ("soft", None, None) => {
+                Err(self.fault(open, "{soft} needs a number or a text, as in {soft:20} or {soft:\"a review\"}"))
+            }
             ("demos", None, None) => Ok(Piece::Demos),
             (name, None, None) => Ok(Piece::Column(name.to_owned())),
             (name, _, _) => {
@@ -241,14 +222,8 @@ mod tests {
 
     #[test]
     fn the_bracket_notations_are_slots_only_when_exactly_so() {
-        assert_eq!(
-            pieces("【x】是【z】").unwrap(),
-            [column("text"), text("是"), Piece::Mask(None)]
-        );
-        assert_eq!(
-            pieces("[X] is [Z]").unwrap(),
-            [column("text"), text(" is "), Piece::Mask(None)]
-        );
+        assert_eq!(pieces("【x】是【z】").unwrap(), [column("text"), text("是"), Piece::Mask(None)]);
+        assert_eq!(pieces("[X] is [Z]").unwrap(), [column("text"), text(" is "), Piece::Mask(None)]);
         assert_eq!(pieces("[x] [ X] [Y] 【 x】").unwrap(), [text("[x] [ X] [Y] 【 x】")]);
     }
 
@@ -272,14 +247,8 @@ mod tests {
             message("a {text{mask}}"),
             "template `a {text{mask}}`, character 8: a brace inside a slot; slots cannot be nested"
         );
-        assert_eq!(
-            message("{mask:0}"),
-            "template `{mask:0}`, character 1: {mask:0} is not allowed (1 to 16)"
-        );
-        assert_eq!(
-            message("{trigger:0}"),
-            "template `{trigger:0}`, character 1: {trigger:0} is not allowed (1 to 50)"
-        );
+        assert_eq!(message("{mask:0}"), "template `{mask:0}`, character 1: {mask:0} is not allowed (1 to 16)");
+        assert_eq!(message("{trigger:0}"), "template `{trigger:0}`, character 1: {trigger:0} is not allowed (1 to 50)");
         assert_eq!(
             message("{trigger:three}"),
             "template `{trigger:three}`, character 1: `three` in {trigger:three} is not a whole number (1 to 50)"
@@ -293,22 +262,14 @@ mod tests {
             "template `{triggers:3}`, character 1: `triggers` takes no argument (slots with one: {mask:N}, {trigger:N}, {soft:N}, \
              {soft:\"init text\"})"
         );
-        assert_eq!(
-            message("{soft:\"a}"),
-            "template `{soft:\"a}`, character 7: a quotation mark that is not closed"
-        );
+        assert_eq!(message("{soft:\"a}"), "template `{soft:\"a}`, character 7: a quotation mark that is not closed");
         assert_eq!(message(""), "template ``: it is empty");
     }
 
     #[test]
     fn a_hundred_thousand_braces_are_one_short_error() {
-        for text in [
-            "{".repeat(100_000),
-            "{".repeat(9_999),
-            "}".repeat(9_999),
-            "{a".repeat(5_000),
-            "{\"".repeat(5_000),
-        ] {
+        for text in ["{".repeat(100_000), "{".repeat(9_999), "}".repeat(9_999), "{a".repeat(5_000), "{\"".repeat(5_000)]
+        {
             let message = Template::parse(&text).unwrap_err().to_string();
             assert!(message.len() < 250, "{message}");
         }

@@ -72,10 +72,7 @@ impl Template {
         if read == merged {
             Ok(read)
         } else {
-            Err(fault(
-                &printed,
-                "a column name in it cannot be written as a slot".to_owned(),
-            ))
+            Err(fault(&printed, "a column name in it cannot be written as a slot".to_owned()))
         }
     }
 
@@ -112,10 +109,7 @@ impl Template {
 
     /// The number of `{mask}` slots.
     pub fn n_masks(&self) -> usize {
-        self.pieces
-            .iter()
-            .filter(|piece| matches!(piece, Piece::Mask(_)))
-            .count()
+        self.pieces.iter().filter(|piece| matches!(piece, Piece::Mask(_))).count()
     }
 
     /// Whether there is a slot for the answer.
@@ -153,11 +147,7 @@ impl Template {
     /// # Errors
     /// Names the first that does not, and the columns that there are.
     pub fn check_columns(&self, known: &[String]) -> Result<(), PromptError> {
-        match self
-            .columns()
-            .into_iter()
-            .find(|column| !known.iter().any(|name| name == column))
-        {
+        match self.columns().into_iter().find(|column| !known.iter().any(|name| name == column)) {
             None => Ok(()),
             Some(column) => Err(PromptError::Column {
                 template: excerpt(&self.to_string(), 1),
@@ -196,11 +186,7 @@ impl Template {
     /// The template without its trigger slots.
     #[must_use]
     pub fn without_triggers(&self) -> Self {
-        let kept = self
-            .pieces
-            .iter()
-            .filter(|piece| !matches!(piece, Piece::Trigger(_)))
-            .cloned();
+        let kept = self.pieces.iter().filter(|piece| !matches!(piece, Piece::Trigger(_))).cloned();
         Self { pieces: merge(kept) }
     }
 
@@ -284,10 +270,7 @@ pub(super) fn merge(pieces: impl IntoIterator<Item = Piece>) -> Vec<Piece> {
 }
 
 fn fault(template: &str, what: String) -> PromptError {
-    PromptError::Template {
-        template: excerpt(template, 1),
-        what,
-    }
+    PromptError::Template { template: excerpt(template, 1), what }
 }
 
 impl FromStr for Template {
@@ -354,10 +337,7 @@ mod tests {
         assert_eq!(plain.with_trigger(0), plain);
         let own = template("{trigger:2} {text} {mask}");
         assert_eq!(own.with_trigger(5), own);
-        assert_eq!(
-            plain.with_soft(SoftSlot::Count(4)).to_string(),
-            "{soft:4}{text} It was {mask}."
-        );
+        assert_eq!(plain.with_soft(SoftSlot::Count(4)).to_string(), "{soft:4}{text} It was {mask}.");
         assert_eq!(plain.with_trigger(3).without_triggers(), plain);
     }
 
@@ -391,14 +371,9 @@ mod tests {
     #[test]
     fn a_prompt_is_rendered_for_people() {
         let template = template("{{{text}}} It was{trigger:2}{mask:2}.");
-        let rendered = template
-            .render(&names(&["text"]), &names(&["Fun"]), "[MASK]", &names(&["the so"]))
-            .unwrap();
+        let rendered = template.render(&names(&["text"]), &names(&["Fun"]), "[MASK]", &names(&["the so"])).unwrap();
         assert_eq!(rendered, "{Fun} It was the so [MASK] [MASK].");
-        assert_eq!(
-            template.describe(&names(&["the {so"])),
-            "{{{text}}} It was the {{so {mask:2}."
-        );
+        assert_eq!(template.describe(&names(&["the {so"])), "{{{text}}} It was the {{so {mask:2}.");
         assert_eq!(template.describe(&[]), template.to_string());
         let chinese = Template::parse("【x】总之{trigger:2}【z】。").unwrap();
         assert_eq!(chinese.describe(&names(&["很是"])), "{text}总之很是{mask}。");

@@ -27,15 +27,9 @@ impl Verbalizer {
     /// # Errors
     /// If there are fewer than two labels, a label without words, an empty label or word, or anything twice.
     pub fn new(labels: impl IntoIterator<Item = (String, Vec<String>)>) -> Result<Self, PromptError> {
-        let labels: Vec<LabelWords> = labels
-            .into_iter()
-            .map(|(label, words)| LabelWords { label, words })
-            .collect();
+        let labels: Vec<LabelWords> = labels.into_iter().map(|(label, words)| LabelWords { label, words }).collect();
         if labels.len() < 2 {
-            return Err(fault(format!(
-                "{} labels found and at least two are needed",
-                labels.len()
-            )));
+            return Err(fault(format!("{} labels found and at least two are needed", labels.len())));
         }
         let mut owner = std::collections::HashMap::new();
         let mut names = std::collections::HashSet::new();
@@ -61,9 +55,7 @@ impl Verbalizer {
                     }
                     Some(other) => {
                         let other = excerpt(other, 1);
-                        return Err(fault(format!(
-                            "the word `{text}` stands for both `{other}` and `{shown}`"
-                        )));
+                        return Err(fault(format!("the word `{text}` stands for both `{other}` and `{shown}`")));
                     }
                     None => {}
                 }
@@ -99,12 +91,8 @@ impl Verbalizer {
     pub fn aligned(&self, labels: &[String]) -> Result<Self, PromptError> {
         let find = |label: &String| self.labels.iter().find(|mine| &mine.label == label);
         let missing: Vec<&String> = labels.iter().filter(|label| find(label).is_none()).collect();
-        let extra: Vec<&String> = self
-            .labels
-            .iter()
-            .map(|mine| &mine.label)
-            .filter(|label| !labels.contains(label))
-            .collect();
+        let extra: Vec<&String> =
+            self.labels.iter().map(|mine| &mine.label).filter(|label| !labels.contains(label)).collect();
         let mut faults = Vec::new();
         if !missing.is_empty() {
             faults.push(format!("no words for {}", listed(&missing)));
@@ -113,15 +101,10 @@ impl Verbalizer {
             faults.push(format!("words for {}, which the data does not have", listed(&extra)));
         }
         if faults.is_empty() {
-            Ok(Self {
-                labels: labels.iter().filter_map(find).cloned().collect(),
-            })
+            Ok(Self { labels: labels.iter().filter_map(find).cloned().collect() })
         } else {
             let known = labels.iter().collect::<Vec<_>>();
-            Err(PromptError::Labels {
-                what: faults.join("; "),
-                known: listed(&known),
-            })
+            Err(PromptError::Labels { what: faults.join("; "), known: listed(&known) })
         }
     }
 
@@ -137,11 +120,7 @@ fn fault(what: String) -> PromptError {
 
 fn listed(labels: &[&String]) -> String {
     const SHOWN: usize = 20;
-    let mut names: Vec<String> = labels
-        .iter()
-        .take(SHOWN)
-        .map(|label| format!("`{}`", excerpt(label, 1)))
-        .collect();
+    let mut names: Vec<String> = labels.iter().take(SHOWN).map(|label| format!("`{}`", excerpt(label, 1))).collect();
     if labels.len() > SHOWN {
         names.push(format!("and {} more", labels.len() - SHOWN));
     }
@@ -233,35 +212,20 @@ mod tests {
             message("negative"),
             "verbalizer: `negative` is not label=word|word (as in negative=terrible|awful,positive=great)"
         );
-        assert_eq!(
-            message(""),
-            "verbalizer: `` is not label=word|word (as in negative=terrible|awful,positive=great)"
-        );
-        assert_eq!(
-            message("0=bad"),
-            "verbalizer: 1 labels found and at least two are needed"
-        );
+        assert_eq!(message(""), "verbalizer: `` is not label=word|word (as in negative=terrible|awful,positive=great)");
+        assert_eq!(message("0=bad"), "verbalizer: 1 labels found and at least two are needed");
         assert_eq!(message("0=bad,0=good"), "verbalizer: label `0` stands twice");
         assert_eq!(message("0=bad|,1=good"), "verbalizer: label `0` has an empty word");
         assert_eq!(message("0=bad,=good"), "verbalizer: a label without a name");
-        assert_eq!(
-            message("0=bad|bad,1=good"),
-            "verbalizer: the word `bad` stands twice for label `0`"
-        );
-        assert_eq!(
-            message("0=bad,1=good|bad"),
-            "verbalizer: the word `bad` stands for both `0` and `1`"
-        );
+        assert_eq!(message("0=bad|bad,1=good"), "verbalizer: the word `bad` stands twice for label `0`");
+        assert_eq!(message("0=bad,1=good|bad"), "verbalizer: the word `bad` stands for both `0` and `1`");
     }
 
     #[test]
     fn alignment_takes_the_order_of_the_data_and_lists_every_difference() {
         let verbalizer = Verbalizer::parse("1=good,0=bad").unwrap();
         let names = |labels: &[&str]| labels.iter().map(|&label| label.to_owned()).collect::<Vec<_>>();
-        assert_eq!(
-            verbalizer.aligned(&names(&["0", "1"])).unwrap().to_string(),
-            "0=bad,1=good"
-        );
+        assert_eq!(verbalizer.aligned(&names(&["0", "1"])).unwrap().to_string(), "0=bad,1=good");
         assert_eq!(
             verbalizer.aligned(&names(&["0", "2", "3"])).unwrap_err().to_string(),
             "verbalizer: no words for `2`, `3`; words for `1`, which the data does not have (labels of the data: `0`, `2`, `3`)"

@@ -1,1 +1,31 @@
-//! The room `scoring`.
+//! Prompt x examples -> numbers: encoding, passes, label scores, gradients, cache. The only hot path.
+//!
+//! # Decisions
+//!
+//! - 2026-11: a forward pass reads named places only, over the label words' rows only. Where words have several tokens the
+//!   numbers are normalised over the whole vocabulary, because different passes have different normalisers; where all words
+//!   are read off the same places the normalisers cancel among the labels and are not computed.
+//! - 2026-11: the batches of a call depend on its prompts and examples alone, and a trial's cache is its own. A score that
+//!   is taken from the cache is therefore the same whatever else ran before or beside the trial. Refused: a cache shared by
+//!   trials, which would let the order of trials decide the last bits.
+
+mod cache;
+mod encode;
+mod error;
+mod explain;
+mod fill;
+mod outcome;
+mod passes;
+mod prompt_flags;
+mod scorer;
+mod vocabulary;
+
+pub use cache::{Known, ScoreCache, SetHash};
+pub use encode::{Encoded, Encoder};
+pub use error::ScoringError;
+pub use explain::{Explanation, WordScore};
+pub use fill::Filled;
+pub use outcome::{Outcome, argmax, mutual_information};
+pub use passes::{Pass, Passes, Read, Word, encode_words, log_sum_exp};
+pub use scorer::{Cost, Round, Scorer, Settings, TriggerGradient};
+pub use vocabulary::{VocabularyFilter, trigger_vocabulary};

@@ -1,1 +1,13 @@
-//! The room `search`.
+//! Where candidates come from. A search never touches a file and never prints.
+//!
+//! # Decisions
+//!
+//! - 2026-11: dev never steers a step. A search moves on train; dev only chooses among what was proposed, so that every look
+//!   at dev is one that `dev_looks` counts.
+
+pub mod discrete;
+mod error;
+mod method;
+
+pub use error::SearchError;
+pub use method::{Oracle, Proposal, Scored, Search};

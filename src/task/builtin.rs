@@ -112,9 +112,6 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
         let error = find("film").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "unknown built-in data set `film` (known: film-reviews, hotel-reviews-zh)"
-        );
+        assert_eq!(error.to_string(), "unknown built-in data set `film` (known: film-reviews, hotel-reviews-zh)");
     }
 }

@@ -81,8 +81,7 @@ impl Card {
     /// # Errors
     /// A key that is unknown or missing, or a value of another type, with line and column.
     pub fn parse(file: &str, text: &str) -> Result<Self, TaskError> {
-        serde_yaml::from_str(text)
-            .map_err(|source| TaskError::Card { file: file.to_owned(), source: Box::new(source) })
+        serde_yaml::from_str(text).map_err(|source| TaskError::Card { file: file.to_owned(), source: Box::new(source) })
     }
 
     /// Refuses rows that are not those which the card describes.

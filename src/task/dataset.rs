@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn a_folder_is_read_by_the_names_of_its_files() {
-        let files = [("train.tsv", "a\t1\nb\t0\n"), ("dev.csv", "text,label\nc,1\n"), ("test.jsonl", "{\"text\":\"d\"}\n")];
+        let files =
+            [("train.tsv", "a\t1\nb\t0\n"), ("dev.csv", "text,label\nc,1\n"), ("test.jsonl", "{\"text\":\"d\"}\n")];
         let dataset = load(&[&files[..], &[("train.tsv.bak", ""), ("README.md", "")]].concat()).unwrap();
         assert_eq!((dataset.columns, dataset.labels), (vec!["text".to_owned()], vec!["0".to_owned(), "1".to_owned()]));
         assert_eq!(dataset.dev.unwrap()[0], Example { row: 0, fields: vec!["c".into()], label: Some(1) });
@@ -268,7 +269,9 @@ mod tests {
     fn two_files_for_a_split_and_no_file_at_all_are_refused() {
         let message = load(&[("train.tsv", "a\t1\n"), ("train.csv", "a,1\n")]).unwrap_err();
         assert_eq!(message, "`DIR` holds two files for train: train.csv and train.tsv");
-        assert!(load(&[("training.tsv", "a\t1\n")]).unwrap_err().starts_with("`DIR` holds no train.*, dev.* or test.*"));
+        assert!(
+            load(&[("training.tsv", "a\t1\n")]).unwrap_err().starts_with("`DIR` holds no train.*, dev.* or test.*")
+        );
         let file = folder(&[("train.tsv", "a\t1\n")]);
         let error = Dataset::load(&DatasetSource::Folder(file.path().join("train.tsv"))).unwrap_err();
         assert!(matches!(error, TaskError::IsFile { .. }));
@@ -290,7 +293,9 @@ mod tests {
         let text = "a\tgood\nb\tbad\n";
         let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
         let card = |rows: usize, hash: &str| {
-            format!("name: mine\nlanguage: en\nlabels: [good, bad]\nsplits: {{train: {{rows: {rows}, blake3: {hash}}}}}\n")
+            format!(
+                "name: mine\nlanguage: en\nlabels: [good, bad]\nsplits: {{train: {{rows: {rows}, blake3: {hash}}}}}\n"
+            )
         };
         let dataset = load(&[("train.tsv", text), ("CARD.yaml", &card(2, &hash))]).unwrap();
         assert_eq!((dataset.name.as_str(), dataset.language.as_deref()), ("mine", Some("en")));
@@ -298,7 +303,8 @@ mod tests {
         let message = load(&[("train.tsv", text), ("CARD.yaml", &card(3, &hash))]).unwrap_err();
         assert_eq!(message, "`DIR/train.tsv` has 2 rows; its CARD.yaml says 3");
         let message = load(&[("train.tsv", text), ("CARD.yaml", &card(2, "00ff"))]).unwrap_err();
-        let expected = format!("`DIR/train.tsv` is not the file that its CARD.yaml describes: BLAKE3 expected 00ff, found {hash}");
+        let expected =
+            format!("`DIR/train.tsv` is not the file that its CARD.yaml describes: BLAKE3 expected 00ff, found {hash}");
         assert_eq!(message, expected);
         let message = load(&[("dev.tsv", text), ("train.tsv", text), ("CARD.yaml", &card(2, &hash))]).unwrap_err();
         assert_eq!(message, "DIR/CARD.yaml: splits lists no dev, but `DIR/dev.tsv` lies beside it");
@@ -309,7 +315,10 @@ mod tests {
     #[test]
     fn columns_that_only_some_splits_have_are_dropped_and_texts_may_not_be() {
         let dataset = load(&[("train.csv", "idx,text,label\n0,a,1\n"), ("test.csv", "text,label\nb,1\n")]).unwrap();
-        assert_eq!((dataset.columns, dataset.train.unwrap()[0].fields.clone()), (vec!["text".into()], vec!["a".to_owned()]));
+        assert_eq!(
+            (dataset.columns, dataset.train.unwrap()[0].fields.clone()),
+            (vec!["text".into()], vec!["a".to_owned()])
+        );
         let files = [("train.csv", "text_a,text_b,label\na,b,1\n"), ("test.csv", "text_a,label\nb,1\n")];
         assert_eq!(load(&files).unwrap_err(), "`DIR/test.csv`: no column `text_b` (columns: text_a)");
     }

@@ -337,7 +337,10 @@ mod tests {
         assert_eq!(error.exit_code(), ExitCode::Spec);
         let data = dataset([split(&balanced(0, 5)), None, None]);
         let error = draw(&data, Shots::Count(3), 1, &Limits::default()).unwrap_err();
-        assert!(error.to_string().contains("has 2 distinct examples in the half of train that stands for dev"), "{error}");
+        assert!(
+            error.to_string().contains("has 2 distinct examples in the half of train that stands for dev"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -361,7 +364,8 @@ mod tests {
         let data = dataset([split(&rows), split(&rows), None]);
         let drawn = draw(&data, Shots::Given, 7, &Limits::default()).unwrap();
         assert_eq!((&drawn.train[..], &drawn.dev[..]), (&[0, 1, 2][..], &[0, 1, 2][..]));
-        let error = draw(&dataset([split(&rows), None, split(&rows)]), Shots::Given, 7, &Limits::default()).unwrap_err();
+        let error =
+            draw(&dataset([split(&rows), None, split(&rows)]), Shots::Given, 7, &Limits::default()).unwrap_err();
         assert_eq!(error.to_string(), "data set `d`: shots: given needs a dev split (there are: train, test)");
         assert_eq!(error.exit_code(), ExitCode::Spec);
     }

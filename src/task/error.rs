@@ -55,7 +55,9 @@ pub enum TaskError {
         file: String,
     },
     /// A file stands where a data set's folder is needed.
-    #[error("`{file}` is a file, not a data set's folder (for single files, write `{{train: {file}, dev: ..., test: ...}}`)")]
+    #[error(
+        "`{file}` is a file, not a data set's folder (for single files, write `{{train: {file}, dev: ..., test: ...}}`)"
+    )]
     IsFile {
         /// The path.
         file: String,
@@ -156,7 +158,9 @@ pub enum TaskError {
         column: String,
     },
     /// Columns that nothing names.
-    #[error("`{file}`: {found} columns and no header that names `text` or `label` (without a header the order is text, label); list the names in `columns:`{hint}")]
+    #[error(
+        "`{file}`: {found} columns and no header that names `text` or `label` (without a header the order is text, label); list the names in `columns:`{hint}"
+    )]
     UnnamedColumns {
         /// The path.
         file: String,
@@ -176,7 +180,9 @@ pub enum TaskError {
         found: usize,
     },
     /// A first row that is read as an example and looks like a header.
-    #[error("{place}: this row looks like a header (`{label}` as a label occurs nowhere else); name the columns with `columns:`, or say `header: no`")]
+    #[error(
+        "{place}: this row looks like a header (`{label}` as a label occurs nowhere else); name the columns with `columns:`, or say `header: no`"
+    )]
     LooksLikeHeader {
         /// Where.
         place: Place,
@@ -216,7 +222,9 @@ pub enum TaskError {
         label: String,
     },
     /// A data set without any split.
-    #[error("`{folder}` holds no train.*, dev.* or test.* file (endings: .tsv, .txt, .csv, .jsonl, .ndjson, .json, .parquet)")]
+    #[error(
+        "`{folder}` holds no train.*, dev.* or test.* file (endings: .tsv, .txt, .csv, .jsonl, .ndjson, .json, .parquet)"
+    )]
     NoSplits {
         /// The folder.
         folder: String,

@@ -21,12 +21,7 @@ pub(super) struct Layout {
 }
 
 /// Finds out what the columns are. `need_label` says whether a mapped label column has to be there.
-pub(super) fn layout(
-    file: &str,
-    sheet: &Sheet,
-    options: &TableOptions,
-    need_label: bool,
-) -> Result<Layout, TaskError> {
+pub(super) fn layout(file: &str, sheet: &Sheet, options: &TableOptions, need_label: bool) -> Result<Layout, TaskError> {
     if let Some(names) = &sheet.names {
         return Ok(Layout {
             names: named(file, names, sheet, options, need_label)?,

@@ -53,11 +53,12 @@ pub(super) fn read(file: &str, bytes: &[u8], dialect: Dialect) -> Result<Sheet, 
 
 fn parse(text: &str, dialect: Dialect, width: usize) -> Result<Vec<Vec<String>>, String> {
     let schema = Schema::from_iter((0..width).map(|i| Field::new(i.to_string().into(), DataType::String)));
-    let options = CsvReadOptions::default().with_has_header(false).with_schema(Some(Arc::new(schema))).with_parse_options(
-        CsvParseOptions::default()
-            .with_separator(if dialect == Dialect::Tsv { b'\t' } else { b',' })
-            .with_quote_char((dialect == Dialect::Csv).then_some(b'"')),
-    );
+    let options =
+        CsvReadOptions::default().with_has_header(false).with_schema(Some(Arc::new(schema))).with_parse_options(
+            CsvParseOptions::default()
+                .with_separator(if dialect == Dialect::Tsv { b'\t' } else { b',' })
+                .with_quote_char((dialect == Dialect::Csv).then_some(b'"')),
+        );
     cells(|| options.into_reader_with_file_handle(Cursor::new(text.as_bytes())).finish())
 }
 

@@ -171,10 +171,7 @@ impl Rows {
             None => None,
         };
         check_cells(file, &sheet, &kept, examples.clone())?;
-        let fields = examples
-            .clone()
-            .map(|row| kept.iter().map(|&i| sheet.rows[row][i].clone()).collect())
-            .collect();
+        let fields = examples.clone().map(|row| kept.iter().map(|&i| sheet.rows[row][i].clone()).collect()).collect();
         let rows = Self {
             file: file.to_owned(),
             columns,
@@ -274,9 +271,7 @@ fn label_cells(
     match labels.iter().position(String::is_empty) {
         None => Ok(Some(labels)),
         Some(_) if !need_label && labels.iter().all(String::is_empty) => Ok(None),
-        Some(i) => {
-            Err(TaskError::MissingLabel { place: sheet.place(file, rows.start + i), column: LABEL.to_owned() })
-        }
+        Some(i) => Err(TaskError::MissingLabel { place: sheet.place(file, rows.start + i), column: LABEL.to_owned() }),
     }
 }
 
@@ -356,7 +351,10 @@ mod tests {
         let read = rows(text, Format::Csv, &listed(&["review"]), true).unwrap();
         assert_eq!((read.columns, read.labels.unwrap()), (vec!["review".to_owned()], vec!["1".to_owned()]));
         let read = rows("1\ta\tb\n", Format::Tsv, &listed(&["label", "text_a", "text_b"]), true).unwrap();
-        assert_eq!((read.columns, read.fields), (vec!["text_a".into(), "text_b".into()], vec![vec!["a".into(), "b".into()]]));
+        assert_eq!(
+            (read.columns, read.fields),
+            (vec!["text_a".into(), "text_b".into()], vec![vec!["a".into(), "b".into()]])
+        );
         let read = rows("a\tb\n", Format::Tsv, &listed(&["label", "text_a", "text_b"]), false).unwrap();
         assert_eq!(read.fields, [["a", "b"]]);
     }
@@ -364,7 +362,10 @@ mod tests {
     #[test]
     fn missing_columns_are_named_with_those_there_are() {
         let message = rows("text,gold\na,1\n", Format::Csv, &TableOptions::default(), true).unwrap_err();
-        assert_eq!(message, "`x`: no column `label` (columns: text, gold); say which one it is with `columns: {label: NAME}`");
+        assert_eq!(
+            message,
+            "`x`: no column `label` (columns: text, gold); say which one it is with `columns: {label: NAME}`"
+        );
         let message = rows("Text\tLabel\na\t1\n", Format::Tsv, &TableOptions::default(), true).unwrap_err();
         assert!(message.contains("no column `label` (columns: Text, Label)"), "{message}");
         let message = rows("text,label\na,1\n", Format::Csv, &renamed(&[("text", "review")]), true).unwrap_err();
@@ -375,7 +376,8 @@ mod tests {
         assert!(message.starts_with("`x`: 3 columns and no header"), "{message}");
         let message = rows("a\tb\t1\n", Format::Tsv, &listed(&["text", "label"]), true).unwrap_err();
         assert_eq!(message, "`x`: 3 columns, but `columns:` names 2 (text, label)");
-        let message = rows("{\"label\": 1, \"text\": [\"a\"]}", Format::Json, &TableOptions::default(), true).unwrap_err();
+        let message =
+            rows("{\"label\": 1, \"text\": [\"a\"]}", Format::Json, &TableOptions::default(), true).unwrap_err();
         assert_eq!(message, "`x`: no column `text` (columns: label, text (a list))");
         assert!(tsv("text\tlabel\tlabel\na\t1\t1\n").unwrap_err().contains("two columns are named `label`"));
     }
@@ -419,11 +421,17 @@ mod tests {
         let paths = [
             write("a.tsv", "id\ttext\tlabel\nr1\tgood, \"really\"\t1\nr2\t无聊\t0\n"),
             write("a.CSV", "id,text,label\r\nr1,\"good, \"\"really\"\"\",1\r\nr2,无聊,0\r\n"),
-            write("a.jsonl", "{\"id\":\"r1\",\"text\":\"good, \\\"really\\\"\",\"label\":1}\n{\"id\":\"r2\",\"text\":\"无聊\",\"label\":0}"),
+            write(
+                "a.jsonl",
+                "{\"id\":\"r1\",\"text\":\"good, \\\"really\\\"\",\"label\":1}\n{\"id\":\"r2\",\"text\":\"无聊\",\"label\":0}",
+            ),
         ];
         for path in paths {
             let table = read_labelled(&path, &TableOptions::default(), None, true).unwrap();
-            assert_eq!((&table.labels[..], &table.columns[..]), (&["0".to_owned(), "1".to_owned()][..], &["id".to_owned(), "text".to_owned()][..]));
+            assert_eq!(
+                (&table.labels[..], &table.columns[..]),
+                (&["0".to_owned(), "1".to_owned()][..], &["id".to_owned(), "text".to_owned()][..])
+            );
             assert_eq!(table.ids.unwrap(), ["r1", "r2"]);
             assert_eq!(table.examples[0].fields[1], "good, \"really\"");
             assert_eq!((table.examples[0].label, table.examples[1].label), (Some(1), Some(0)));

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use polars::prelude::{ArrowDataType, ArrowSchemaRef, FileMetadata, ParquetReader, PolarsResult, SerReader};
+use polars::prelude::{ArrowDataType, ArrowSchema, FileMetadata, ParquetReader, PolarsResult, SerReader};
 
 use super::sheet::{Sheet, cells, guarded};
 use crate::task::error::{Position, TaskError};
@@ -37,7 +37,7 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Sheet, TaskError> {
     Ok(Sheet { names: Some(names), rows, positions, left_out })
 }
 
-fn describe(bytes: &[u8]) -> PolarsResult<(Arc<FileMetadata>, ArrowSchemaRef)> {
+fn describe(bytes: &[u8]) -> PolarsResult<(Arc<FileMetadata>, Arc<ArrowSchema>)> {
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     let mut metadata = FileMetadata::clone(reader.get_metadata()?);
     // pandas and pyarrow keep their own types there (categories, for one), which would replace the plain ones.

@@ -35,7 +35,7 @@ pub(super) fn cells(read: impl FnOnce() -> PolarsResult<DataFrame>) -> Result<Ve
         let mut rows = vec![Vec::with_capacity(frame.width()); frame.height()];
         for column in frame.columns() {
             let text = column.as_materialized_series().cast(&DataType::String)?;
-            for (row, cell) in rows.iter_mut().zip(text.str()?) {
+            for (row, cell) in rows.iter_mut().zip(text.str()?.iter()) {
                 row.push(cell.unwrap_or_default().to_owned());
             }
         }

@@ -1,0 +1,72 @@
+//! What can go wrong between an experiment and its trials.
+
+use crate::error::{ExitCode, Fault};
+
+/// An error of the `runner` room.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// Neither the experiment nor the data set's card says what the prompt is.
+    #[error("task.{key}: missing, and the data set `{dataset}` has no card that gives one")]
+    NoDefault {
+        /// `template` or `verbalizer`.
+        key: &'static str,
+        /// The data set.
+        dataset: String,
+    },
+    /// A prompt of an item cannot be used.
+    #[error("{place}: {source}")]
+    Prompt {
+        /// The key path of the item.
+        place: String,
+        /// Why not.
+        #[source]
+        source: crate::scoring::ScoringError,
+    },
+    /// The verbalizer does not fit the data's labels.
+    #[error("task.verbalizer: {0}")]
+    Verbalizer(#[source] crate::prompt::PromptError),
+    /// The text that a search begins with has another number of tokens.
+    #[error("{place}.initial: `{text}` has {found} token(s) for {model}, and n_trigger is {n_trigger}")]
+    Initial {
+        /// The key path of the item.
+        place: String,
+        /// The text.
+        text: String,
+        /// Its tokens.
+        found: usize,
+        /// The item's trigger tokens.
+        n_trigger: usize,
+        /// The model.
+        model: String,
+    },
+    /// A split that the experiment needs is not there.
+    #[error("the data set `{dataset}` has no {split} split, and {what} needs one")]
+    NoSplit {
+        /// The data set.
+        dataset: String,
+        /// The split.
+        split: &'static str,
+        /// Who needs it.
+        what: String,
+    },
+    /// `--only` names no item of the experiment.
+    #[error("--only {found}: the experiment has no such method (it has {known})")]
+    Only {
+        /// What was given.
+        found: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+impl Fault for RunnerError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Prompt { source, .. } => source.exit_code(),
+            Self::NoSplit { .. } => ExitCode::Data,
+            Self::Initial { .. } => ExitCode::Model,
+            Self::Only { .. } => ExitCode::Usage,
+            Self::NoDefault { .. } | Self::Verbalizer(_) => ExitCode::Spec,
+        }
+    }
+}

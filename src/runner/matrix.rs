@@ -1,0 +1,102 @@
+//! The complete matrix: every candidate of a run on the whole dev and test sets, after all choices are recorded.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::Result;
+use crate::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
+use crate::record::{CandidateRecord, Event, MatrixBlock, MatrixWriter, load_trials};
+use crate::scoring::Outcome;
+use crate::task::{Example, Shots, draw};
+
+use super::plan::Plan;
+use super::trial::TrialData;
+
+/// Candidates scored in one call.
+const ROUND: usize = 8;
+
+impl Plan {
+    /// Scores every distinct candidate of the record in `folder` on the dev pool and on test, outside every budget, and
+    /// writes `matrix.parquet`. `progress` hears (candidates done, of how many).
+    ///
+    /// `None` if `stop` was set before it was complete; nothing is left behind then.
+    ///
+    /// # Errors
+    /// If a candidate cannot be scored or the file cannot be written.
+    pub fn write_matrix(
+        &self,
+        folder: &Path,
+        progress: &dyn Fn(usize, usize),
+        stop: &AtomicBool,
+    ) -> Result<Option<PathBuf>> {
+        let records = load_trials(folder)?;
+        let mut seen = HashSet::new();
+        let mut found: Vec<(usize, &CandidateRecord)> = Vec::new();
+        for record in &records {
+            let Some(model) = self.experiment.models.iter().position(|m| m.to_string() == record.key().model) else {
+                continue;
+            };
+            for event in &record.events {
+                if let Event::Scored { candidate, .. } = event
+                    && seen.insert((model, &candidate.template, &candidate.trigger_ids, &candidate.verbalizer))
+                {
+                    found.push((model, candidate));
+                }
+            }
+        }
+        let whole = draw(&self.dataset, Shots::Full, 0, &self.experiment.limits)?;
+        let data: TrialData<'_> = super::plan::examples(&self.dataset, &whole);
+        let mut writer = MatrixWriter::new(folder, self.dataset.labels.clone());
+        let mut done = 0;
+        for round in found.chunk_by(|a, b| a.0 == b.0).flat_map(|of_model| of_model.chunks(ROUND)) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let mut prompts = Vec::new();
+            for (_, candidate) in round {
+                prompts.push(Prompt {
+                    template: Template::parse(&candidate.template)?,
+                    triggers: TriggerTokens(candidate.trigger_ids.clone()),
+                    verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
+                });
+            }
+            for (split, examples) in [("dev", &data.dev), ("test", &data.test)] {
+                if !examples.is_empty() {
+                    self.append(&mut writer, round, &prompts, split, examples)?;
+                }
+            }
+            done += round.len();
+            progress(done, found.len());
+        }
+        Ok(Some(writer.finish()?))
+    }
+
+    fn append(
+        &self,
+        writer: &mut MatrixWriter,
+        round: &[(usize, &CandidateRecord)],
+        prompts: &[Prompt],
+        split: &'static str,
+        examples: &[&Example],
+    ) -> Result<()> {
+        let scorer = &self.scorers[round[0].0];
+        let scores = scorer.score(prompts, &self.dataset.columns, examples)?.scores;
+        let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
+        for ((model, candidate), logprobs) in round.iter().zip(scores) {
+            let outcome = Outcome::of(&logprobs, &gold, self.dataset.labels.len(), self.experiment.task.metric);
+            writer.append(&MatrixBlock {
+                candidate: candidate.prompt.clone(),
+                model: self.experiment.models[*model].to_string(),
+                split,
+                examples: examples.iter().map(|e| e.row as u32).collect(),
+                gold: gold.iter().map(|&g| g as u16).collect(),
+                predicted: outcome.predicted,
+                margins: outcome.margins,
+                logprobs,
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! The oracle of a trial: train only, charged to the ledger, cached.
+
+use crate::prompt::Prompt;
+use crate::scoring::{ScoreCache, Scorer, SetHash, TriggerGradient};
+use crate::search::{Oracle, SearchError};
+use crate::task::Example;
+
+use super::ledger::Ledger;
+
+/// What a search of one trial may ask.
+pub struct TrialOracle<'a> {
+    /// The model.
+    pub scorer: &'a Scorer,
+    /// The trial's cache.
+    pub cache: &'a mut ScoreCache,
+    /// The trial's budget.
+    pub ledger: &'a mut Ledger,
+    /// The data set's columns.
+    pub columns: &'a [String],
+    /// The training examples in seed order.
+    pub train: &'a [&'a Example],
+    /// The examples on which a candidate is scored for selection.
+    pub n_selection: usize,
+    /// The ids that may stand in a trigger.
+    pub vocabulary: &'a [u32],
+}
+
+impl TrialOracle<'_> {
+    fn examples(&self, indices: &[usize]) -> Vec<&Example> {
+        indices.iter().map(|&i| self.train[i]).collect()
+    }
+}
+
+impl Oracle for TrialOracle<'_> {
+    fn n_train(&self) -> usize {
+        self.train.len()
+    }
+
+    fn affords(&self, evaluations: u64) -> bool {
+        self.ledger.affords(evaluations)
+    }
+
+    fn passes(&self, prompt: &Prompt) -> Result<u64, SearchError> {
+        Ok(self.scorer.evaluations_per_example(prompt)?)
+    }
+
+    fn n_selection(&self) -> usize {
+        self.n_selection
+    }
+
+    fn train_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError> {
+        let examples: Vec<&Example> = examples.iter().map(|&i| self.train[i]).collect();
+        let set = set_hash("train", &examples);
+        let known = self.cache.score(self.scorer, prompts, self.columns, &examples, set)?;
+        Ok(known
+            .into_iter()
+            .map(|known| {
+                self.ledger.charge(known.cost);
+                let gold = examples.iter().filter_map(|e| e.label);
+                -known.scores.iter().zip(gold).map(|(scores, gold)| scores[gold]).sum::<f64>() / examples.len() as f64
+            })
+            .collect())
+    }
+
+    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<TriggerGradient, SearchError> {
+        let gradient = self.scorer.gradient(prompt, self.columns, &self.examples(examples))?;
+        self.ledger.charge(gradient.cost);
+        Ok(gradient)
+    }
+
+    fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        self.scorer.gains(rows)
+    }
+
+    fn vocabulary(&self) -> &[u32] {
+        self.vocabulary
+    }
+
+    fn token_text(&self, id: u32) -> String {
+        self.scorer.loaded().tokenizer.token(id).unwrap_or_default()
+    }
+}
+
+/// Identifies examples of a split, in their order.
+pub fn set_hash(split: &str, examples: &[&Example]) -> SetHash {
+    let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 example set");
+    hasher.update(split.as_bytes()).update(&[0]);
+    for example in examples {
+        hasher.update(&example.hash());
+    }
+    SetHash(*hasher.finalize().as_bytes())
+}

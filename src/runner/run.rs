@@ -1,0 +1,287 @@
+//! All trials of a plan, those that are complete already left alone.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::model::DeviceChoice;
+use crate::record::{Event, ModelProvenance, Provenance, RecordError, ResultsFolder};
+
+use super::RunnerError;
+use super::cell::cells;
+use super::listener::Listener;
+use super::plan::{Plan, PlannedTrial};
+use super::trial::{Stopped, Trial};
+
+/// Weights up to which a model's trials run beside each other, a thread each: its matrix products are too small to be
+/// worth sharing among threads.
+const SMALL_MODEL: usize = 30_000_000;
+
+/// How a run is done; nothing here changes a number.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// The folder of results folders.
+    pub results: PathBuf,
+    /// Trials at a time; by default decided by the size of the models.
+    pub jobs: Option<usize>,
+    /// Only the items of this method, as its name or its label.
+    pub only: Option<String>,
+    /// Whether what an earlier run left is removed first.
+    pub fresh: bool,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The results folder.
+    pub folder: PathBuf,
+    /// Trials that were completed.
+    pub done: usize,
+    /// Trials that were complete and stay.
+    pub kept: usize,
+    /// Trials that failed, now or before.
+    pub failed: usize,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+}
+
+/// The batch size that an earlier start of the same run fixed, where there is one.
+///
+/// # Errors
+/// [`RecordError`] if a record is there but cannot be read.
+pub fn recorded_batch_size(results: &Path, name: &str, device: DeviceChoice) -> Result<Option<usize>> {
+    let provenance = Provenance::load(&results.join(name))?;
+    Ok(provenance.filter(|p| p.device_kind == device.to_string()).map(|p| p.batch_size))
+}
+
+/// Runs the trials of `plan`.
+///
+/// # Errors
+/// What keeps the run from going on; a trial that fails is recorded and does not.
+pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &AtomicBool) -> Result<Summary> {
+    let chosen = only(plan, options.only.as_deref())?;
+    let folder = ResultsFolder::open(&options.results, &plan.experiment.name)?;
+    let before = folder.provenance()?;
+    if let Some(before) = &before {
+        check_same(before, plan, &folder, options.fresh)?;
+    }
+    if options.fresh {
+        folder.clear()?;
+    }
+    folder.describe(&plan.experiment.to_yaml(), &provenance(plan))?;
+
+    let mut summary = Summary { folder: folder.path().into(), ..Summary::default() };
+    let mut waiting = Vec::new();
+    for trial in chosen {
+        match folder.trial(&trial.key)? {
+            Some(record) if record.is_complete() => {
+                summary.kept += 1;
+                listener.kept(&trial.key);
+            }
+            _ => waiting.push(trial),
+        }
+    }
+    if waiting.is_empty() {
+        listener.trial_ended(folder.path())?;
+        return Ok(summary);
+    }
+
+    let work = Work { plan, folder: &folder, listener, stop, tables: Mutex::new(()) };
+    let jobs = jobs(plan, options.jobs).min(waiting.len());
+    let next = AtomicUsize::new(0);
+    let tally = Mutex::new((0, 0, false, None::<Error>));
+    let worker = || {
+        while let Some(trial) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let ended = work.trial(trial);
+            let mut tally = tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            match ended {
+                Ok(()) => tally.0 += 1,
+                Err(Stopped::Failed(_)) => tally.1 += 1,
+                Err(Stopped::Interrupted) => tally.2 = true,
+                Err(Stopped::Fatal(error)) => {
+                    tally.3.get_or_insert(error);
+                }
+            }
+            if tally.2 || tally.3.is_some() {
+                next.store(waiting.len(), Ordering::Relaxed);
+            }
+        }
+    };
+    if jobs <= 1 {
+        worker();
+    } else {
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(|| match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+                    // A thread a trial: within it nothing is shared out.
+                    Ok(pool) => pool.install(worker),
+                    Err(_) => worker(),
+                });
+            }
+        });
+    }
+    let (done, failed, interrupted, fatal) = tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(error) = fatal {
+        return Err(error);
+    }
+    listener.trial_ended(folder.path())?;
+    Ok(Summary { done, failed, interrupted, ..summary })
+}
+
+fn only<'p>(plan: &'p Plan, only: Option<&str>) -> Result<Vec<&'p PlannedTrial>> {
+    let Some(only) = only else { return Ok(plan.trials.iter().collect()) };
+    let chosen: Vec<_> = plan.trials.iter().filter(|t| t.key.method == only || t.key.label == only).collect();
+    if chosen.is_empty() {
+        let mut known: Vec<&str> = plan.trials.iter().map(|t| t.key.label.as_str()).collect();
+        known.dedup();
+        return Err(RunnerError::Only { found: only.into(), known: known.join(", ") }.into());
+    }
+    Ok(chosen)
+}
+
+fn check_same(before: &Provenance, plan: &Plan, folder: &ResultsFolder, fresh: bool) -> Result<()> {
+    let foreign = |message: String| RecordError::Foreign { path: folder.path().into(), message };
+    if before.experiment != plan.experiment.name {
+        return Err(foreign(format!(
+            "belongs to the experiment `{}`, not to `{}`; give another --results DIR",
+            before.experiment, plan.experiment.name
+        ))
+        .into());
+    }
+    if !fresh && before.device_kind != plan.device.kind.to_string() {
+        return Err(foreign(format!(
+            "was written on the device `{}`, this run is on `{}`: go on with `--device {}`, begin anew with --fresh, or \
+             give another --results DIR",
+            before.device_kind, plan.device.kind, before.device_kind
+        ))
+        .into());
+    }
+    Ok(())
+}
+
+fn provenance(plan: &Plan) -> Provenance {
+    let yaml = plan.experiment.to_yaml();
+    Provenance {
+        format: Provenance::FORMAT,
+        promptmine: env!("CARGO_PKG_VERSION").into(),
+        experiment: plan.experiment.name.clone(),
+        experiment_blake3: blake3::hash(yaml.as_bytes()).to_hex().to_string(),
+        device: plan.device.description.clone(),
+        device_kind: plan.device.kind.to_string(),
+        batch_size: plan.scorers.first().map_or(1, |s| s.settings().batch_size),
+        machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        models: plan
+            .scorers
+            .iter()
+            .zip(&plan.experiment.models)
+            .map(|(scorer, source)| {
+                let loaded = scorer.loaded();
+                ModelProvenance {
+                    source: source.to_string(),
+                    family: loaded.model.shape().family.clone(),
+                    n_parameters: loaded.model.shape().n_parameters,
+                    weights_blake3: loaded.weights_hash.clone(),
+                    tokenizer_blake3: loaded.tokenizer_hash.clone(),
+                }
+            })
+            .collect(),
+        data_blake3: plan
+            .dataset
+            .hashes
+            .iter()
+            .map(|(split, hash)| (split.to_string(), hash.clone()))
+            .collect::<BTreeMap<_, _>>(),
+        metric: plan.experiment.task.metric.name().into(),
+        trials: plan.trials.iter().map(|t| t.key.id()).collect(),
+    }
+}
+
+fn jobs(plan: &Plan, asked: Option<usize>) -> usize {
+    let small = plan.scorers.iter().all(|s| s.loaded().model.shape().n_parameters <= SMALL_MODEL);
+    let by_size = match plan.device.kind {
+        DeviceChoice::Cpu if small => rayon::current_num_threads(),
+        _ => 1,
+    };
+    asked.unwrap_or(by_size).max(1)
+}
+
+/// What the trials of a run share.
+struct Work<'a> {
+    plan: &'a Plan,
+    folder: &'a ResultsFolder,
+    listener: &'a dyn Listener,
+    stop: &'a AtomicBool,
+    tables: Mutex<()>,
+}
+
+impl Work<'_> {
+    fn trial(&self, planned: &PlannedTrial) -> Result<(), Stopped> {
+        let begun = Instant::now();
+        let mut writer = self.folder.begin(&planned.key).map_err(|e| Stopped::Fatal(e.into()))?;
+        let mut last = None;
+        let ended = {
+            let mut emit = |event: Event| -> Result<()> {
+                if event.is_last() {
+                    // Its files come first: a trial that says that it is finished has them.
+                    last = Some(event);
+                    return Ok(());
+                }
+                writer.append(&event)?;
+                self.listener.event(&planned.key, &event);
+                Ok(())
+            };
+            catch_unwind(AssertUnwindSafe(|| self.attempt(planned, &mut emit)))
+                .unwrap_or_else(|panic| Err(Stopped::Failed(format!("internal error: {}", message(&*panic)))))
+        };
+        let event = match &ended {
+            Ok(()) => last,
+            Err(Stopped::Failed(reason)) => {
+                Some(Event::Failed { reason: reason.clone(), seconds: begun.elapsed().as_secs_f64() })
+            }
+            Err(_) => None,
+        };
+        if let Some(event) = event {
+            writer.append(&event).map_err(|e| Stopped::Fatal(e.into()))?;
+            self.listener.event(&planned.key, &event);
+            let _one_at_a_time = self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            self.listener.trial_ended(self.folder.path()).map_err(Stopped::Fatal)?;
+        }
+        ended
+    }
+
+    fn attempt(&self, planned: &PlannedTrial, emit: &mut dyn FnMut(Event) -> Result<()>) -> Result<(), Stopped> {
+        let plan = self.plan;
+        let scorer = &plan.scorers[planned.model];
+        let item = &plan.experiment.search[planned.item];
+        let seed = planned.key.seeds.first().copied().unwrap_or(0);
+        let purpose = format!("search {} {} {}", planned.key.label, planned.key.shots, scorer.loaded().weights_hash);
+        let cells = cells(item, &plan.task, scorer, seed, &purpose, &format!("search[{}]", planned.item))
+            .map_err(|e| Stopped::Fatal(e.into()))?;
+        let trial = Trial {
+            key: &planned.key,
+            scorer,
+            dataset: &plan.dataset,
+            data: plan.data(planned),
+            budget: plan.experiment.budget.evaluations,
+            metric: plan.experiment.task.metric,
+            select_by: plan.experiment.select.by,
+        };
+        let progress = |spent: &crate::record::Spent| self.listener.progress(&planned.key, spent, planned.evaluations);
+        let files = trial.run(cells, emit, &progress, self.stop)?;
+        let folder = self.folder.trial_path(&planned.key);
+        let fatal = |e: RecordError| Stopped::Fatal(e.into());
+        files.prompt.save(&folder.join("prompt.json")).map_err(fatal)?;
+        if let Some(predictions) = files.predictions {
+            predictions.save(&folder.join("predictions.parquet")).map_err(fatal)?;
+        }
+        Ok(())
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied()).unwrap_or("unknown")
+}

@@ -1,0 +1,358 @@
+//! One trial from its first event to its last.
+
+use std::cmp::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering as Atomic};
+use std::time::Instant;
+
+use crate::error::Error;
+use crate::prompt::{Candidate, Prompt};
+use crate::record::{CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SetScores, Spent, TrialKey};
+use crate::scoring::{Known, Outcome, ScoreCache, Scorer, SetHash, mutual_information};
+use crate::search::{Proposal, Scored, SearchError};
+use crate::task::{Dataset, Example, Metric};
+
+use super::cell::Cell;
+use super::ledger::Ledger;
+use super::oracle::{TrialOracle, set_hash};
+
+/// The examples of a trial.
+#[derive(Debug, Clone, Default)]
+pub struct TrialData<'a> {
+    /// Training examples in seed order.
+    pub train: Vec<&'a Example>,
+    /// Dev examples; empty at 0 shots.
+    pub dev: Vec<&'a Example>,
+    /// Texts without labels, for choosing at 0 shots.
+    pub unlabelled: Vec<&'a Example>,
+    /// Test examples; empty where there is no labelled test split.
+    pub test: Vec<&'a Example>,
+}
+
+impl TrialData<'_> {
+    /// What selection looks at: dev, or the unlabelled texts where there is none.
+    pub fn selection(&self) -> &[&Example] {
+        if self.dev.is_empty() { &self.unlabelled } else { &self.dev }
+    }
+}
+
+/// Everything that a trial needs.
+pub struct Trial<'a> {
+    /// Its identity.
+    pub key: &'a TrialKey,
+    /// The model.
+    pub scorer: &'a Scorer,
+    /// The data set that its examples are of.
+    pub dataset: &'a Dataset,
+    /// Its examples.
+    pub data: TrialData<'a>,
+    /// Evaluations.
+    pub budget: u64,
+    /// What the leaderboard shows.
+    pub metric: Metric,
+    /// What dev chooses by.
+    pub select_by: Metric,
+}
+
+/// Why a trial did not end well.
+#[derive(Debug)]
+pub enum Stopped {
+    /// The trial cannot be completed, whatever is tried: its reason is recorded.
+    Failed(String),
+    /// The user asked to stop; the trial is begun anew the next time.
+    Interrupted,
+    /// The run cannot go on.
+    Fatal(Error),
+}
+
+impl From<SearchError> for Stopped {
+    fn from(error: SearchError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// What is written beside the events of a finished trial.
+pub struct Files {
+    /// The chosen prompt.
+    pub prompt: SavedPrompt,
+    /// Its test predictions, where there is a test split.
+    pub predictions: Option<Predictions>,
+}
+
+/// A candidate and what is known of it.
+struct Entry {
+    candidate: Candidate,
+    scored: Scored,
+    n_tokens: usize,
+    text: String,
+}
+
+impl Entry {
+    /// The order of the contract's definition 3: score, margin, fewer tokens, text. `Less` is better.
+    fn order(&self, other: &Self) -> Ordering {
+        (other.scored.score.total_cmp(&self.scored.score))
+            .then(other.scored.margin.total_cmp(&self.scored.margin))
+            .then(self.n_tokens.cmp(&other.n_tokens))
+            .then_with(|| self.text.cmp(&other.text))
+    }
+}
+
+impl Trial<'_> {
+    /// Runs the trial; `emit` records each event and `progress` hears what has been spent.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub fn run(
+        &self,
+        cells: Vec<Cell>,
+        emit: &mut dyn FnMut(Event) -> Result<(), Error>,
+        progress: &dyn Fn(&Spent),
+        stop: &AtomicBool,
+    ) -> Result<Files, Stopped> {
+        let begun = Instant::now();
+        emit(self.started()).map_err(Stopped::Fatal)?;
+        let mut work = Work {
+            trial: self,
+            cache: ScoreCache::default(),
+            ledger: Ledger::new(self.budget),
+            selection: set_hash(if self.data.dev.is_empty() { "unlabelled" } else { "dev" }, self.data.selection()),
+            entries: Vec::new(),
+            flags: Vec::new(),
+            emit,
+            progress,
+            stop,
+        };
+        let n_cells = cells.len() as u64;
+        for (index, cell) in cells.into_iter().enumerate() {
+            // Every cell of a sweep gets an equal share of what is left to it and those after it.
+            let share = work.ledger.left() / (n_cells - index as u64);
+            work.ledger.limit(work.ledger.spent().evaluations + share);
+            work.search(cell)?;
+            work.ledger.limit(self.budget);
+        }
+        let Some(best) = (0..work.entries.len()).min_by(|&a, &b| work.entries[a].order(&work.entries[b])) else {
+            return Err(Stopped::Failed(format!(
+                "the budget of {} evaluations does not cover one candidate ({} examples)",
+                self.budget,
+                self.data.selection().len()
+            )));
+        };
+        let looks = u64::from(!self.data.dev.is_empty() && work.entries.len() > 1);
+        let number = work.entries[best].scored.candidate;
+        work.emit(Event::Chosen { candidate: number, dev_looks: looks })?;
+        let chosen = work.entries[best].candidate.prompt.clone();
+        let predictions = work.test(&chosen)?;
+        let (spent, mut flags) = (work.ledger.spent(), work.flags);
+        flags.sort();
+        flags.dedup();
+        emit(Event::Finished { spent, flags, seconds: begun.elapsed().as_secs_f64() }).map_err(Stopped::Fatal)?;
+        Ok(Files { prompt: self.saved(&chosen), predictions })
+    }
+
+    fn started(&self) -> Event {
+        let gold = |examples: &[&Example]| examples.iter().filter_map(|e| e.label.map(|l| l as u16)).collect();
+        let hex = |split, examples: &[&Example]| blake3::Hash::from(set_hash(split, examples).0).to_hex().to_string();
+        Event::Started {
+            format: FORMAT,
+            trial: self.key.clone(),
+            labels: self.dataset.labels.clone(),
+            dev_gold: gold(&self.data.dev),
+            test_gold: gold(&self.data.test),
+            dev_set: hex("dev", &self.data.dev),
+            test_set: hex("test", &self.data.test),
+            n_train: self.data.train.len(),
+            batch_size: self.scorer.settings().batch_size,
+        }
+    }
+
+    fn saved(&self, prompt: &Prompt) -> SavedPrompt {
+        let loaded = self.scorer.loaded();
+        let tokenizer = &loaded.tokenizer;
+        SavedPrompt {
+            format: SavedPrompt::FORMAT,
+            prompt: self.text(prompt),
+            template: prompt.template.to_string(),
+            trigger_ids: prompt.triggers.0.clone(),
+            trigger_tokens: prompt.triggers.0.iter().map(|&id| tokenizer.token(id).unwrap_or_default()).collect(),
+            verbalizer: prompt
+                .verbalizer
+                .labels
+                .iter()
+                .map(|l| SavedLabel { label: l.label.clone(), words: l.words.clone() })
+                .collect(),
+            multi_token: self.scorer.settings().multi_token.name().into(),
+            truncate: self.scorer.settings().truncate,
+            model: self.key.model.clone(),
+            weights_blake3: loaded.weights_hash.clone(),
+            tokenizer_blake3: loaded.tokenizer_hash.clone(),
+            method: self.key.method.clone(),
+        }
+    }
+
+    /// The prompt for people.
+    fn text(&self, prompt: &Prompt) -> String {
+        let slots: Vec<String> = prompt
+            .triggers
+            .by_slot(&prompt.template)
+            .into_iter()
+            .map(|ids| self.scorer.loaded().tokenizer.decode(ids))
+            .collect();
+        prompt.template.describe(&slots)
+    }
+}
+
+/// A trial under way.
+struct Work<'t, 'a> {
+    trial: &'t Trial<'a>,
+    cache: ScoreCache,
+    ledger: Ledger,
+    selection: SetHash,
+    entries: Vec<Entry>,
+    flags: Vec<String>,
+    emit: &'t mut dyn FnMut(Event) -> Result<(), Error>,
+    progress: &'t dyn Fn(&Spent),
+    stop: &'t AtomicBool,
+}
+
+impl Work<'_, '_> {
+    fn emit(&mut self, event: Event) -> Result<(), Stopped> {
+        (self.emit)(event).map_err(Stopped::Fatal)
+    }
+
+    /// Drives one search to its end.
+    fn search(&mut self, mut cell: Cell) -> Result<(), Stopped> {
+        for step in 0.. {
+            if self.stop.load(Atomic::Relaxed) {
+                return Err(Stopped::Interrupted);
+            }
+            let mut oracle = TrialOracle {
+                scorer: self.trial.scorer,
+                cache: &mut self.cache,
+                ledger: &mut self.ledger,
+                columns: &self.trial.dataset.columns,
+                train: &self.trial.data.train,
+                n_selection: self.trial.data.selection().len(),
+                vocabulary: &cell.vocabulary,
+            };
+            let proposal = cell.search.propose(&mut oracle)?;
+            (self.progress)(&self.ledger.spent());
+            let evaluations = self.ledger.spent().evaluations;
+            match proposal {
+                Proposal::Candidates { candidates, trace } => {
+                    if let Some(trace) = trace {
+                        self.emit(Event::Step { step, trace, evaluations })?;
+                    }
+                    let scored = self.select(&cell, candidates)?;
+                    cell.search.observe(&scored);
+                    (self.progress)(&self.ledger.spent());
+                }
+                Proposal::Nothing { trace } => self.emit(Event::Step { step, trace, evaluations })?,
+                Proposal::Done => break,
+                Proposal::OutOfBudget => {
+                    self.flags.push("budget_cut".into());
+                    break;
+                }
+            }
+        }
+        self.flags.extend(cell.search.flags());
+        Ok(())
+    }
+
+    /// Scores candidates for selection, records them, and numbers them.
+    fn select(&mut self, cell: &Cell, candidates: Vec<Candidate>) -> Result<Vec<Scored>, Stopped> {
+        let trial = self.trial;
+        let examples = trial.data.selection();
+        let columns = &trial.dataset.columns;
+        let prompts: Vec<Prompt> = candidates.iter().map(|c| c.prompt.clone()).collect();
+        let known = self
+            .cache
+            .score(trial.scorer, &prompts, columns, examples, self.selection)
+            .map_err(|e| Stopped::Failed(e.to_string()))?;
+        let mut all = Vec::new();
+        for (candidate, known) in candidates.into_iter().zip(known) {
+            self.ledger.charge(known.cost);
+            let number = self.entries.len() as u64;
+            let (scored, dev, label_free) = self.figures(number, &known);
+            let (flags, n_tokens) = trial
+                .scorer
+                .prompt_flags(&candidate.prompt, columns, &trial.data.dev)
+                .map_err(|e| Stopped::Failed(e.to_string()))?;
+            let text = trial.text(&candidate.prompt);
+            let origin = match &cell.name {
+                Some(name) => format!("{name}; {}", candidate.origin),
+                None => candidate.origin.clone(),
+            };
+            let record = CandidateRecord {
+                candidate: number,
+                parent: candidate.parent,
+                origin,
+                prompt: text.clone(),
+                template: candidate.prompt.template.to_string(),
+                trigger_ids: candidate.prompt.triggers.0.clone(),
+                verbalizer: candidate.prompt.verbalizer.to_string(),
+                n_tokens,
+                flags,
+            };
+            let evaluations = self.ledger.spent().evaluations;
+            self.emit(Event::Scored { candidate: record, dev, label_free, evaluations })?;
+            self.entries.push(Entry { candidate, scored, n_tokens, text });
+            all.push(scored);
+        }
+        Ok(all)
+    }
+
+    fn figures(&self, number: u64, known: &Known) -> (Scored, Option<SetScores>, Option<f64>) {
+        let trial = self.trial;
+        if trial.data.dev.is_empty() {
+            let score = mutual_information(&known.scores);
+            return (Scored { candidate: number, score, margin: 0.0 }, None, Some(score));
+        }
+        let gold = gold(&trial.data.dev);
+        let n_labels = trial.dataset.labels.len();
+        let outcome = Outcome::of(&known.scores, &gold, n_labels, trial.metric);
+        let score =
+            if trial.select_by == trial.metric { outcome.metric } else { trial.select_by.of(&outcome.confusion) };
+        (Scored { candidate: number, score, margin: outcome.margin }, Some(set_scores(outcome)), None)
+    }
+
+    /// Scores the chosen prompt on test, once and outside the budget.
+    fn test(&mut self, chosen: &Prompt) -> Result<Option<Predictions>, Stopped> {
+        let trial = self.trial;
+        let test = &trial.data.test;
+        if test.is_empty() {
+            self.flags.push("dev_only".into());
+            return Ok(None);
+        }
+        if self.stop.load(Atomic::Relaxed) {
+            return Err(Stopped::Interrupted);
+        }
+        let round = trial
+            .scorer
+            .score(std::slice::from_ref(chosen), &trial.dataset.columns, test)
+            .map_err(|e| Stopped::Failed(e.to_string()))?;
+        let logprobs = round.scores.into_iter().next().unwrap_or_default();
+        let outcome = Outcome::of(&logprobs, &gold(test), trial.dataset.labels.len(), trial.metric);
+        let predictions = Predictions {
+            rows: test.iter().map(|e| e.row as u32).collect(),
+            labels: trial.dataset.labels.clone(),
+            gold: gold(test).into_iter().map(|l| l as u16).collect(),
+            predicted: outcome.predicted.clone(),
+            logprobs,
+        };
+        self.emit(Event::Tested { test: set_scores(outcome) })?;
+        Ok(Some(predictions))
+    }
+}
+
+fn gold(examples: &[&Example]) -> Vec<usize> {
+    examples.iter().filter_map(|e| e.label).collect()
+}
+
+fn set_scores(outcome: Outcome) -> SetScores {
+    SetScores {
+        metric: outcome.metric,
+        margin: outcome.margin,
+        log_likelihood: outcome.log_likelihood,
+        predicted: outcome.predicted,
+        margins: outcome.margins,
+    }
+}

@@ -1,0 +1,297 @@
+//! From a template and an example to token ids (contract, definition 9).
+
+use crate::model::Tokenizer;
+use crate::prompt::{Piece, Template};
+use crate::task::Example;
+
+use super::ScoringError;
+
+/// A prompt on one example as token ids, with places for masks and triggers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// The ids with the special tokens at both ends; the mask's id in every place of a mask and of a trigger.
+    pub ids: Vec<u32>,
+    /// Where the expanded `{mask}` begins.
+    pub mask_at: usize,
+    /// The places of the triggers, slot after slot.
+    pub trigger_at: Vec<usize>,
+    /// The inputs that were shortened: (column, characters kept).
+    pub shortened: Vec<(String, usize)>,
+}
+
+impl Encoded {
+    /// The ids with triggers and the tokens of a pass filled in.
+    pub fn filled(&self, triggers: &[u32], masks: &[Option<u32>]) -> Vec<u32> {
+        let mut ids = self.ids.clone();
+        for (&place, &id) in self.trigger_at.iter().zip(triggers) {
+            ids[place] = id;
+        }
+        for (offset, id) in masks.iter().enumerate() {
+            if let Some(id) = id {
+                ids[self.mask_at + offset] = *id;
+            }
+        }
+        ids
+    }
+}
+
+/// Encodes examples for one template and one number of masks.
+pub struct Encoder<'a> {
+    tokenizer: &'a Tokenizer,
+    model: &'a str,
+    template: &'a Template,
+    mask_id: u32,
+    n_mask: usize,
+    max_positions: usize,
+    truncate: bool,
+    parts: Vec<Part>,
+    columns: Vec<(String, usize)>,
+}
+
+/// The template cut where ids, not text, stand.
+enum Part {
+    /// Text of the template and of columns, encoded as one text.
+    Text(Vec<Bit>),
+    /// A special token that the template names.
+    Special(u32),
+    Mask,
+    Trigger(usize),
+}
+
+enum Bit {
+    Text(String),
+    /// An index into the encoder's columns.
+    Column(usize),
+}
+
+impl<'a> Encoder<'a> {
+    /// An encoder for `template` with `{mask}` expanded to `n_mask` places.
+    ///
+    /// # Errors
+    /// [`ScoringError::Template`] for a template that has no mask, an unknown column or a slot that needs another method;
+    /// [`ScoringError::TemplateTooLong`].
+    pub fn new(
+        tokenizer: &'a Tokenizer,
+        model: &'a str,
+        template: &'a Template,
+        columns: &[String],
+        n_mask: usize,
+        max_positions: usize,
+        truncate: bool,
+    ) -> Result<Self, ScoringError> {
+        let fault = |reason: String| ScoringError::Template { template: template.to_string(), reason };
+        let mask_id = tokenizer.mask_id().ok_or_else(|| fault(format!("{model} has no mask token")))?;
+        let specials: Vec<(String, u32)> =
+            tokenizer.special_ids().iter().filter_map(|&id| Some((tokenizer.token(id)?, id))).collect();
+        let mut parts: Vec<Part> = Vec::new();
+        let mut used: Vec<(String, usize)> = Vec::new();
+        let mut n_masks = 0;
+        let push_bit = |parts: &mut Vec<Part>, bit: Bit| match parts.last_mut() {
+            Some(Part::Text(bits)) => bits.push(bit),
+            _ => parts.push(Part::Text(vec![bit])),
+        };
+        for piece in template.pieces() {
+            match piece {
+                Piece::Text(text) => {
+                    let mut rest = text.as_str();
+                    // The earliest special token, the longest of those that begin there.
+                    while let Some((at, token, id)) = specials
+                        .iter()
+                        .filter_map(|(token, id)| rest.find(token.as_str()).map(|at| (at, token, *id)))
+                        .min_by_key(|(at, token, _)| (*at, usize::MAX - token.len()))
+                    {
+                        if at > 0 {
+                            push_bit(&mut parts, Bit::Text(rest[..at].into()));
+                        }
+                        if id == mask_id {
+                            return Err(fault(format!("write {{mask}} for the mask, not `{token}`")));
+                        }
+                        parts.push(Part::Special(id));
+                        rest = &rest[at + token.len()..];
+                    }
+                    if !rest.is_empty() {
+                        push_bit(&mut parts, Bit::Text(rest.into()));
+                    }
+                }
+                Piece::Column(name) => {
+                    let field = columns.iter().position(|c| c == name).ok_or_else(|| {
+                        fault(format!("the data has no column `{name}` (columns: {})", columns.join(", ")))
+                    })?;
+                    let index = used.iter().position(|(_, f)| *f == field).unwrap_or_else(|| {
+                        used.push((name.clone(), field));
+                        used.len() - 1
+                    });
+                    push_bit(&mut parts, Bit::Column(index));
+                }
+                Piece::Mask(_) => {
+                    n_masks += 1;
+                    parts.push(Part::Mask);
+                }
+                Piece::Trigger(n) => parts.push(Part::Trigger(*n)),
+                Piece::Soft(_) => return Err(fault("{soft} slots are not filled by this method".into())),
+                Piece::Demos => return Err(fault("{demos} is not in this version".into())),
+            }
+        }
+        if n_masks != 1 {
+            return Err(fault(format!("needs exactly one {{mask}}, has {n_masks}")));
+        }
+        let encoder =
+            Self { tokenizer, model, template, mask_id, n_mask, max_positions, truncate, parts, columns: used };
+        let empty = vec![""; encoder.columns.len()];
+        let found = encoder.assemble(&empty).ids.len();
+        let room_for_input = usize::from(!encoder.columns.is_empty());
+        if found + room_for_input > max_positions {
+            return Err(ScoringError::TemplateTooLong {
+                template: template.to_string(),
+                found,
+                positions: max_positions,
+                model: model.into(),
+            });
+        }
+        Ok(encoder)
+    }
+
+    /// The ids of `example`, shortened to the model's positions where that was asked for.
+    ///
+    /// # Errors
+    /// [`ScoringError::InputTooLong`] where the prompt does not fit and must not be shortened.
+    pub fn encode(&self, example: &Example) -> Result<Encoded, ScoringError> {
+        let texts: Vec<&str> = self.columns.iter().map(|(_, field)| example.fields[*field].as_str()).collect();
+        let encoded = self.assemble(&texts);
+        if encoded.ids.len() <= self.max_positions {
+            return Ok(encoded);
+        }
+        if !self.truncate {
+            return Err(ScoringError::InputTooLong {
+                row: format!("row {}", example.row + 1),
+                found: encoded.ids.len(),
+                positions: self.max_positions,
+                model: self.model.into(),
+            });
+        }
+        Ok(self.shorten(&texts))
+    }
+
+    /// The tokens of the template itself: no input, no masks, no special tokens at the ends.
+    pub fn n_template_tokens(&self) -> usize {
+        let empty = vec![""; self.columns.len()];
+        self.assemble(&empty).ids.len() - self.tokenizer.n_special() - self.n_mask
+    }
+
+    /// The text that is encoded, masks written as the tokenizer's mask and triggers as given.
+    pub fn render(&self, texts: &[&str], triggers: &[String]) -> String {
+        let mut out = String::new();
+        let mut trigger = triggers.iter();
+        for part in &self.parts {
+            match part {
+                Part::Text(bits) => bits.iter().for_each(|bit| out.push_str(bit.of(texts))),
+                Part::Special(id) => out.push_str(&self.tokenizer.token(*id).unwrap_or_default()),
+                Part::Mask => (0..self.n_mask).for_each(|_| out.push_str(self.tokenizer.mask_token().unwrap_or("?"))),
+                Part::Trigger(n) => (0..*n).filter_map(|_| trigger.next()).for_each(|t| {
+                    if !out.is_empty() && !out.ends_with(' ') {
+                        out.push(' ');
+                    }
+                    out.push_str(t);
+                    out.push(' ');
+                }),
+            }
+        }
+        out
+    }
+
+    /// The columns that the template uses, with `example`'s texts, in the order in which [`Encoder::render`] wants them.
+    pub fn named_texts<'e>(&'e self, example: &'e Example) -> Vec<(&'e str, &'e str)> {
+        self.columns.iter().map(|(name, field)| (name.as_str(), example.fields[*field].as_str())).collect()
+    }
+
+    fn assemble(&self, texts: &[&str]) -> Encoded {
+        let mut ids = Vec::new();
+        let mut mask_at = 0;
+        let mut trigger_at = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(bits) => {
+                    let text: String = bits.iter().map(|bit| bit.of(texts)).collect();
+                    ids.extend(self.tokenizer.encode_text(&text));
+                }
+                Part::Special(id) => ids.push(*id),
+                Part::Mask => {
+                    mask_at = ids.len();
+                    ids.extend(std::iter::repeat_n(self.mask_id, self.n_mask));
+                }
+                Part::Trigger(n) => {
+                    trigger_at.extend(ids.len()..ids.len() + n);
+                    ids.extend(std::iter::repeat_n(self.mask_id, *n));
+                }
+            }
+        }
+        let before = self.tokenizer.around().0.len();
+        let ids = self.tokenizer.wrap(ids);
+        mask_at += before;
+        trigger_at.iter_mut().for_each(|place| *place += before);
+        Encoded { ids, mask_at, trigger_at, shortened: Vec::new() }
+    }
+
+    /// Cuts the texts at their right ends, each at a character, of several the one with most tokens first, to the longest
+    /// that fits.
+    fn shorten(&self, texts: &[&str]) -> Encoded {
+        let ends: Vec<Vec<usize>> =
+            texts.iter().map(|t| t.char_indices().map(|(i, _)| i).chain([t.len()]).collect()).collect();
+        let mut kept: Vec<usize> = ends.iter().map(|e| e.len() - 1).collect();
+        let cut = |kept: &[usize]| -> Vec<&str> {
+            texts.iter().zip(&ends).zip(kept).map(|((text, ends), &k)| &text[..ends[k]]).collect()
+        };
+        let fits = |kept: &[usize]| self.assemble(&cut(kept)).ids.len() <= self.max_positions;
+        let tokens = |column: usize, k: usize| self.tokenizer.encode_text(&texts[column][..ends[column][k]]).len();
+        let mut last = 0;
+        while !fits(&kept) {
+            let lengths: Vec<usize> = (0..texts.len()).map(|c| tokens(c, kept[c])).collect();
+            let longest = (0..texts.len()).max_by_key(|&c| (lengths[c], texts.len() - c)).unwrap_or(0);
+            let next = lengths.iter().enumerate().filter(|(c, _)| *c != longest).map(|(_, &n)| n).max().unwrap_or(0);
+            last = longest;
+            // Not below the next longest, so that both are then cut in turn.
+            let excess = self.assemble(&cut(&kept)).ids.len() - self.max_positions;
+            let target = lengths[longest].saturating_sub(excess).max(next.min(lengths[longest].saturating_sub(1)));
+            let (mut low, mut high) = (0, kept[longest]);
+            while low < high {
+                let middle = (low + high).div_ceil(2);
+                if tokens(longest, middle) <= target { low = middle } else { high = middle - 1 }
+            }
+            kept[longest] = low.min(kept[longest].saturating_sub(1));
+        }
+        // A longer beginning can have fewer tokens (half a word may be several pieces): look on to the end of the word.
+        let limit = (kept[last] + LONGEST_WORD).min(ends[last].len() - 1);
+        if let Some(longer) = (kept[last] + 1..=limit).rev().find(|&k| {
+            let mut tried = kept.clone();
+            tried[last] = k;
+            fits(&tried)
+        }) {
+            kept[last] = longer;
+        }
+        let mut encoded = self.assemble(&cut(&kept));
+        encoded.shortened = kept
+            .iter()
+            .enumerate()
+            .filter(|(c, k)| **k < ends[*c].len() - 1)
+            .map(|(c, &k)| (self.columns[c].0.clone(), k))
+            .collect();
+        encoded
+    }
+
+    /// The template.
+    pub fn template(&self) -> &Template {
+        self.template
+    }
+}
+
+/// Characters in which a cut-off word can still end; WordPiece gives up on words beyond 100.
+const LONGEST_WORD: usize = 100;
+
+impl Bit {
+    fn of<'s>(&'s self, texts: &[&'s str]) -> &'s str {
+        match self {
+            Self::Text(text) => text,
+            Self::Column(index) => texts[*index],
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What can go wrong between a prompt and its numbers.
+
+use crate::error::{ExitCode, Fault};
+use crate::model::ModelError;
+
+/// An error of the `scoring` room.
+#[derive(Debug, thiserror::Error)]
+pub enum ScoringError {
+    /// The tokenizer has no pieces for a label word.
+    #[error("label `{label}`: the tokenizer of {model} cannot write the word `{word}` ({reason})")]
+    UnwritableWord {
+        /// The label.
+        label: String,
+        /// The word.
+        word: String,
+        /// The model's name.
+        model: String,
+        /// Why not.
+        reason: String,
+    },
+    /// `{mask:N}` fixes the number of masks, and a word has another number of tokens.
+    #[error(
+        "label `{label}`: the word `{word}` is {found} token(s) long for {model}, but the template has {{mask:{fixed}}}; \
+         use {{mask}}, or words of {fixed} token(s)"
+    )]
+    WordLength {
+        /// The label.
+        label: String,
+        /// The word.
+        word: String,
+        /// Its tokens.
+        found: usize,
+        /// The masks.
+        fixed: usize,
+        /// The model's name.
+        model: String,
+    },
+    /// Two label words have the same tokens, so that no score tells them apart.
+    #[error("labels `{first}` and `{second}`: the words `{word}` and `{other}` are the same tokens for {model}")]
+    SameTokens {
+        /// A label.
+        first: String,
+        /// Another label.
+        second: String,
+        /// The first's word.
+        word: String,
+        /// The second's word.
+        other: String,
+        /// The model's name.
+        model: String,
+    },
+    /// The template alone does not fit.
+    #[error(
+        "the template `{template}` is {found} tokens long without any input; {model} has {positions} positions, \
+         and at least one is needed for the input"
+    )]
+    TemplateTooLong {
+        /// The template.
+        template: String,
+        /// Its tokens, special tokens included.
+        found: usize,
+        /// The model's positions.
+        positions: usize,
+        /// The model's name.
+        model: String,
+    },
+    /// An input does not fit and must not be shortened.
+    #[error(
+        "input {row}: the prompt is {found} tokens long, {model} has {positions} positions; \
+         set `truncate: true` to shorten the input"
+    )]
+    InputTooLong {
+        /// The input, as `row N`.
+        row: String,
+        /// Its tokens.
+        found: usize,
+        /// The model's positions.
+        positions: usize,
+        /// The model's name.
+        model: String,
+    },
+    /// The template has no mask, or something that this model cannot do.
+    #[error("template `{template}`: {reason}")]
+    Template {
+        /// The template.
+        template: String,
+        /// What is the matter and what is allowed.
+        reason: String,
+    },
+    /// A score came out as NaN or infinite.
+    #[error("the model gave a score that is not a number for the prompt `{prompt}`")]
+    NotFinite {
+        /// The prompt.
+        prompt: String,
+    },
+    /// A text to fill is at fault.
+    #[error("{0}")]
+    Fill(String),
+    /// The model is at fault.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+impl Fault for ScoringError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Template { .. } => ExitCode::Spec,
+            Self::Fill(_) => ExitCode::Usage,
+            Self::InputTooLong { .. } => ExitCode::Data,
+            _ => ExitCode::Model,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The four steps from a prompt to a prediction, made visible.
+
+use serde::Serialize;
+
+use crate::prompt::Prompt;
+use crate::task::Example;
+
+use super::fill::Filled;
+use super::{Scorer, ScoringError, passes::Passes};
+
+/// A label word and its score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WordScore {
+    /// Its label.
+    pub label: String,
+    /// The word.
+    pub word: String,
+    /// Its tokens.
+    pub tokens: Vec<String>,
+    /// Its log-probability over the whole vocabulary, in nats (by the rule for words of several tokens).
+    pub logprob: f64,
+}
+
+/// What happens to one example.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The prompt as text, with the mask token.
+    pub rendered: String,
+    /// Its tokens, special tokens included; of several passes those of the first.
+    pub tokens: Vec<String>,
+    /// Their ids.
+    pub ids: Vec<u32>,
+    /// What was cut off, in words, where something was.
+    pub truncated: Option<String>,
+    /// The model's likeliest tokens at each mask of the first pass.
+    pub masks: Vec<Vec<Filled>>,
+    /// Every label word.
+    pub words: Vec<WordScore>,
+    /// The labels' log-probabilities among the labels.
+    pub labels: Vec<(String, f64)>,
+    /// Forward passes.
+    pub passes: usize,
+}
+
+impl Scorer {
+    /// Follows one example through a prompt.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`].
+    pub fn explain(
+        &self,
+        prompt: &Prompt,
+        columns: &[String],
+        example: &Example,
+        top_k: usize,
+    ) -> Result<Explanation, ScoringError> {
+        let passes = self.passes(prompt)?;
+        let tokenizer = &self.loaded().tokenizer;
+        let first = passes.passes.first().map_or(1, |p| p.filled.len());
+        let encoder = self.encoder(&prompt.template, columns, first)?;
+        let encoded = encoder.encode(example)?;
+        let ids = encoded.filled(&prompt.triggers.0, &vec![None; first]);
+        let positions: Vec<usize> = (encoded.mask_at..encoded.mask_at + first).collect();
+        let triggers: Vec<String> =
+            prompt.triggers.0.iter().filter_map(|&id| tokenizer.token_text(id).map(|(text, _)| text)).collect();
+        let texts: Vec<String> = encoder
+            .named_texts(example)
+            .into_iter()
+            .map(|(name, text)| match encoded.shortened.iter().find(|(n, _)| n == name) {
+                Some((_, kept)) => text.chars().take(*kept).collect(),
+                None => text.to_string(),
+            })
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let truncated = encoded
+            .shortened
+            .iter()
+            .map(|(name, kept)| format!("{{{name}}} was shortened to its first {kept} characters"))
+            .reduce(|a, b| format!("{a}; {b}"));
+        let labels = self.score(std::slice::from_ref(prompt), columns, &[example])?.scores[0][0].clone();
+        Ok(Explanation {
+            rendered: encoder.render(&texts, &triggers),
+            tokens: ids.iter().map(|&id| tokenizer.token(id).unwrap_or_default()).collect(),
+            masks: self.top_tokens(&ids, &positions, top_k)?,
+            ids,
+            truncated,
+            words: self.word_scores(prompt, columns, example, &passes)?,
+            labels: prompt.verbalizer.labels.iter().map(|l| l.label.clone()).zip(labels).collect(),
+            passes: passes.passes.len(),
+        })
+    }
+
+    /// Every word's log-probability over the whole vocabulary, pass by pass, without batching.
+    fn word_scores(
+        &self,
+        prompt: &Prompt,
+        columns: &[String],
+        example: &Example,
+        passes: &Passes,
+    ) -> Result<Vec<WordScore>, ScoringError> {
+        let tokenizer = &self.loaded().tokenizer;
+        let mut reads = Vec::new();
+        for pass in &passes.passes {
+            let encoder = self.encoder(&prompt.template, columns, pass.filled.len())?;
+            let encoded = encoder.encode(example)?;
+            let ids = encoded.filled(&prompt.triggers.0, &pass.filled);
+            let positions: Vec<usize> = pass.reads.iter().map(|r| encoded.mask_at + r.mask).collect();
+            let all = self.top_tokens(&ids, &positions, usize::MAX)?;
+            reads.push(
+                pass.reads
+                    .iter()
+                    .zip(&all)
+                    .map(|(read, all)| all.iter().find(|f| f.token_id == read.token).map_or(f64::NAN, |f| f.logprob))
+                    .collect(),
+            );
+        }
+        let scores = passes.word_scores(&reads);
+        Ok(passes
+            .words
+            .iter()
+            .zip(scores)
+            .map(|(word, logprob)| WordScore {
+                label: prompt.verbalizer.labels[word.label].label.clone(),
+                word: word.text.clone(),
+                tokens: word.ids.iter().map(|&id| tokenizer.token(id).unwrap_or_default()).collect(),
+                logprob,
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,94 @@
+//! The likeliest tokens at each mask of a text (contract, definition 11).
+
+use burn::tensor::activation;
+use serde::Serialize;
+
+use crate::model::Inputs;
+
+use super::scorer::floats;
+use super::{Scorer, ScoringError};
+
+/// One token that could stand at a mask.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Filled {
+    /// Its id.
+    pub token_id: u32,
+    /// The token as the vocabulary writes it: `##ing`.
+    pub token: String,
+    /// The token as text: `ing`.
+    pub text: String,
+    /// Its log-probability over the whole vocabulary, in nats.
+    pub logprob: f64,
+}
+
+impl Scorer {
+    /// The `top_k` likeliest tokens at each mask of `text`, each mask read with the others masked.
+    ///
+    /// `text` may hold `{mask}` or the tokenizer's own mask token; the tokenizer's default special tokens are added.
+    ///
+    /// # Errors
+    /// [`ScoringError::Fill`] if there is no mask or the text is longer than the model's positions.
+    pub fn fill(&self, text: &str, top_k: usize) -> Result<Vec<Vec<Filled>>, ScoringError> {
+        let loaded = self.loaded();
+        let tokenizer = &loaded.tokenizer;
+        let (Some(mask_id), Some(mask_token)) = (tokenizer.mask_id(), tokenizer.mask_token()) else {
+            return Err(ScoringError::Fill(format!("{} has no mask token", loaded.name)));
+        };
+        let ids = tokenizer.encode_reference(&text.replace("{mask}", mask_token));
+        let positions: Vec<usize> = (0..ids.len()).filter(|&i| ids[i] == mask_id).collect();
+        if positions.is_empty() {
+            return Err(ScoringError::Fill(format!(
+                "the text has no mask; write {{mask}} or {mask_token} in `{text}`"
+            )));
+        }
+        let limit = loaded.model.shape().max_positions;
+        if ids.len() > limit {
+            return Err(ScoringError::Fill(format!(
+                "the text is {} tokens long, {} has {limit} positions",
+                ids.len(),
+                loaded.name
+            )));
+        }
+        self.top_tokens(&ids, &positions, top_k)
+    }
+
+    /// The likeliest tokens at `positions` of one sequence.
+    pub(super) fn top_tokens(
+        &self,
+        ids: &[u32],
+        positions: &[usize],
+        top_k: usize,
+    ) -> Result<Vec<Vec<Filled>>, ScoringError> {
+        let loaded = self.loaded();
+        let states = loaded.model.predict(Inputs {
+            embeddings: loaded.model.embed(&[ids.to_vec()]),
+            lengths: vec![ids.len()],
+            predict_positions: vec![positions.to_vec()],
+            token_types: None,
+        });
+        let [_, n_predict, d_model] = states.dims();
+        let logprobs = activation::log_softmax(loaded.model.logits(states.reshape([n_predict, d_model]), None), 1);
+        let vocab_size = logprobs.dims()[1];
+        let values = floats(logprobs);
+        if values.iter().any(|x| x.is_nan()) {
+            return Err(ScoringError::Fill("the model gave a score that is not a number".into()));
+        }
+        Ok(values
+            .chunks(vocab_size)
+            .map(|row| {
+                let mut order: Vec<u32> = (0..vocab_size as u32).collect();
+                order.sort_by(|&a, &b| row[b as usize].total_cmp(&row[a as usize]).then(a.cmp(&b)));
+                order.truncate(top_k);
+                order
+                    .into_iter()
+                    .map(|id| Filled {
+                        token_id: id,
+                        token: loaded.tokenizer.token(id).unwrap_or_default(),
+                        text: loaded.tokenizer.token_text(id).map(|(text, _)| text).unwrap_or_default(),
+                        logprob: f64::from(row[id as usize]),
+                    })
+                    .collect()
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,111 @@
+//! From label log-probabilities to the figures that selection and tables use.
+
+use crate::task::{Confusion, Metric};
+
+/// How a prompt did on labelled examples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The task's metric, a fraction.
+    pub metric: f64,
+    /// Mean of the gold label's log-probability minus the best other's, in nats.
+    pub margin: f64,
+    /// Mean log-probability of the gold label among the labels, in nats.
+    pub log_likelihood: f64,
+    /// The predicted label of each example.
+    pub predicted: Vec<u16>,
+    /// Each example's margin, in nats.
+    pub margins: Vec<f32>,
+    /// Gold against predicted.
+    pub confusion: Confusion,
+}
+
+impl Outcome {
+    /// The outcome of `scores[example][label]` against `gold[example]`.
+    ///
+    /// # Panics
+    /// If the lengths differ, or there is no example.
+    pub fn of(scores: &[Vec<f64>], gold: &[usize], n_labels: usize, metric: Metric) -> Self {
+        assert_eq!(scores.len(), gold.len(), "a gold label for every score");
+        assert!(!scores.is_empty(), "an outcome needs at least one example");
+        let predicted: Vec<u16> = scores.iter().map(|s| argmax(s) as u16).collect();
+        let margins: Vec<f64> = scores.iter().zip(gold).map(|(s, &g)| margin(s, g)).collect();
+        let n = gold.len() as f64;
+        let confusion =
+            Confusion::from_pairs(n_labels, gold.iter().copied().zip(predicted.iter().map(|&p| usize::from(p))));
+        Self {
+            metric: metric.of(&confusion),
+            margin: margins.iter().sum::<f64>() / n,
+            log_likelihood: scores.iter().zip(gold).map(|(s, &g)| s[g]).sum::<f64>() / n,
+            predicted,
+            margins: margins.into_iter().map(|m| m as f32).collect(),
+            confusion,
+        }
+    }
+}
+
+/// The label with the highest score; of equal ones the first in the order of the labels.
+pub fn argmax(scores: &[f64]) -> usize {
+    let mut best = 0;
+    for (label, &score) in scores.iter().enumerate() {
+        if score > scores[best] {
+            best = label;
+        }
+    }
+    best
+}
+
+/// The gold label's log-probability minus the best other's.
+fn margin(scores: &[f64], gold: usize) -> f64 {
+    let other =
+        scores.iter().enumerate().filter(|(l, _)| *l != gold).map(|(_, &s)| s).fold(f64::NEG_INFINITY, f64::max);
+    scores[gold] - other
+}
+
+/// The mutual information between texts and predicted labels, in nats (arXiv 2203.11364): the entropy of the mean label
+/// distribution minus the mean entropy. It needs no labels.
+///
+/// # Panics
+/// If there is no text.
+pub fn mutual_information(scores: &[Vec<f64>]) -> f64 {
+    assert!(!scores.is_empty(), "mutual information needs at least one text");
+    let n = scores.len() as f64;
+    let entropy = |p: &[f64]| -> f64 { p.iter().filter(|&&p| p > 0.0).map(|&p| -p * p.ln()).sum() };
+    let mut mean = vec![0.0; scores[0].len()];
+    let mut mean_entropy = 0.0;
+    for logprobs in scores {
+        let p: Vec<f64> = logprobs.iter().map(|x| x.exp()).collect();
+        mean_entropy += entropy(&p) / n;
+        for (sum, p) in mean.iter_mut().zip(&p) {
+            *sum += p / n;
+        }
+    }
+    entropy(&mean) - mean_entropy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_counts_what_is_right_and_by_how_much() {
+        let scores = [vec![-0.1, -2.4], vec![-1.6, -0.2], vec![-0.5, -0.9]];
+        let outcome = Outcome::of(&scores, &[0, 1, 1], 2, Metric::Accuracy);
+        assert_eq!(outcome.predicted, [0, 1, 0]);
+        assert!((outcome.metric - 2.0 / 3.0).abs() < 1e-12);
+        assert!((outcome.margin - (2.3 + 1.4 - 0.4) / 3.0).abs() < 1e-12);
+        assert!((outcome.log_likelihood - (-0.1 - 0.2 - 0.9) / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn equal_scores_predict_the_first_label() {
+        assert_eq!(argmax(&[-0.7, -0.7]), 0);
+    }
+
+    #[test]
+    fn mutual_information_is_ln_2_for_sure_balanced_answers_and_0_for_constant_ones() {
+        let sure = [vec![0.0, -200.0], vec![-200.0, 0.0]];
+        assert!((mutual_information(&sure) - 2f64.ln()).abs() < 1e-9);
+        let constant = [vec![0.3f64.ln(), 0.7f64.ln()], vec![0.3f64.ln(), 0.7f64.ln()]];
+        assert!(mutual_information(&constant).abs() < 1e-12);
+    }
+}

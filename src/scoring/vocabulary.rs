@@ -1,0 +1,35 @@
+//! The tokens that a search may put into a trigger.
+
+use std::collections::HashSet;
+
+use crate::model::Tokenizer;
+use crate::prompt::Verbalizer;
+
+/// Which tokens a search may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VocabularyFilter {
+    /// Whole words only: tokens that begin a word and consist of letters.
+    pub words_only: bool,
+}
+
+/// The ids that may stand in a trigger, ascending.
+///
+/// Left out always: special tokens, the unknown token, unused places of the vocabulary, tokens that do not survive decoding
+/// and encoding alone, and every token of a label word, so that a trigger cannot say the answer (AutoPrompt's filter,
+/// arXiv 2010.15980).
+pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter: VocabularyFilter) -> Vec<u32> {
+    let words: Vec<&String> = verbalizer.labels.iter().flat_map(|l| &l.words).collect();
+    let label_ids: HashSet<u32> = words.iter().flat_map(|word| tokenizer.encode_text(word)).collect();
+    let label_texts: HashSet<String> = words.iter().map(|word| word.to_lowercase()).collect();
+    (0..tokenizer.vocab_size() as u32)
+        .filter(|id| !tokenizer.special_ids().contains(id) && !label_ids.contains(id))
+        .filter(|&id| {
+            let Some((text, continuing)) = tokenizer.token_text(id) else { return false };
+            let word = !filter.words_only || (!continuing && text.chars().all(char::is_alphabetic));
+            word && !text.is_empty()
+                && !text.starts_with("[unused")
+                && !label_texts.contains(&text.to_lowercase())
+                && (continuing || tokenizer.encode_text(&text) == [id])
+        })
+        .collect()
+}

@@ -1,0 +1,34 @@
+//! What can go wrong in a search.
+
+use crate::error::{ExitCode, Fault};
+use crate::scoring::ScoringError;
+
+/// An error of the `search` room.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// A prompt could not be scored.
+    #[error(transparent)]
+    Scoring(#[from] ScoringError),
+    /// No token may stand in a trigger.
+    #[error("no token of the vocabulary may stand in a trigger (special tokens, label words{words_only} are left out)")]
+    EmptyVocabulary {
+        /// What else is left out, in words.
+        words_only: &'static str,
+    },
+    /// The method needs labelled training examples.
+    #[error("`{method}` needs labelled training examples, and this trial has none")]
+    NoTraining {
+        /// The method.
+        method: &'static str,
+    },
+}
+
+impl Fault for SearchError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Scoring(e) => e.exit_code(),
+            Self::EmptyVocabulary { .. } => ExitCode::Model,
+            Self::NoTraining { .. } => ExitCode::Spec,
+        }
+    }
+}

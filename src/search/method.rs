@@ -1,0 +1,107 @@
+//! The ask/tell trait of every method, and the oracle that it asks.
+
+use crate::prompt::{Candidate, Prompt};
+use crate::scoring::TriggerGradient;
+
+use super::SearchError;
+
+/// A method that mines prompts: a small state machine that is asked for candidates and told how they did.
+///
+/// The runner owns the loop, the budget and the record. A search never touches a file and never prints.
+pub trait Search: Send {
+    /// The next candidates to score for selection, or why there are none.
+    ///
+    /// # Errors
+    /// [`SearchError`] if the model cannot score what the search needs.
+    fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError>;
+
+    /// How the candidates of the last proposal did, in its order.
+    fn observe(&mut self, scored: &[Scored]);
+
+    /// Where the search stands, for the record.
+    fn state(&self) -> serde_json::Value;
+
+    /// What is to be said of the search in the tables (`zero_gradient`).
+    fn flags(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The answer to [`Search::propose`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Proposal {
+    /// Candidates to score.
+    Candidates {
+        /// At least one.
+        candidates: Vec<Candidate>,
+        /// What was done to find them, for the record.
+        trace: Option<serde_json::Value>,
+    },
+    /// A step was done that found nothing to score; ask again.
+    Nothing {
+        /// What was done.
+        trace: serde_json::Value,
+    },
+    /// The search is at its end.
+    Done,
+    /// The next step costs more than is left; it was not begun.
+    OutOfBudget,
+}
+
+/// A candidate that was scored for selection.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// Its number within the trial.
+    pub candidate: u64,
+    /// The task's metric on dev, or the label-free score at 0 shots.
+    pub score: f64,
+    /// The mean margin on dev in nats; 0 at 0 shots.
+    pub margin: f64,
+}
+
+impl Scored {
+    /// Whether this one is to be preferred: by score, then by margin.
+    pub fn beats(&self, other: &Self) -> bool {
+        (self.score, self.margin) > (other.score, other.margin)
+    }
+}
+
+/// What a search may ask about prompts: always on train, always within the budget.
+pub trait Oracle {
+    /// Labelled training examples, numbered from 0 in an order that depends on the seed.
+    fn n_train(&self) -> usize;
+
+    /// Whether so many more evaluations are within the budget.
+    fn affords(&self, evaluations: u64) -> bool;
+
+    /// The evaluations that one example costs with this prompt: its passes.
+    ///
+    /// # Errors
+    /// [`SearchError`] if the model cannot take the prompt.
+    fn passes(&self, prompt: &Prompt) -> Result<u64, SearchError>;
+
+    /// The examples on which a candidate is scored for selection.
+    fn n_selection(&self) -> usize;
+
+    /// Mean cross-entropy of the gold labels among the labels, in nats, of each prompt on some training examples; all
+    /// prompts in one round.
+    ///
+    /// # Errors
+    /// [`SearchError`] if a score cannot be had.
+    fn train_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError>;
+
+    /// The loss's gradient with respect to the trigger embeddings on some training examples.
+    ///
+    /// # Errors
+    /// [`SearchError`] if it cannot be had.
+    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<TriggerGradient, SearchError>;
+
+    /// First-order gains of putting each token of the vocabulary in a trigger's place: `[n][vocab_size]`.
+    fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>>;
+
+    /// The ids that may stand in a trigger, ascending.
+    fn vocabulary(&self) -> &[u32];
+
+    /// A token as text, for the record.
+    fn token_text(&self, id: u32) -> String;
+}
