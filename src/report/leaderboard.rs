@@ -334,15 +334,24 @@ mod tests {
             let sample = Sample::new(item, method, &[1], "", GOLD).shots("0").label_free(method, 0.25);
             sample.chose(0).tested(test, 0.5).finished(&[])
         };
-        let board = Leaderboard::of(
-            &[trial(0, "manual", HALF), trial(1, "random", ALL_WRONG)],
-            Asked { select_by: "mutual_information".into(), ..asked() },
-        )
-        .unwrap();
+        let board = board(&[trial(0, "manual", HALF), trial(1, "random", ALL_WRONG)]);
         let best = &board.sections[0].rows[0];
         assert_eq!((best.n_dev, best.dev_mean, best.dev_low, best.optimism_gap), (None, None, None, None));
         assert_eq!((best.select_by.as_deref(), best.select_score), (Some("mutual_information"), Some(0.25)));
         assert_eq!(best.vs_random, Some(0.5));
+    }
+
+    #[test]
+    fn the_score_that_chose_is_by_the_rule_that_chose() {
+        let trials = [trial(0, "manual", 1, "0100", HALF)];
+        for (rule, score) in
+            [("margin", 0.5), ("mean_log_likelihood", -0.5), ("accuracy", 0.75), ("matthews", 1.0 / 3.0_f64.sqrt())]
+        {
+            let board = Leaderboard::of(&trials, Asked { select_by: rule.into(), ..asked() }).unwrap();
+            let row = &board.sections[0].rows[0];
+            assert_eq!(row.select_by.as_deref(), Some(rule));
+            assert!((row.select_score.unwrap() - score).abs() < 1e-12, "{rule}: {row:?}");
+        }
     }
 
     #[test]

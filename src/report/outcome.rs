@@ -70,6 +70,12 @@ pub(super) fn parts(metric: Metric, gold: &[u16], predicted: &[u16], n_labels: u
     pseudo_values(&cells(gold, predicted, n_labels), |counts| of_counts(metric, counts))
 }
 
+/// A metric of predictions; `None` without any.
+pub(super) fn metric(metric: Metric, gold: &[u16], predicted: &[u16], n_labels: usize) -> Option<f64> {
+    let labels = gold.iter().zip(predicted).map(|(gold, label)| (usize::from(*gold), usize::from(*label)));
+    Some(metric.of(&Confusion::from_pairs(n_labels, labels))).filter(|value| !value.is_nan())
+}
+
 /// The interval of a metric on one set of examples: Wilson's for accuracy, else BCa.
 pub(super) fn set_interval(metric: Metric, gold: &[u16], predicted: &[u16], n_labels: usize) -> Option<Interval> {
     if metric == Metric::Accuracy {
@@ -121,11 +127,13 @@ pub(super) fn is_one_seed(entry: &Entry<'_>) -> bool {
 /// Compares row `a` with row `b` on test (contract, Statistics 2); `None` if no seed has both.
 pub(super) fn compare(a: &Entry<'_>, b: &Entry<'_>, metric: Metric) -> Option<Comparison> {
     let pairs = paired(a, b, false);
-    let score = |predicted: &[u16], pair: &Paired<'_>| {
-        let labels = pair.gold.iter().zip(predicted).map(|(gold, label)| (usize::from(*gold), usize::from(*label)));
-        metric.of(&Confusion::from_pairs(pair.n_labels, labels))
-    };
-    let differences: Vec<f64> = pairs.iter().map(|pair| score(pair.a, pair) - score(pair.b, pair)).collect();
+    let differences: Vec<f64> = pairs
+        .iter()
+        .filter_map(|pair| {
+            let of = |predicted| self::metric(metric, pair.gold, predicted, pair.n_labels);
+            Some(of(pair.a)? - of(pair.b)?)
+        })
+        .collect();
     let cells: Vec<Vec<f64>> = pairs
         .iter()
         .map(|pair| {

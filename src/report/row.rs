@@ -26,6 +26,9 @@ use super::trial::{End, Scored, Trial};
 /// The files that may hold a trial's chosen prompt.
 const PROMPT_FILES: [&str; 2] = ["prompt.safetensors", "prompt.json"];
 
+/// What chooses where there are no labels and the experiment names no rule that does without them.
+const LABEL_FREE: &str = "mutual_information";
+
 /// A row of the leaderboard. `None` is unknown and prints as an empty cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
@@ -121,7 +124,6 @@ impl Row {
         let between: Vec<f64> = entry.complete().filter_map(|trial| trial.test.map(|test| test.metric)).collect();
         let gaps: (Vec<f64>, Vec<f64>) =
             entry.by_seed.values().filter_map(|t| Some((t.chosen()?.dev?.metric, t.test?.metric))).unzip();
-        let label_free = shown.is_some_and(|(_, scored)| scored.dev.is_none());
         let spent = spent(entry);
         let saved = shown.map(|(trial, _)| (trial, prompt_file(trial)));
         let failures = entry.failures();
@@ -146,9 +148,8 @@ impl Row {
             dev_low: dev.map(|interval| interval.low),
             dev_high: dev.map(|interval| interval.high),
             dev_margin: entry.mean(|trial| trial.chosen()?.dev.map(|dev| dev.margin)),
-            select_by: (shown.is_some() && !(label_free && needs_labels(&asked.select_by, metric)))
-                .then(|| asked.select_by.clone()),
-            select_score: entry.mean(|trial| select_score(trial.chosen()?, &asked.select_by, metric)),
+            select_by: shown.map(|(trial, chosen)| selection(trial, chosen, &asked.select_by).0.into()),
+            select_score: entry.mean(|trial| selection(trial, trial.chosen()?, &asked.select_by).1),
             test_mean,
             test_std: deviation(&between),
             test_low: test.map(|interval| interval.low),
@@ -182,19 +183,21 @@ impl Row {
     }
 }
 
-/// Whether a rule of selection needs labels, so that it cannot have chosen at 0 shots.
-fn needs_labels(rule: &str, metric: Metric) -> bool {
-    rule == metric.name() || matches!(rule, "accuracy" | "margin" | "mean_log_likelihood")
-}
-
-fn select_score(chosen: &Scored<'_>, rule: &str, metric: Metric) -> Option<f64> {
-    let Some(dev) = chosen.dev else { return chosen.label_free };
-    match rule {
+/// The rule that chose a candidate, and the candidate's score by it.
+fn selection<'a>(trial: &Trial<'_>, chosen: &Scored<'_>, rule: &'a str) -> (&'a str, Option<f64>) {
+    let Some(dev) = chosen.dev else {
+        let needs_labels = rule.parse::<Metric>().is_ok() || matches!(rule, "margin" | "mean_log_likelihood");
+        return (if needs_labels { LABEL_FREE } else { rule }, chosen.label_free);
+    };
+    let score = match rule {
         "margin" => Some(dev.margin),
         "mean_log_likelihood" => Some(dev.log_likelihood),
-        _ if needs_labels(rule, metric) => Some(dev.metric),
-        _ => chosen.label_free,
-    }
+        _ => match rule.parse() {
+            Ok(metric) => outcome::metric(metric, trial.dev_gold, &dev.predicted, trial.n_labels),
+            Err(_) => chosen.label_free,
+        },
+    };
+    (rule, score)
 }
 
 fn spent(entry: &Entry<'_>) -> Option<crate::record::Spent> {
