@@ -13,6 +13,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
+use rayon::prelude::*;
+
 use crate::record::TrialRecord;
 use crate::task::Metric;
 use crate::task::statistics::{
@@ -93,9 +95,9 @@ impl CandidateRow {
         Ok(Self::of_trials(&trials, asked))
     }
 
-    pub(super) fn of_trials(trials: &[Trial<'_>], asked: &Asked) -> Vec<Self> {
+    pub(super) fn of_trials<'a>(trials: &'a [Trial<'a>], asked: &Asked) -> Vec<Self> {
         let metric = asked.metric.parse().unwrap_or(Metric::Accuracy);
-        let mut lists: BTreeMap<(Group, u64), Vec<(&Trial<'_>, &Scored<'_>)>> = BTreeMap::new();
+        let mut lists: Lists<'_> = BTreeMap::new();
         for trial in trials.iter().filter(|trial| trial.is_over()) {
             for seed in &trial.key.seeds {
                 let list = lists.entry((Group::of(trial.key), *seed)).or_default();
@@ -103,8 +105,7 @@ impl CandidateRow {
             }
         }
         let mut rows = Vec::new();
-        // Intervals depend on the confusion counts only, and bootstrapping them anew for each candidate is slow.
-        let mut intervals = HashMap::new();
+        let intervals = Intervals::of(&lists, metric);
         for ((group, seed), mut list) in lists {
             // The order that equals keep: never that of the files.
             list.sort_by_key(|(trial, scored)| (trial.key.item, scored.record.candidate));
@@ -114,7 +115,7 @@ impl CandidateRow {
                 .zip(&list)
                 .map(|(standing, (trial, scored))| {
                     let place = scored.place(trial.dev_gold.len());
-                    (standing, place, Self::of(&group, seed, trial, scored, standing, metric, &mut intervals))
+                    (standing, place, Self::of(&group, seed, trial, scored, standing, &intervals))
                 })
                 .collect();
             ranked.sort_by(|(a, place, _), (b, other, _)| {
@@ -131,17 +132,12 @@ impl CandidateRow {
         trial: &Trial<'_>,
         scored: &Scored<'_>,
         standing: Standing,
-        metric: Metric,
-        intervals: &mut HashMap<Vec<usize>, Option<Interval>>,
+        intervals: &Intervals,
     ) -> Self {
         let record = scored.record;
         let dropped_at = scored.dropped_at(trial.dev_gold.len());
         let whole = scored.dev.filter(|_| dropped_at.is_none() && standing.rank <= RANKED_BEHAVIOURS);
-        let interval = whole.and_then(|dev| {
-            let counts = counts(trial.dev_gold, &dev.predicted, trial.n_labels);
-            let interval = || outcome::set_interval(metric, trial.dev_gold, &dev.predicted, trial.n_labels);
-            *intervals.entry(counts).or_insert_with(interval)
-        });
+        let interval = whole.and_then(|dev| intervals.get(&counts(trial.dev_gold, &dev.predicted, trial.n_labels)));
         let mut flags = candidate_flags(trial, scored);
         flags.extend(matches!(trial.end, End::Failed { .. }).then_some("failed"));
         Self {
@@ -171,6 +167,33 @@ impl CandidateRow {
             origin: record.origin.clone(),
             trial: PathBuf::from(trial.key.id()),
         }
+    }
+}
+
+/// The candidates that are ranked together, by group and seed.
+type Lists<'a> = BTreeMap<(Group, u64), Vec<(&'a Trial<'a>, &'a Scored<'a>)>>;
+
+/// The intervals of the candidates by their confusion counts, on which alone they depend: bootstrapping one anew for each
+/// candidate that shares them would be slow.
+struct Intervals(HashMap<Vec<usize>, Option<Interval>>);
+
+impl Intervals {
+    fn of(lists: &Lists<'_>, metric: Metric) -> Self {
+        let mut with_counts = HashMap::new();
+        for (trial, scored) in lists.values().flatten() {
+            if let Some(dev) = scored.dev.filter(|dev| dev.predicted.len() == trial.dev_gold.len()) {
+                let counts = counts(trial.dev_gold, &dev.predicted, trial.n_labels);
+                with_counts.entry(counts).or_insert((trial.dev_gold, &dev.predicted, trial.n_labels));
+            }
+        }
+        let of = |(counts, (gold, predicted, n_labels)): (_, (&[u16], &Vec<u16>, usize))| {
+            (counts, outcome::set_interval(metric, gold, predicted, n_labels))
+        };
+        Self(with_counts.into_par_iter().map(of).collect())
+    }
+
+    fn get(&self, counts: &[usize]) -> Option<Interval> {
+        self.0.get(counts).copied().flatten()
     }
 }
 
