@@ -1,6 +1,5 @@
 //! How the program ends when it does not end well.
 
-use std::error::Error as _;
 use std::process::ExitCode;
 
 use crate::error::{Error, ExitCode as Code};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::error::Result;
-use crate::report::{self, render};
+use crate::report::render;
 
 use super::output::print_block;
 
@@ -56,11 +56,11 @@ enum Format {
 /// [`crate::report::ReportError`].
 pub fn run(arguments: &Arguments) -> Result<()> {
     let format = match arguments.format {
-        Format::Table => report::Format::Table,
-        Format::Csv => report::Format::Csv,
-        Format::Md => report::Format::Markdown,
-        Format::Json => report::Format::Json,
-        Format::Latex => report::Format::Latex,
+        Format::Table => "table",
+        Format::Csv => "csv",
+        Format::Md => "md",
+        Format::Json => "json",
+        Format::Latex => "latex",
     };
     print_block(&render(&arguments.folder, format, arguments.by.as_deref())?)
 }

@@ -14,7 +14,7 @@ use crate::spec::MultiToken;
 
 use super::CliError;
 use super::log::Log;
-use super::model_option::{DeviceName, DeviceOption, Opened, open};
+use super::model_option::{DeviceOption, Opened, open};
 
 /// How a label word of several tokens is scored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -113,11 +113,6 @@ impl PromptOptions {
         }
         let mut ready = self.ready(log)?;
         Ok((ready.opened, ready.prompts.remove(0)))
-    }
-
-    /// The device that was asked for.
-    pub fn device(&self) -> DeviceName {
-        self.device.device
     }
 
     fn model_name(&self, saved: &[(&Path, SavedPrompt)]) -> Result<String> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 
 use crate::error::{ExitCode, Result};
-use crate::report::{Format, closing_lines, render};
+use crate::report::{closing_lines, render};
 use crate::runner::{self, Plan, RunOptions, recorded_batch_size};
 
 use super::experiment_option::ExperimentOptions;
@@ -102,7 +102,7 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         log.note("interrupted: every trial is complete, matrix.parquet is not; the same command goes on from there");
         return Ok(ExitCode::Interrupted);
     }
-    let table = render(&summary.folder, Format::Table, None)?;
+    let table = render(&summary.folder, "table", None)?;
     print_block(&format!("{table}\n{}", closing_lines(&summary.folder)?))?;
     if summary.failed > 0 {
         log.note(&format!("{} of {} trials failed", summary.failed, progress.n_trials()));
