@@ -113,7 +113,11 @@ fn a_room_imports_only_from_lower_rooms() {
 fn every_room_has_a_level() {
     for path in files() {
         let room = room(&path);
-        assert!(level(&room).is_some() || matches!(room.as_str(), "main" | "lib"), "src/{} has no level", path.display());
+        assert!(
+            level(&room).is_some() || matches!(room.as_str(), "main" | "lib"),
+            "src/{} has no level",
+            path.display()
+        );
     }
 }
 

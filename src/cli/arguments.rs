@@ -5,7 +5,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::log::{Log, LogFormat};
 use super::{
-    completions, datasets, doctor, explain, fill, init, leaderboard, models, plan, predict, run, score, select, validate,
+    completions, datasets, doctor, explain, fill, init, leaderboard, models, plan, predict, run, score, select,
+    validate,
 };
 
 const STYLES: Styles = Styles::styled()

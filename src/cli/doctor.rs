@@ -31,7 +31,10 @@ pub fn run(_arguments: &Arguments) -> Result<()> {
     facts.row(["promptmine", env!("CARGO_PKG_VERSION")]);
     facts.row(["system", &format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)]);
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    facts.row(["build", &format!("{build}, {}", if cfg!(feature = "wgpu") { "CPU and GPU (wgpu)" } else { "CPU only" })]);
+    facts.row([
+        "build",
+        &format!("{build}, {}", if cfg!(feature = "wgpu") { "CPU and GPU (wgpu)" } else { "CPU only" }),
+    ]);
     if cfg!(debug_assertions) {
         advice.push("this is a debug build and many times slower: build with `cargo build --release`".into());
     }

@@ -51,7 +51,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     let (opened, asked) = arguments.prompt.ready_one(log)?;
     let columns: Vec<String> = asked.prompt.template.columns().into_iter().map(str::to_owned).collect();
-    let texts: Vec<String> = [Some(&arguments.text), arguments.text_b.as_ref()].into_iter().flatten().cloned().collect();
+    let texts: Vec<String> =
+        [Some(&arguments.text), arguments.text_b.as_ref()].into_iter().flatten().cloned().collect();
     if columns.len() != texts.len() {
         let slots: Vec<String> = columns.iter().map(|column| format!("{{{column}}}")).collect();
         let what = format!(

@@ -60,16 +60,17 @@ impl InputOptions {
 /// `text=review,label=gold` names columns of the file; `text,label` names them in their order.
 fn columns(text: &str) -> Result<Columns, CliError> {
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
-    let fault = |what: String| CliError::Usage(format!("--columns {text}: {what}, as in text=review,label=gold or text,label"));
+    let fault =
+        |what: String| CliError::Usage(format!("--columns {text}: {what}, as in text=review,label=gold or text,label"));
     if let Some(part) = parts.iter().find(|part| part.is_empty() || part.starts_with('=') || part.ends_with('=')) {
         return Err(fault(format!("`{part}` names no column")));
     }
     let pairs: Vec<(&str, &str)> = parts.iter().filter_map(|part| part.split_once('=')).collect();
     match pairs.len() {
         0 => Ok(Columns::Order(parts.into_iter().map(str::to_owned).collect())),
-        n if n == parts.len() => {
-            Ok(Columns::Names(pairs.into_iter().map(|(ours, theirs)| (ours.trim().into(), theirs.trim().into())).collect()))
-        }
+        n if n == parts.len() => Ok(Columns::Names(
+            pairs.into_iter().map(|(ours, theirs)| (ours.trim().into(), theirs.trim().into())).collect(),
+        )),
         _ => Err(fault("either all parts have a `=` or none".into())),
     }
 }

@@ -34,7 +34,16 @@ pub struct Arguments {
 /// If standard output cannot be written.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let mut table = TextTable::new(&[
-        "model", "family", "language", ">parameters", ">size", ">layers", ">width", ">vocabulary", ">positions", "licence",
+        "model",
+        "family",
+        "language",
+        ">parameters",
+        ">size",
+        ">layers",
+        ">width",
+        ">vocabulary",
+        ">positions",
+        "licence",
     ]);
     let mut objects = Vec::new();
     let mut summaries = String::new();

@@ -94,8 +94,18 @@ fn forwards(trial: &PlannedTrial) -> u64 {
 
 fn as_text(plan: &Plan, speeds: &[Speed]) -> String {
     let mut table = TextTable::new(&[
-        "method", "model", ">shots", ">seed", ">n_train", ">n_dev", ">n_test", ">evaluations", ">test", ">forwards",
-        ">time", ">memory",
+        "method",
+        "model",
+        ">shots",
+        ">seed",
+        ">n_train",
+        ">n_dev",
+        ">n_test",
+        ">evaluations",
+        ">test",
+        ">forwards",
+        ">time",
+        ">memory",
     ]);
     let mut seconds = 0.0;
     for trial in &plan.trials {

@@ -116,11 +116,8 @@ mod tests {
 
     #[test]
     fn prompts_of_different_tasks_stand_in_one_csv() {
-        let topic = Predictions {
-            prompt: "t.json".into(),
-            labels: vec!["art".into()],
-            logprobs: vec![vec![0.0], vec![0.0]],
-        };
+        let topic =
+            Predictions { prompt: "t.json".into(), labels: vec!["art".into()], logprobs: vec![vec![0.0], vec![0.0]] };
         let csv = to_csv(&texts(&["007", "1"]), &[None, None], &[sentiment(), topic]).unwrap();
         assert_eq!(
             csv,

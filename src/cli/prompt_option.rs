@@ -142,7 +142,8 @@ impl PromptOptions {
         let template = Template::parse(template)?;
         template.check_mask()?;
         if template.n_trigger() > 0 {
-            let what = "has a {trigger:N} slot, whose tokens only a search finds; write text there, or give --prompt FILE";
+            let what =
+                "has a {trigger:N} slot, whose tokens only a search finds; write text there, or give --prompt FILE";
             return Err(CliError::Usage(format!("template `{template}` {what}")).into());
         }
         let prompt = Prompt::plain(template, Arc::new(Verbalizer::parse(verbalizer)?));
@@ -197,11 +198,8 @@ fn from_saved(path: &Path, saved: &SavedPrompt, loaded: &LoadedModel, log: Log) 
         return Err(bad(format!("unknown rule multi_token `{}` (known: {known})", saved.multi_token)).into());
     };
     let verbalizer = Verbalizer::new(saved.verbalizer.iter().map(|l| (l.label.clone(), l.words.clone())))?;
-    let prompt = Prompt {
-        template,
-        triggers: TriggerTokens(saved.trigger_ids.clone()),
-        verbalizer: Arc::new(verbalizer),
-    };
+    let prompt =
+        Prompt { template, triggers: TriggerTokens(saved.trigger_ids.clone()), verbalizer: Arc::new(verbalizer) };
     let settings = Settings { multi_token, truncate: saved.truncate, ..Settings::default() };
     asked(path.display().to_string(), prompt, settings, loaded)
 }

@@ -74,7 +74,8 @@ fn as_text(labels: &[String], outcome: &Outcome, applied: &Applied, device: &str
     let mut table = TextTable::new(&titles);
     for (gold, label) in labels.iter().enumerate() {
         let all = confusion.gold(gold);
-        let recall = if all > 0 { format!("{:.4}", confusion.count(gold, gold) as f64 / all as f64) } else { String::new() };
+        let recall =
+            if all > 0 { format!("{:.4}", confusion.count(gold, gold) as f64 / all as f64) } else { String::new() };
         let counts = (0..labels.len()).map(|predicted| thousands(confusion.count(gold, predicted)));
         table.row([label.clone()].into_iter().chain(counts).chain([thousands(all), recall]));
     }

@@ -109,8 +109,14 @@ mod tests {
 
     #[test]
     fn numbers_and_times_are_readable() {
-        assert_eq!((thousands(7), thousands(1_821), thousands(1_234_567)), ("7".into(), "1,821".into(), "1,234,567".into()));
-        assert_eq!((duration(1.26), duration(75.0), duration(125.0)), ("1.3 s".into(), "75 s".into(), "2 min 5 s".into()));
+        assert_eq!(
+            (thousands(7), thousands(1_821), thousands(1_234_567)),
+            ("7".into(), "1,821".into(), "1,234,567".into())
+        );
+        assert_eq!(
+            (duration(1.26), duration(75.0), duration(125.0)),
+            ("1.3 s".into(), "75 s".into(), "2 min 5 s".into())
+        );
         assert_eq!((bytes(12), bytes(6_100_000)), ("12 B".into(), "6.1 MB".into()));
     }
 }

@@ -236,9 +236,19 @@ fn a_damaged_record_is_named_by_file_and_line() {
 fn prompts_and_inputs_on_the_command_line() {
     let workplace = Workplace::new();
     let ask = |template: &'static str, words: &'static str, code: i32, parts: &[&str]| {
-        let arguments =
-            ["predict", "--model", "builtin:toy", "--template", template, "--verbalizer", words, "--input", "test.tsv",
-             "--output", "out.csv"];
+        let arguments = [
+            "predict",
+            "--model",
+            "builtin:toy",
+            "--template",
+            template,
+            "--verbalizer",
+            words,
+            "--input",
+            "test.tsv",
+            "--output",
+            "out.csv",
+        ];
         refused(&workplace, &arguments, code, parts);
         assert!(!workplace.path("out.csv").exists());
     };
@@ -254,18 +264,35 @@ fn prompts_and_inputs_on_the_command_line() {
 #[test]
 fn a_label_of_the_file_that_the_verbalizer_does_not_have() {
     let workplace = Workplace::new();
-    let arguments =
-        ["score", "--model", "builtin:toy", "--template", "{text} {mask}", "--verbalizer", "bad=bad,positive=good",
-         "--input", "test.tsv"];
+    let arguments = [
+        "score",
+        "--model",
+        "builtin:toy",
+        "--template",
+        "{text} {mask}",
+        "--verbalizer",
+        "bad=bad,positive=good",
+        "--input",
+        "test.tsv",
+    ];
     refused(&workplace, &arguments, 4, &["test.tsv:2", "negative", "bad, positive"]);
 }
 
 #[test]
 fn an_output_that_cannot_be_written() {
     let workplace = Workplace::new();
-    let arguments =
-        ["predict", "--model", "builtin:toy", "--template", "{text} {mask}", "--verbalizer", "n=bad,p=good", "--input",
-         "test.tsv", "--output"];
+    let arguments = [
+        "predict",
+        "--model",
+        "builtin:toy",
+        "--template",
+        "{text} {mask}",
+        "--verbalizer",
+        "n=bad,p=good",
+        "--input",
+        "test.tsv",
+        "--output",
+    ];
     for (output, code) in [("absent/out.csv", 6), ("out.xlsx", 2), ("out", 2)] {
         refused(&workplace, &[&arguments[..], &[output]].concat(), code, &[output]);
     }

@@ -19,7 +19,9 @@ fn done(workplace: &Workplace, arguments: &[String]) -> super::workplace::Ran {
 fn plan_shows_every_default_and_every_trial_and_writes_nothing() {
     let workplace = Workplace::new();
     let plan = workplace.done(&["plan", "toy.yaml"]).stdout;
-    for part in ["multi_token: joint", "patience: 8", "words_only: true", "n_train", "evaluations", "memory", "6 trials"] {
+    for part in
+        ["multi_token: joint", "patience: 8", "words_only: true", "n_train", "evaluations", "memory", "6 trials"]
+    {
         assert!(plan.contains(part), "{part}\n{plan}");
     }
     let json: Value = serde_json::from_str(&workplace.done(&["plan", "toy.yaml", "--format", "json"]).stdout).unwrap();
@@ -96,7 +98,8 @@ fn predict_writes_what_the_contract_says() {
     workplace.write("in.csv", "id,text\nb7,the film was good\n8,\"dull, bad plot\"\n");
     done(&workplace, &with("predict", &PROMPT, &["--input", "in.csv", "--output", "out.jsonl"]));
     done(&workplace, &with("predict", &PROMPT, &["--input", "in.csv", "--output", "out.csv"]));
-    let lines: Vec<Value> = workplace.read("out.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> =
+        workplace.read("out.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let keys: Vec<&String> = lines[0].as_object().unwrap().keys().collect();
     assert_eq!(keys, ["id", "predicted", "logprob_negative", "logprob_positive"]);
     assert_eq!((&lines[0]["id"], &lines[1]["id"]), (&Value::from("b7"), &Value::from(8)));
@@ -111,7 +114,10 @@ fn predict_writes_what_the_contract_says() {
 #[test]
 fn columns_can_be_named_on_the_command_line() {
     let workplace = Workplace::new();
-    workplace.write("in.jsonl", "{\"review\": \"good film\", \"gold\": \"positive\"}\n{\"review\": \"bad\", \"gold\": \"negative\"}\n");
+    workplace.write(
+        "in.jsonl",
+        "{\"review\": \"good film\", \"gold\": \"positive\"}\n{\"review\": \"bad\", \"gold\": \"negative\"}\n",
+    );
     let rest = ["--input", "in.jsonl", "--columns", "text=review,label=gold", "--format", "json"];
     let score: Value = serde_json::from_str(&done(&workplace, &with("score", &PROMPT, &rest)).stdout).unwrap();
     assert_eq!(score["n"], 2);
@@ -157,9 +163,14 @@ fn init_writes_a_sound_experiment_and_never_over_another() {
     workplace.write("mine.yaml", "my own words");
     assert_eq!(workplace.run(&["init", "mine.yaml"]).code, 2);
     assert_eq!(workplace.read("mine.yaml"), "my own words");
-    assert_eq!(workplace.done(&["init"]).stdout.lines().next(), workplace.read("mine-zh.yaml").lines().next().map(|_| {
-        "# An experiment: one question, answered by mining prompts for a frozen language model."
-    }));
+    assert_eq!(
+        workplace.done(&["init"]).stdout.lines().next(),
+        workplace
+            .read("mine-zh.yaml")
+            .lines()
+            .next()
+            .map(|_| { "# An experiment: one question, answered by mining prompts for a frozen language model." })
+    );
 }
 
 #[test]

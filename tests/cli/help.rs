@@ -3,8 +3,20 @@
 use super::workplace::Workplace;
 
 const COMMANDS: [&str; 14] = [
-    "run", "plan", "validate", "explain", "score", "predict", "fill", "leaderboard", "select", "models", "datasets",
-    "doctor", "init", "completions",
+    "run",
+    "plan",
+    "validate",
+    "explain",
+    "score",
+    "predict",
+    "fill",
+    "leaderboard",
+    "select",
+    "models",
+    "datasets",
+    "doctor",
+    "init",
+    "completions",
 ];
 
 #[test]

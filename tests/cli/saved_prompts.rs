@@ -37,7 +37,10 @@ fn several_prompts_give_a_line_for_each_example_and_prompt() {
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 120);
     assert_eq!((&lines[0]["id"], &lines[1]["id"]), (&Value::from(0), &Value::from(0)));
-    assert_eq!((&lines[0]["prompt"], &lines[1]["prompt"]), (&Value::from(prompt.as_str()), &Value::from(manual.as_str())));
+    assert_eq!(
+        (&lines[0]["prompt"], &lines[1]["prompt"]),
+        (&Value::from(prompt.as_str()), &Value::from(manual.as_str()))
+    );
 }
 
 #[test]

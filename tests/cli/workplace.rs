@@ -40,9 +40,8 @@ impl Workplace {
         let workplace = Self { folder: tempfile::tempdir().unwrap() };
         let (negative, positive) = (sentences(&NEGATIVE), sentences(&POSITIVE));
         for (split, range) in [("train", 0..20), ("dev", 20..40), ("test", 40..70)] {
-            let rows: String = range
-                .map(|i| format!("{}\tnegative\n{}\tpositive\n", negative[i], positive[i]))
-                .collect();
+            let rows: String =
+                range.map(|i| format!("{}\tnegative\n{}\tpositive\n", negative[i], positive[i])).collect();
             workplace.write(&format!("{split}.tsv"), format!("text\tlabel\n{rows}"));
         }
         workplace.write("toy.yaml", EXPERIMENT);
