@@ -38,7 +38,6 @@ mod progress;
 mod prompt_option;
 mod run;
 mod score;
-mod select;
 mod text_table;
 mod validate;
 
@@ -77,7 +76,6 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
         Command::Predict(arguments) => predict::run(arguments, log),
         Command::Fill(arguments) => fill::run(arguments, log),
         Command::Leaderboard(arguments) => leaderboard::run(arguments),
-        Command::Select(arguments) => select::run(arguments, log),
         Command::Models(arguments) => models::run(arguments),
         Command::Datasets(arguments) => datasets::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),

@@ -2,7 +2,7 @@
 
 use super::workplace::Workplace;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 13] = [
     "run",
     "plan",
     "validate",
@@ -11,7 +11,6 @@ const COMMANDS: [&str; 14] = [
     "predict",
     "fill",
     "leaderboard",
-    "select",
     "models",
     "datasets",
     "doctor",
