@@ -1,3 +1,7 @@
-//! The `promptmine` binary.
+//! The `promptmine` binary: everything is in the room `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    promptmine::cli::main()
+}

@@ -1,0 +1,63 @@
+//! `--model` and `--device`.
+
+use clap::{Args, ValueEnum};
+
+use crate::error::Result;
+use crate::model::{DeviceChoice, LoadedModel, ResolvedDevice, load_builtin, load_folder, resolve};
+use crate::spec::ModelSource;
+
+use super::CliError;
+
+/// Where a model runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum DeviceName {
+    /// A real GPU where there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A GPU; a software adapter where there is no other.
+    Wgpu,
+}
+
+impl From<DeviceName> for DeviceChoice {
+    fn from(name: DeviceName) -> Self {
+        match name {
+            DeviceName::Auto => Self::Auto,
+            DeviceName::Cpu => Self::Cpu,
+            DeviceName::Wgpu => Self::Wgpu,
+        }
+    }
+}
+
+/// `--device`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DeviceOption {
+    /// Where to compute
+    #[arg(long, value_name = "DEVICE", value_enum, default_value_t)]
+    pub device: DeviceName,
+}
+
+/// A model that was opened, and where it runs.
+pub struct Opened {
+    /// The model with its tokenizer.
+    pub loaded: LoadedModel,
+    /// The device.
+    pub device: ResolvedDevice,
+}
+
+/// Opens a model by its name on a command line.
+///
+/// # Errors
+/// [`CliError::ModelName`] or [`CliError::ModelSource`] for a name that this version cannot open;
+/// [`crate::model::ModelError`] for a model or a device that is at fault.
+pub fn open(model: &str, device: DeviceName) -> Result<Opened> {
+    let source: ModelSource = model.parse().map_err(|e: crate::spec::SpecError| CliError::ModelName(e.to_string()))?;
+    let device = resolve(device.into())?;
+    let loaded = match &source {
+        ModelSource::Builtin(name) => load_builtin(name, &device)?,
+        ModelSource::Folder(path) => load_folder(path, &device)?,
+        ModelSource::Gguf(_) | ModelSource::Hub { .. } => return Err(CliError::ModelSource(model.into()).into()),
+    };
+    Ok(Opened { loaded, device })
+}

@@ -1,0 +1,80 @@
+//! `promptmine models`
+
+use clap::Args;
+use serde_json::json;
+
+use crate::error::Result;
+use crate::model::builtin_models;
+
+use super::fill::Format;
+use super::output::{print, print_json};
+use super::text_table::{TextTable, bytes, thousands};
+
+const EXAMPLES: &str = "\
+Examples:
+  promptmine models
+  promptmine models --format json
+
+A model of your own is a folder in Hugging Face layout, given by its path wherever a model is asked for: config.json;
+model.safetensors, whole or sharded with its index; and tokenizer.json, or vocab.txt alone. This version reads the
+families bert and ernie.";
+
+/// The arguments of `models`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// How to print them
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Does it.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let mut table = TextTable::new(&[
+        "model",
+        "family",
+        "language",
+        ">parameters",
+        ">size",
+        ">layers",
+        ">width",
+        ">vocabulary",
+        ">positions",
+        "licence",
+    ]);
+    let mut objects = Vec::new();
+    let mut summaries = String::new();
+    for model in builtin_models() {
+        let card = model.card()?;
+        let name = format!("builtin:{}", card.name);
+        objects.push(json!({
+            "model": name, "summary": card.summary, "family": card.family, "language": card.language,
+            "licence": card.licence, "parameters": card.parameters, "bytes": model.n_bytes(),
+            "n_layers": card.n_layers, "d_model": card.d_model, "vocab_size": card.vocab_size,
+            "max_positions": card.max_positions,
+        }));
+        summaries += &format!("{name}: {}\n", card.summary);
+        table.row([
+            name,
+            card.family,
+            card.language,
+            thousands(card.parameters as u64),
+            bytes(model.n_bytes() as u64),
+            card.n_layers.to_string(),
+            card.d_model.to_string(),
+            thousands(card.vocab_size as u64),
+            card.max_positions.to_string(),
+            card.licence,
+        ]);
+    }
+    match arguments.format {
+        Format::Json => print_json(&objects),
+        Format::Table => print(&format!(
+            "{}\n{summaries}\nYour own: the path of a folder in Hugging Face layout (families bert, ernie); see `promptmine models --help`.\n",
+            table.print()
+        )),
+    }
+}

@@ -1,0 +1,171 @@
+//! `promptmine plan`
+
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::error::Result;
+use crate::prompt::Prompt;
+use crate::runner::{Plan, PlannedTrial};
+use crate::scoring::Scorer;
+use crate::task::{Example, Split};
+
+use super::experiment_option::ExperimentOptions;
+use super::fill::Format;
+use super::log::Log;
+use super::output::{print, print_json};
+use super::text_table::{TextTable, bytes, duration, thousands};
+
+const EXAMPLES: &str = "\
+Examples:
+  promptmine plan experiments/quickstart.yaml
+  promptmine plan my.yaml --set shots=[0,16,full] --format json
+
+Data and models are opened and checked as a run would, and nothing is run or written. `evaluations` is what a trial may
+spend at most (one prompt on one example is one), `test` what the chosen prompt costs on test, outside the budget. The
+time comes from timing a few examples on this machine.";
+
+/// Examples that are timed.
+const TIMED: usize = 32;
+
+/// The arguments of `plan`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    experiment: ExperimentOptions,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What one model costs.
+struct Speed {
+    seconds_per_forward: f64,
+    /// Weights and a batch's activations, with a backward pass.
+    bytes: u64,
+}
+
+/// Does it.
+///
+/// # Errors
+/// Whatever would keep the experiment from running.
+pub fn run(arguments: &Arguments, _log: Log) -> Result<()> {
+    let experiment = arguments.experiment.load()?;
+    let device = arguments.experiment.resolve_device()?;
+    let plan = Plan::new(experiment, device, None)?;
+    let speeds: Vec<Speed> = plan.scorers.iter().map(|scorer| speed(&plan, scorer)).collect::<Result<_>>()?;
+    match arguments.format {
+        Format::Json => print_json(&as_json(&plan, &speeds)),
+        Format::Table => print(&as_text(&plan, &speeds)),
+    }
+}
+
+/// Times the task's prompt on a few examples, the second time, when caches are warm.
+fn speed(plan: &Plan, scorer: &Scorer) -> Result<Speed> {
+    let examples: Vec<&Example> = [Split::Train, Split::Dev, Split::Test]
+        .into_iter()
+        .find_map(|split| plan.dataset.split(split))
+        .unwrap_or_default()
+        .iter()
+        .take(TIMED)
+        .collect();
+    let prompts = [Prompt::plain(plan.task.template.clone(), plan.task.verbalizer.clone())];
+    scorer.score(&prompts, &plan.dataset.columns, &examples)?;
+    let begun = Instant::now();
+    let round = scorer.score(&prompts, &plan.dataset.columns, &examples)?;
+    let (forwards, tokens) =
+        round.costs.iter().fold((0, 0), |(forwards, tokens), c| (forwards + c.forwards, tokens + c.tokens));
+    let shape = scorer.loaded().model.shape();
+    let seq_length = tokens as f64 / forwards.max(1) as f64;
+    // Per layer a backward pass keeps about 16 vectors a token and two maps a head.
+    let kept = 16.0 * shape.d_model as f64 + 2.0 * shape.n_heads as f64 * seq_length;
+    let activations = shape.n_layers as f64 * scorer.settings().batch_size as f64 * seq_length * kept;
+    Ok(Speed {
+        seconds_per_forward: begun.elapsed().as_secs_f64() / forwards.max(1) as f64,
+        bytes: 4 * (shape.n_parameters as u64 + activations as u64),
+    })
+}
+
+fn forwards(trial: &PlannedTrial) -> u64 {
+    trial.evaluations + trial.test_evaluations
+}
+
+fn as_text(plan: &Plan, speeds: &[Speed]) -> String {
+    let mut table = TextTable::new(&[
+        "method",
+        "model",
+        ">shots",
+        ">seed",
+        ">n_train",
+        ">n_dev",
+        ">n_test",
+        ">evaluations",
+        ">test",
+        ">forwards",
+        ">time",
+        ">memory",
+    ]);
+    let mut seconds = 0.0;
+    for trial in &plan.trials {
+        let speed = &speeds[trial.model];
+        let time = forwards(trial) as f64 * speed.seconds_per_forward;
+        seconds += time;
+        table.row([
+            trial.key.label.clone(),
+            trial.key.model.clone(),
+            trial.key.shots.clone(),
+            seeds(trial),
+            trial.draw.train.len().to_string(),
+            trial.draw.dev.len().to_string(),
+            trial.draw.test.len().to_string(),
+            thousands(trial.evaluations),
+            thousands(trial.test_evaluations),
+            thousands(forwards(trial)),
+            duration(time),
+            bytes(speed.bytes),
+        ]);
+    }
+    let evaluations: u64 = plan.trials.iter().map(|t| t.evaluations).sum();
+    let all: u64 = plan.trials.iter().map(forwards).sum();
+    let notes: String = plan.notes.iter().map(|note| format!("note: {note}\n")).collect();
+    format!(
+        "# the experiment with every default filled in\n{}\n{}\n{} trials, at most {} evaluations and {} forwards, about {} on {}\n{notes}",
+        plan.experiment.to_yaml(),
+        table.print(),
+        plan.trials.len(),
+        thousands(evaluations),
+        thousands(all),
+        duration(seconds),
+        plan.device.description,
+    )
+}
+
+fn seeds(trial: &PlannedTrial) -> String {
+    match trial.key.seeds.as_slice() {
+        [seed] => seed.to_string(),
+        _ => "all".into(),
+    }
+}
+
+fn as_json(plan: &Plan, speeds: &[Speed]) -> serde_json::Value {
+    let trials: Vec<_> = plan
+        .trials
+        .iter()
+        .map(|trial| {
+            let speed = &speeds[trial.model];
+            json!({
+                "trial": trial.key.id(), "method": trial.key.label, "model": trial.key.model, "shots": trial.key.shots,
+                "calibration": trial.key.calibration, "seeds": trial.key.seeds, "n_train": trial.draw.train.len(),
+                "n_dev": trial.draw.dev.len(), "n_test": trial.draw.test.len(), "evaluations": trial.evaluations,
+                "test_evaluations": trial.test_evaluations, "forwards": forwards(trial),
+                "seconds": forwards(trial) as f64 * speed.seconds_per_forward, "bytes": speed.bytes,
+            })
+        })
+        .collect();
+    json!({
+        "name": plan.experiment.name, "experiment": plan.experiment.to_yaml(), "device": plan.device.description,
+        "trials": trials, "notes": plan.notes,
+    })
+}

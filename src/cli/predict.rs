@@ -1,0 +1,144 @@
+//! `promptmine predict`
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::error::Result;
+use crate::task::Table;
+
+use super::CliError;
+use super::applied::apply;
+use super::input_option::InputOptions;
+use super::log::Log;
+use super::output::{print, write_file};
+use super::prediction::{Predictions, to_csv, to_json_lines};
+use super::prompt_option::{Asked, PromptOptions};
+use super::text_table::{duration, thousands};
+
+const EXAMPLES: &str = "\
+Examples:
+  promptmine predict --prompt results/quickstart/trials/<trial>/prompt.json --input reviews.csv --output labels.csv
+  promptmine predict --model builtin:reviews-en --template \"{text} It was {mask}.\" \\
+      --verbalizer negative=terrible,positive=great --input reviews.jsonl | head -3
+  promptmine predict --prompt sentiment.json --prompt topic.json --input posts.tsv --output both.jsonl
+
+One line for each example: id (of the column `id`, or the row counted from 0), label where the input has one, predicted,
+and logprob_<label>: the natural logarithm of the label's probability among the labels. With several prompts one line
+for each example and prompt, with a field `prompt`. The output is JSON lines, or CSV if it ends so.";
+
+/// The arguments of `predict`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    prompt: PromptOptions,
+    #[command(flatten)]
+    input: InputOptions,
+    /// Where to write: .jsonl or .csv; - or nothing for JSON lines on standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// How label scores are corrected
+    #[arg(long, value_name = "CALIBRATION", value_enum, default_value_t)]
+    calibration: Calibration,
+}
+
+/// How label scores are corrected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Calibration {
+    /// They are not.
+    #[default]
+    None,
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    JsonLines,
+    Csv,
+}
+
+/// Does it.
+///
+/// # Errors
+/// What is wrong with a prompt, the model, the input or the output.
+pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
+    let Calibration::None = arguments.calibration;
+    let output = arguments.output.as_deref().filter(|path| *path != Path::new("-"));
+    let shape = output.map_or(Ok(Shape::JsonLines), shape)?;
+    if let Some(output) = output
+        && let (Ok(output), Ok(input)) = (output.canonicalize(), arguments.input.input.canonicalize())
+        && output == input
+    {
+        return Err(CliError::Usage("--output is the input file itself".into()).into());
+    }
+    let ready = arguments.prompt.ready(log)?;
+    let table = arguments.input.read(needed(&ready.prompts), None, false)?;
+    let mut predictions = Vec::new();
+    for asked in &ready.prompts {
+        let applied = apply(asked, &table.columns, &table.examples, log)?;
+        let name = if asked.name.is_empty() { String::new() } else { format!("{}: ", asked.name) };
+        let shortened = match applied.truncated {
+            0 => String::new(),
+            n => format!(", {} shortened to fit", thousands(n as u64)),
+        };
+        log.step(
+            &format!(
+                "{name}{} examples{shortened}, {}, {} examples/s on {}",
+                thousands(table.examples.len() as u64),
+                duration(applied.seconds),
+                thousands((table.examples.len() as f64 / applied.seconds.max(1e-9)) as u64),
+                ready.opened.device.description
+            ),
+            serde_json::Map::from_iter([("seconds".to_owned(), applied.seconds.into())]),
+        );
+        predictions.push(Predictions {
+            prompt: asked.name.clone(),
+            labels: asked.prompt.verbalizer.label_names(),
+            logprobs: applied.scores,
+        });
+    }
+    let text = match shape {
+        Shape::JsonLines => to_json_lines(&ids(&table), &gold(&table), &predictions),
+        Shape::Csv => to_csv(&ids(&table), &gold(&table), &predictions)?,
+    };
+    match output {
+        Some(path) => write_file(path, &text),
+        None => print(&text),
+    }
+}
+
+fn shape(path: &Path) -> Result<Shape, CliError> {
+    let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    match ending.as_str() {
+        "csv" => Ok(Shape::Csv),
+        "jsonl" | "ndjson" | "json" => Ok(Shape::JsonLines),
+        _ => Err(CliError::Usage(format!(
+            "--output {}: the ending says what is written, and `{ending}` is not known (known: .jsonl, .ndjson, .json, .csv)",
+            path.display()
+        ))),
+    }
+}
+
+/// The columns that the prompts show, each once.
+fn needed(prompts: &[Asked]) -> Vec<String> {
+    let mut needed: Vec<String> = Vec::new();
+    for column in prompts.iter().flat_map(|asked| asked.prompt.template.columns()) {
+        if !needed.iter().any(|known| known == column) {
+            needed.push(column.to_owned());
+        }
+    }
+    needed
+}
+
+fn ids(table: &Table) -> Vec<String> {
+    match &table.ids {
+        Some(ids) => ids.clone(),
+        None => table.examples.iter().map(|example| example.row.to_string()).collect(),
+    }
+}
+
+/// The labels as the file writes them.
+fn gold(table: &Table) -> Vec<Option<String>> {
+    table.examples.iter().map(|example| example.label.map(|label| table.labels[label].clone())).collect()
+}

@@ -1,0 +1,249 @@
+//! How a run is going: a bar on a terminal, a line for each trial everywhere.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use serde_json::{Map, Value, json};
+
+use crate::error::Result;
+use crate::record::{Event, Spent, TrialKey};
+use crate::report::write_tables;
+use crate::runner::{Listener, Plan};
+
+use super::log::Log;
+use super::text_table::{duration, thousands};
+
+/// Shows a run's progress and has its tables rewritten after each trial.
+pub struct Progress {
+    log: Log,
+    bar: Option<ProgressBar>,
+    n_trials: usize,
+    n_evaluations: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Trials that are over or were kept.
+    n_over: usize,
+    /// Evaluations of the trials that are over.
+    evaluations: u64,
+    /// Evaluations that the run is expected to take from here on and has taken.
+    expected: u64,
+    trials: HashMap<String, Watched>,
+}
+
+/// A trial as it goes on.
+#[derive(Default)]
+struct Watched {
+    /// Evaluations that it may take, test included.
+    expected: u64,
+    test_evaluations: u64,
+    spent: u64,
+    n_candidates: usize,
+    dev: HashMap<u64, f64>,
+    chosen: Option<u64>,
+    test: Option<f64>,
+}
+
+impl Progress {
+    /// Watches the trials of `plan` that `only` leaves.
+    pub fn new(plan: &Plan, only: Option<&str>, log: Log) -> Self {
+        let mut state = State::default();
+        for trial in &plan.trials {
+            if only.is_some_and(|only| only != trial.key.method && only != trial.key.label) {
+                continue;
+            }
+            let expected = trial.evaluations + trial.test_evaluations;
+            state.expected += expected;
+            let watched = Watched { expected, test_evaluations: trial.test_evaluations, ..Watched::default() };
+            state.trials.insert(trial.key.id(), watched);
+        }
+        let bar = log.wants_bars().then(|| bar("evaluations", state.expected));
+        Self { log, bar, n_trials: state.trials.len(), n_evaluations: state.expected, state: Mutex::new(state) }
+    }
+
+    /// How many trials there are.
+    pub fn n_trials(&self) -> usize {
+        self.n_trials
+    }
+
+    /// How many evaluations they take at most, test included.
+    pub fn n_evaluations(&self) -> u64 {
+        self.n_evaluations
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, line: &str, fields: Map<String, Value>) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => self.log.step(line, fields),
+        }
+    }
+
+    fn draw(&self, state: &State) {
+        if let Some(bar) = &self.bar {
+            let running: u64 = state.trials.values().map(|trial| trial.spent).sum();
+            bar.set_length(state.expected);
+            bar.set_position(state.evaluations + running);
+            bar.set_message(format!("{} of {} trials", state.n_over, self.n_trials));
+        }
+    }
+
+    /// Ends the watch over a trial: what it was expected to take and did not is no longer expected.
+    fn over(&self, key: &TrialKey, what: &str) -> Option<(Watched, usize)> {
+        let mut state = self.state();
+        let trial = state.trials.remove(&key.id())?;
+        state.n_over += 1;
+        state.evaluations += trial.spent;
+        state.expected = (state.expected + trial.spent).saturating_sub(trial.expected);
+        self.draw(&state);
+        let number = state.n_over;
+        drop(state);
+        let mut fields = fields(key);
+        fields.insert("over".into(), json!(number));
+        fields.insert("trials".into(), json!(self.n_trials));
+        fields.insert("outcome".into(), json!(what));
+        self.say(&format!("[{number}/{}] {}: {what}", self.n_trials, words(key)), fields);
+        Some((trial, number))
+    }
+}
+
+impl Listener for Progress {
+    fn event(&self, key: &TrialKey, event: &Event) {
+        let mut state = self.state();
+        let Some(trial) = state.trials.get_mut(&key.id()) else { return };
+        match event {
+            Event::Scored { candidate, dev, .. } => {
+                trial.n_candidates += 1;
+                trial.dev.extend(dev.as_ref().map(|dev| (candidate.candidate, dev.metric)));
+            }
+            Event::Chosen { candidate, .. } => trial.chosen = Some(*candidate),
+            Event::Tested { test } => {
+                trial.test = Some(test.metric);
+                trial.spent += trial.test_evaluations;
+                self.draw(&state);
+            }
+            Event::Finished { spent, seconds, .. } => {
+                let what = trial.words(spent, *seconds);
+                drop(state);
+                self.over(key, &what);
+            }
+            Event::Failed { reason, .. } => {
+                drop(state);
+                self.over(key, &format!("failed: {reason}"));
+            }
+            Event::Started { .. } | Event::Step { .. } => {}
+        }
+    }
+
+    fn kept(&self, key: &TrialKey) {
+        self.over(key, "complete already, stays");
+    }
+
+    fn progress(&self, key: &TrialKey, spent: &Spent, _budget: u64) {
+        let mut state = self.state();
+        if let Some(trial) = state.trials.get_mut(&key.id()) {
+            trial.spent = spent.evaluations;
+            self.draw(&state);
+        }
+    }
+
+    fn trial_ended(&self, folder: &Path) -> Result<()> {
+        Ok(write_tables(folder)?)
+    }
+}
+
+impl Watched {
+    fn words(&self, spent: &Spent, seconds: f64) -> String {
+        let candidates = if self.n_candidates == 1 { "candidate" } else { "candidates" };
+        let figure = |name: &str, value: Option<f64>| value.map(|v| format!("{name} {v:.3}, ")).unwrap_or_default();
+        let dev = self.chosen.and_then(|chosen| self.dev.get(&chosen)).copied();
+        format!(
+            "{}{}{} {candidates}, {} evaluations, {}",
+            figure("test", self.test),
+            figure("dev", dev),
+            self.n_candidates,
+            thousands(spent.evaluations),
+            duration(seconds)
+        )
+    }
+}
+
+/// `autoprompt, builtin:reviews-en, 16 shots, seed 13`.
+pub fn words(key: &TrialKey) -> String {
+    let shots = match key.shots.parse::<usize>() {
+        Ok(1) => "1 shot".to_owned(),
+        Ok(k) => format!("{k} shots"),
+        Err(_) => format!("{} shots", key.shots),
+    };
+    let seeds = match key.seeds.as_slice() {
+        [seed] => format!("seed {seed}"),
+        _ => "all seeds".to_owned(),
+    };
+    let calibration = if key.calibration == "none" { String::new() } else { format!(", {}", key.calibration) };
+    format!("{}, {}, {shots}{calibration}, {seeds}", key.label, key.model)
+}
+
+fn fields(key: &TrialKey) -> Map<String, Value> {
+    let fields = [
+        ("trial", json!(key.id())),
+        ("method", json!(key.label)),
+        ("model", json!(key.model)),
+        ("shots", json!(key.shots)),
+        ("seeds", json!(key.seeds)),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A bar of so many `units` with rate and time left.
+pub fn bar(units: &'static str, length: u64) -> ProgressBar {
+    let rate = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        write!(out, "{} {units}/s", thousands(state.per_sec() as u64)).unwrap_or_default();
+    };
+    let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        write!(out, "{}", duration(state.eta().as_secs_f64())).unwrap_or_default();
+    };
+    let style = ProgressStyle::with_template("{wide_bar:.cyan/blue} {percent}%  {rate}  {left} left  {msg}");
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = style {
+        bar.set_style(style.with_key("rate", rate).with_key("left", left));
+    }
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_is_named_as_people_name_it() {
+        let mut key = TrialKey {
+            item: 0,
+            method: "manual".into(),
+            label: "manual 2".into(),
+            model: "builtin:toy".into(),
+            shots: "full".into(),
+            calibration: "none".into(),
+            seeds: vec![13, 21],
+            fingerprint: "0123456789".into(),
+        };
+        assert_eq!(words(&key), "manual 2, builtin:toy, full shots, all seeds");
+        (key.shots, key.seeds) = ("1".into(), vec![13]);
+        assert_eq!(words(&key), "manual 2, builtin:toy, 1 shot, seed 13");
+    }
+}

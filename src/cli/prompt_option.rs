@@ -1,0 +1,210 @@
+//! `--template` and `--verbalizer`, or `--prompt FILE`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use crate::error::Result;
+use crate::model::LoadedModel;
+use crate::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
+use crate::record::SavedPrompt;
+use crate::scoring::{Scorer, Settings};
+use crate::spec::MultiToken;
+
+use super::CliError;
+use super::log::Log;
+use super::model_option::{DeviceOption, Opened, open};
+
+/// How a label word of several tokens is scored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum MultiTokenName {
+    /// Left to right, earlier masks filled in.
+    #[default]
+    Joint,
+    /// The product of all masks at once.
+    Independent,
+    /// Each token with all others filled in.
+    PseudoLikelihood,
+    /// Joint divided by the number of tokens.
+    Mean,
+}
+
+impl From<MultiTokenName> for MultiToken {
+    fn from(name: MultiTokenName) -> Self {
+        match name {
+            MultiTokenName::Joint => Self::Joint,
+            MultiTokenName::Independent => Self::Independent,
+            MultiTokenName::PseudoLikelihood => Self::PseudoLikelihood,
+            MultiTokenName::Mean => Self::Mean,
+        }
+    }
+}
+
+/// A model and what to ask it.
+#[derive(Debug, Clone, Args)]
+pub struct PromptOptions {
+    /// The model: builtin:NAME or a folder [default: the one that the prompt was found with]
+    #[arg(long, value_name = "MODEL", required_unless_present = "prompt")]
+    pub model: Option<String>,
+    /// The template: text with the slots {text} and {mask}
+    #[arg(long, value_name = "TEMPLATE", required_unless_present = "prompt", requires = "verbalizer")]
+    pub template: Option<String>,
+    /// The words that stand for the labels, as in negative=terrible|awful,positive=great
+    #[arg(long, value_name = "WORDS", required_unless_present = "prompt", requires = "template")]
+    pub verbalizer: Option<String>,
+    /// A prompt that a run saved (trials/<trial>/prompt.json), in place of --template and --verbalizer
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["template", "verbalizer", "multi_token", "refuse_long"])]
+    pub prompt: Vec<PathBuf>,
+    /// How a label word of several tokens is scored
+    #[arg(long, value_name = "RULE", value_enum, default_value_t)]
+    pub multi_token: MultiTokenName,
+    /// Refuse an input that is too long, instead of shortening it
+    #[arg(long)]
+    pub refuse_long: bool,
+    /// Where to compute.
+    #[command(flatten)]
+    pub device: DeviceOption,
+}
+
+/// A prompt with the settings that it is scored with.
+pub struct Asked {
+    /// The file that it came from, as it was named; empty where it came from the command line.
+    pub name: String,
+    /// The prompt.
+    pub prompt: Prompt,
+    /// A scorer with the prompt's settings.
+    pub scorer: Scorer,
+}
+
+/// A model with the prompts to ask it.
+pub struct Ready {
+    /// The model and its device.
+    pub opened: Opened,
+    /// At least one.
+    pub prompts: Vec<Asked>,
+}
+
+impl PromptOptions {
+    /// Reads the prompts, opens the model, and checks that they go together.
+    ///
+    /// # Errors
+    /// What is wrong with a prompt, the model or the pair of them.
+    pub fn ready(&self, log: Log) -> Result<Ready> {
+        let saved: Vec<(&Path, SavedPrompt)> =
+            self.prompt.iter().map(|path| Ok((path.as_path(), SavedPrompt::load(path)?))).collect::<Result<_>>()?;
+        let opened = open(&self.model_name(&saved)?, self.device.device)?;
+        let prompts = if saved.is_empty() {
+            vec![self.written(&opened.loaded)?]
+        } else {
+            saved.iter().map(|(path, saved)| from_saved(path, saved, &opened.loaded, log)).collect::<Result<_>>()?
+        };
+        Ok(Ready { opened, prompts })
+    }
+
+    /// As [`PromptOptions::ready`], for a command that takes one prompt.
+    ///
+    /// # Errors
+    /// The same, and [`CliError::Usage`] for several prompts.
+    pub fn ready_one(&self, log: Log) -> Result<(Opened, Asked)> {
+        if self.prompt.len() > 1 {
+            return Err(CliError::Usage("one --prompt is taken here; `predict` takes several".into()).into());
+        }
+        let mut ready = self.ready(log)?;
+        Ok((ready.opened, ready.prompts.remove(0)))
+    }
+
+    fn model_name(&self, saved: &[(&Path, SavedPrompt)]) -> Result<String> {
+        if let Some(model) = &self.model {
+            return Ok(model.clone());
+        }
+        let Some((first_path, first)) = saved.first() else {
+            return Err(CliError::Usage("--model is missing".into()).into());
+        };
+        if let Some((path, other)) = saved.iter().find(|(_, other)| other.model != first.model) {
+            return Err(CliError::Usage(format!(
+                "{} was found with {}, {} with {}; say which with --model",
+                first_path.display(),
+                first.model,
+                path.display(),
+                other.model
+            ))
+            .into());
+        }
+        Ok(first.model.clone())
+    }
+
+    fn written(&self, loaded: &LoadedModel) -> Result<Asked> {
+        let (Some(template), Some(verbalizer)) = (&self.template, &self.verbalizer) else {
+            return Err(CliError::Usage("--template and --verbalizer, or --prompt FILE, are needed".into()).into());
+        };
+        let template = Template::parse(template)?;
+        template.check_mask()?;
+        if template.n_trigger() > 0 {
+            let what =
+                "has a {trigger:N} slot, whose tokens only a search finds; write text there, or give --prompt FILE";
+            return Err(CliError::Usage(format!("template `{template}` {what}")).into());
+        }
+        let prompt = Prompt::plain(template, Arc::new(Verbalizer::parse(verbalizer)?));
+        let settings =
+            Settings { multi_token: self.multi_token.into(), truncate: !self.refuse_long, ..Settings::default() };
+        asked(String::new(), prompt, settings, loaded)
+    }
+}
+
+fn asked(name: String, prompt: Prompt, settings: Settings, loaded: &LoadedModel) -> Result<Asked> {
+    let scorer = Scorer::new(loaded.clone(), settings);
+    let columns: Vec<String> = prompt.template.columns().into_iter().map(str::to_owned).collect();
+    // The prompt's own columns: whether the data has them is a question to the data.
+    scorer.check(&prompt, &columns)?;
+    Ok(Asked { name, prompt, scorer })
+}
+
+fn from_saved(path: &Path, saved: &SavedPrompt, loaded: &LoadedModel, log: Log) -> Result<Asked> {
+    if saved.tokenizer_blake3 != loaded.tokenizer_hash {
+        return Err(CliError::OtherTokenizer {
+            path: path.into(),
+            saved_model: saved.model.clone(),
+            saved: short(&saved.tokenizer_blake3),
+            model: loaded.source.clone(),
+            found: short(&loaded.tokenizer_hash),
+        }
+        .into());
+    }
+    if saved.weights_blake3 != loaded.weights_hash {
+        log.note(&format!(
+            "{} was found with the weights of {} (blake3 {}); {} has others (blake3 {}), so its scores may differ from the record's",
+            path.display(),
+            saved.model,
+            short(&saved.weights_blake3),
+            loaded.source,
+            short(&loaded.weights_hash)
+        ));
+    }
+    let bad = |what: String| CliError::BadPrompt { path: path.into(), what };
+    let template = Template::parse(&saved.template)?;
+    template.check_mask()?;
+    let (slots, ids) = (template.n_trigger(), saved.trigger_ids.len());
+    if slots != ids {
+        return Err(bad(format!("the template has {slots} trigger tokens and `trigger_ids` has {ids}")).into());
+    }
+    let n_vocabulary = loaded.tokenizer.vocab_size();
+    if let Some(id) = saved.trigger_ids.iter().find(|&&id| id as usize >= n_vocabulary) {
+        return Err(bad(format!("trigger id {id} is outside the vocabulary (0 to {})", n_vocabulary - 1)).into());
+    }
+    let Some(multi_token) = MultiToken::ALL.into_iter().find(|rule| rule.name() == saved.multi_token) else {
+        let known = MultiToken::ALL.map(MultiToken::name).join(", ");
+        return Err(bad(format!("unknown rule multi_token `{}` (known: {known})", saved.multi_token)).into());
+    };
+    let verbalizer = Verbalizer::new(saved.verbalizer.iter().map(|l| (l.label.clone(), l.words.clone())))?;
+    let prompt =
+        Prompt { template, triggers: TriggerTokens(saved.trigger_ids.clone()), verbalizer: Arc::new(verbalizer) };
+    let settings = Settings { multi_token, truncate: saved.truncate, ..Settings::default() };
+    asked(path.display().to_string(), prompt, settings, loaded)
+}
+
+/// The beginning of a hash, enough to tell two apart.
+fn short(hash: &str) -> String {
+    hash.chars().take(12).collect()
+}

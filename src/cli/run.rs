@@ -1,0 +1,147 @@
+//! `promptmine run`
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+
+use crate::error::{ExitCode, Result};
+use crate::report::{closing_lines, render};
+use crate::runner::{self, Plan, RunOptions, recorded_batch_size};
+
+use super::experiment_option::ExperimentOptions;
+use super::log::Log;
+use super::output::print_block;
+use super::progress::{Progress, bar};
+use super::text_table::thousands;
+
+const EXAMPLES: &str = "\
+Examples:
+  promptmine run experiments/quickstart.yaml
+  promptmine run my.yaml --set budget.evaluations=200 --set shots=[16] --results scratch
+  promptmine run my.yaml --only autoprompt
+  promptmine run my.yaml --fresh --keep-matrix
+
+The same command goes on where an earlier run stopped: trials that are complete stay, an unfinished one begins anew and
+gives the same numbers. An edited file runs only what the edit changed. Ctrl-C finishes the write under way and stops;
+a second one stops at once. Nothing is lost either way.
+
+The folder results/<name>/ holds leaderboard.csv, leaderboard.md, candidates.csv, all rewritten after every trial, and
+trials/<trial>/ with the events, the test predictions and the chosen prompt.";
+
+/// The arguments of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    experiment: ExperimentOptions,
+    /// The folder of results folders
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    results: PathBuf,
+    /// Run only the items of this method
+    #[arg(long, value_name = "METHOD")]
+    only: Option<String>,
+    /// Trials at a time [default: one for each thread with a small model on the CPU, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Forget what earlier runs of this experiment found
+    #[arg(long)]
+    fresh: bool,
+    /// At the end score every candidate on all of dev and test, outside the budget, into matrix.parquet (for `select`)
+    #[arg(long)]
+    keep_matrix: bool,
+}
+
+/// Does it.
+///
+/// # Errors
+/// What keeps the run from starting or going on. Trials that fail are told of by [`ExitCode::Partial`].
+pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
+    let experiment = arguments.experiment.load()?;
+    let device = arguments.experiment.resolve_device()?;
+    let batch_size = match arguments.fresh {
+        true => None,
+        false => recorded_batch_size(&arguments.results, &experiment.name, device.kind)?,
+    };
+    let plan = Plan::new(experiment, device, batch_size)?;
+    for note in &plan.notes {
+        log.note(note);
+    }
+    let options = RunOptions {
+        results: arguments.results.clone(),
+        jobs: arguments.jobs.map(usize::from),
+        only: arguments.only.clone(),
+        fresh: arguments.fresh,
+    };
+    let progress = Progress::new(&plan, options.only.as_deref(), log);
+    log.step(
+        &format!(
+            "{}: {} trials, at most {} evaluations, on {}",
+            plan.experiment.name,
+            progress.n_trials(),
+            thousands(progress.n_evaluations()),
+            plan.device.description
+        ),
+        serde_json::Map::new(),
+    );
+    let stop = stop_flag(log);
+    let summary = runner::run(&plan, &options, &progress, &stop);
+    progress.finish();
+    let summary = summary?;
+    if summary.interrupted {
+        let complete = summary.done + summary.kept;
+        log.note(&format!(
+            "interrupted: {complete} of {} trials are complete in {}; the same command goes on from there",
+            progress.n_trials(),
+            summary.folder.display()
+        ));
+        return Ok(ExitCode::Interrupted);
+    }
+    if arguments.keep_matrix && !matrix(&plan, &summary.folder, &stop, log)? {
+        log.note("interrupted: every trial is complete, matrix.parquet is not; the same command goes on from there");
+        return Ok(ExitCode::Interrupted);
+    }
+    let table = render(&summary.folder, "table", None)?;
+    print_block(&format!("{table}\n{}", closing_lines(&summary.folder)?))?;
+    if summary.failed > 0 {
+        log.note(&format!("{} of {} trials failed", summary.failed, progress.n_trials()));
+        return Ok(ExitCode::Partial);
+    }
+    Ok(ExitCode::Done)
+}
+
+/// Scores every candidate on everything; false if it was stopped.
+fn matrix(plan: &Plan, folder: &Path, stop: &AtomicBool, log: Log) -> Result<bool> {
+    let bar = log.wants_bars().then(|| bar("candidates", 0));
+    let progress = |done: usize, all: usize| {
+        if let Some(bar) = &bar {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        }
+    };
+    let written = plan.write_matrix(folder, &progress, stop)?;
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
+    if let Some(path) = &written {
+        log.step(&format!("wrote {}", path.display()), serde_json::Map::new());
+    }
+    Ok(written.is_some())
+}
+
+/// A flag that Ctrl-C (or a request to terminate) sets; a second one ends the program.
+fn stop_flag(log: Log) -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let handler = move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(ExitCode::Interrupted as i32);
+        }
+        log.note("stopping after the step under way; Ctrl-C again stops at once");
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        log.note(&format!("Ctrl-C stops at once, without finishing the step under way ({error})"));
+    }
+    stop
+}

@@ -1,0 +1,121 @@
+//! `promptmine score`
+
+use clap::Args;
+use serde_json::json;
+
+use crate::error::Result;
+use crate::scoring::Outcome;
+use crate::task::Metric;
+use crate::task::statistics::{Interval, wilson};
+
+use super::applied::{Applied, apply};
+use super::fill::Format;
+use super::input_option::InputOptions;
+use super::log::Log;
+use super::output::{print, print_json};
+use super::prompt_option::PromptOptions;
+use super::text_table::{TextTable, duration, thousands};
+
+const EXAMPLES: &str = "\
+Examples:
+  promptmine score --model builtin:reviews-en --template \"{text} It was {mask}.\" \\
+      --verbalizer negative=terrible,positive=great --input reviews.csv
+  promptmine score --prompt results/quickstart/trials/<trial>/prompt.json --input reviews.tsv
+  promptmine score --model M --template T --verbalizer 0=bad,1=good --input x.jsonl --columns text=sentence,label=gold
+
+The labels of the file are those of the verbalizer; any other is refused. The interval of the accuracy is Wilson's at
+95 %. In the confusion table a row is a gold label, a column what the prompt made of it.";
+
+/// The level of the interval.
+const LEVEL: f64 = 0.95;
+
+/// The arguments of `score`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    prompt: PromptOptions,
+    #[command(flatten)]
+    input: InputOptions,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Does it.
+///
+/// # Errors
+/// What is wrong with the prompt, the model or the file.
+pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
+    let (opened, asked) = arguments.prompt.ready_one(log)?;
+    let labels = asked.prompt.verbalizer.label_names();
+    let needed = asked.prompt.template.columns().into_iter().map(str::to_owned).collect();
+    let table = arguments.input.read(needed, Some(&labels), true)?;
+    let gold: Vec<usize> = table.examples.iter().filter_map(|example| example.label).collect();
+    let applied = apply(&asked, &table.columns, &table.examples, log)?;
+    let outcome = Outcome::of(&applied.scores, &gold, labels.len(), Metric::Accuracy);
+    match arguments.format {
+        Format::Json => print_json(&as_json(&labels, &outcome, &applied)),
+        Format::Table => print(&as_text(&labels, &outcome, &applied, &opened.device.description)),
+    }
+}
+
+fn interval(outcome: &Outcome) -> Interval {
+    wilson(outcome.confusion.correct() as usize, outcome.confusion.total() as usize, LEVEL)
+}
+
+fn as_text(labels: &[String], outcome: &Outcome, applied: &Applied, device: &str) -> String {
+    let confusion = &outcome.confusion;
+    let Interval { low, high } = interval(outcome);
+    let mut titles: Vec<&str> = vec!["gold"];
+    let predicted: Vec<String> = labels.iter().map(|label| format!(">{label}")).collect();
+    titles.extend(predicted.iter().map(String::as_str));
+    titles.extend([">all", ">recall"]);
+    let mut table = TextTable::new(&titles);
+    for (gold, label) in labels.iter().enumerate() {
+        let all = confusion.gold(gold);
+        let recall =
+            if all > 0 { format!("{:.4}", confusion.count(gold, gold) as f64 / all as f64) } else { String::new() };
+        let counts = (0..labels.len()).map(|predicted| thousands(confusion.count(gold, predicted)));
+        table.row([label.clone()].into_iter().chain(counts).chain([thousands(all), recall]));
+    }
+    let truncated = match applied.truncated {
+        0 => String::new(),
+        n => format!(", {} shortened to fit", thousands(n as u64)),
+    };
+    let cost = applied.cost;
+    format!(
+        "accuracy {:.4} [{low:.4}, {high:.4}] on {} examples{truncated}\nmacro_f1 {:.4}, matthews {:.4}\n\
+         mean margin {:.4}, mean log-likelihood {:.4} nats\n\n{}\n\
+         cost: {} evaluations, {} forwards, {} tokens, {} ({} evaluations/s) on {device}\n",
+        outcome.metric,
+        thousands(confusion.total()),
+        Metric::MacroF1.of(confusion),
+        Metric::Matthews.of(confusion),
+        outcome.margin,
+        outcome.log_likelihood,
+        table.print(),
+        thousands(cost.evaluations),
+        thousands(cost.forwards),
+        thousands(cost.tokens),
+        duration(applied.seconds),
+        thousands((cost.evaluations as f64 / applied.seconds.max(1e-9)) as u64),
+    )
+}
+
+fn as_json(labels: &[String], outcome: &Outcome, applied: &Applied) -> serde_json::Value {
+    let confusion = &outcome.confusion;
+    let Interval { low, high } = interval(outcome);
+    let n = labels.len();
+    let counts: Vec<Vec<u64>> = (0..n).map(|gold| (0..n).map(|p| confusion.count(gold, p)).collect()).collect();
+    json!({
+        "n": confusion.total(),
+        "accuracy": outcome.metric, "accuracy_low": low, "accuracy_high": high,
+        "macro_f1": Metric::MacroF1.of(confusion), "matthews": Metric::Matthews.of(confusion),
+        "margin": outcome.margin, "log_likelihood": outcome.log_likelihood,
+        "labels": labels, "confusion": counts,
+        "truncated": applied.truncated,
+        "evaluations": applied.cost.evaluations, "forwards": applied.cost.forwards, "tokens": applied.cost.tokens,
+        "seconds": applied.seconds,
+    })
+}
