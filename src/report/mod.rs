@@ -29,6 +29,7 @@ mod print;
 mod row;
 #[cfg(test)]
 mod sample;
+pub mod select;
 mod stability;
 mod tables;
 mod top_two;

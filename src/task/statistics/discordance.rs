@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::paired::mcnemar_mid_p;
+use super::paired::{anytime_sign, mcnemar_mid_p};
 
 /// Which examples one candidate has right, one bit each.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,6 +33,21 @@ impl CorrectBits {
         self.n_correct
     }
 
+    /// McNemar's counts over the first `n` examples.
+    fn discordant_within(&self, other: &Self, n: usize) -> (usize, usize) {
+        let (mut only_self, mut only_other) = (0, 0);
+        for (place, (a, b)) in self.words.iter().zip(&other.words).enumerate() {
+            let mask = match n.saturating_sub(64 * place) {
+                0 => break,
+                left if left >= 64 => u64::MAX,
+                left => (1 << left) - 1,
+            };
+            only_self += (a & !b & mask).count_ones() as usize;
+            only_other += (b & !a & mask).count_ones() as usize;
+        }
+        (only_self, only_other)
+    }
+
     /// McNemar's counts: the examples that only `self` has right, and those that only `other` has.
     pub fn discordant(&self, other: &Self) -> (usize, usize) {
         let only_self: u32 = self.words.iter().zip(&other.words).map(|(a, b)| (a & !b).count_ones()).sum();
@@ -52,6 +67,18 @@ pub struct MidPTable {
 impl MidPTable {
     /// The level at which [`significant`](Self::significant) asks.
     pub const ALPHA: f64 = 0.05;
+
+    /// The p-value that a rank interval takes of a complete candidate and one that stands below it: McNemar's mid-p (1 where
+    /// above 5 %), or, where that one was `dropped_at` some example, the anytime-valid one over the examples before, 1 where
+    /// it was not behind on them.
+    pub fn pair(&mut self, above: &CorrectBits, below: &CorrectBits, dropped_at: Option<usize>) -> f64 {
+        let Some(seen) = dropped_at else {
+            let (b, c) = above.discordant(below);
+            return self.significant(b, c).unwrap_or(1.0);
+        };
+        let (b, c) = above.discordant_within(below, seen);
+        if b > c { anytime_sign(b, c) } else { 1.0 }
+    }
 
     /// [`mcnemar_mid_p`] of `b` and `c` where it is at most 5 %, else none.
     pub fn significant(&mut self, b: usize, c: usize) -> Option<f64> {

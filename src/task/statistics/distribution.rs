@@ -4,7 +4,7 @@ use statrs::distribution::{ChiSquared, Continuous, ContinuousCDF, Normal, Studen
 use statrs::function::beta::beta_reg;
 
 /// Φ(x), the standard normal distribution function.
-pub(crate) fn normal_cdf(x: f64) -> f64 {
+pub fn normal_cdf(x: f64) -> f64 {
     Normal::standard().cdf(x)
 }
 

@@ -33,12 +33,13 @@ mod stability;
 pub use bootstrap::{BCA_RESAMPLES, bca, bca_interval};
 pub use clustered::{ClusteredMean, Comparison, clustered_comparison, clustered_interval, clustered_mean};
 pub use discordance::{CorrectBits, MidPTable};
+pub use distribution::normal_cdf;
 pub use flags::{majority_class, optimism_gap};
 pub use interval::{Interval, wilson};
 pub use jackknife::{ConfusionCells, pseudo_values};
 pub use multiplicity::holm;
 pub use order::{OrderKey, order};
-pub use paired::{EXACT_FLIPS, FLIP_DRAWS, PairedT, mcnemar_mid_p, paired_t, sign_flip};
+pub use paired::{EXACT_FLIPS, FLIP_DRAWS, PairedT, anytime_sign, mcnemar_mid_p, paired_t, sign_flip};
 pub use power::{POWER, examples_to_resolve};
 pub use rank::{
     Outcomes, RANKED_BEHAVIOURS, RankInterval, RankTable, RankedCandidate, Standing, rank_intervals, standings,

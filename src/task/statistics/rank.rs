@@ -3,8 +3,11 @@
 //! # Decisions
 //!
 //! - A candidate's interval goes from 1 + the candidates significantly better to K - the candidates significantly worse, by
-//!   Holm at 5 % over its own pair tests. K counts every candidate of the table: one that racing dropped, or that stands
-//!   beyond the first 1,000, is not resolved from any other, and an interval that left it out would claim otherwise.
+//!   Holm at 5 % over its own pair tests. K counts every candidate of the table: one that stands beyond the first 1,000 is
+//!   not resolved from any other, and an interval that left it out would claim otherwise.
+//! - A candidate that racing dropped has no interval, but a complete one may still be shown to be better on the examples
+//!   that both saw. When it was dropped depends on how it did, so that pair is tested by an e-value, which may be read at
+//!   any time ([`anytime_sign`](super::anytime_sign)); values that are not right or wrong leave it unresolved.
 //! - Candidates with identical predictions have identical tests, so they are tested once and take one place in every Holm
 //!   family; but on other examples they may differ, so each of them still counts in K. Clones, identical in predictions,
 //!   metric and margin too, are one prompt listed twice: they count once and share their rank, and so a duplicate changes
@@ -40,7 +43,8 @@ pub enum Outcomes<'a> {
 pub struct RankedCandidate<'a> {
     /// What decides its place.
     pub key: OrderKey<'a>,
-    /// The predicted label of each example, as an index.
+    /// The predicted label of each example, as an index, in the one order in which all candidates saw the examples; a
+    /// dropped candidate holds the first of them.
     pub predictions: &'a [u32],
     /// What the pair tests look at, as long as `predictions`.
     pub outcomes: Outcomes<'a>,
@@ -95,10 +99,8 @@ pub fn rank_intervals(table: &RankTable<'_>) -> Vec<Standing> {
     let mut mid_p = MidPTable::default();
     let mut values_of_pair = Vec::new();
     standings(&keys, &behaviours, |a, b, n_tests| match (&bits[a], &bits[b]) {
-        (Some(first), Some(second)) => {
-            let (b, c) = first.discordant(second);
-            mid_p.significant(b, c).unwrap_or(1.0)
-        }
+        (Some(first), Some(second)) => mid_p.pair(first, second, keys[b].dropped_at),
+        _ if keys[b].dropped_at.is_some() => 1.0,
         _ => {
             let (Outcomes::Values(first), Outcomes::Values(second)) = (candidates[a].outcomes, candidates[b].outcomes)
             else {
@@ -127,7 +129,8 @@ fn value_test(differences: &[f64], n_tests: usize, seed: u64) -> f64 {
 }
 
 /// The standings of rows with the given keys. `behaviours[i]` is the first row with the same predictions as row i;
-/// `p_value(a, b, m)` tests two such rows in families of m tests, and is asked once a pair.
+/// `p_value(a, b, m)` tests two such rows, of which a stands above b, in families of m tests, and is asked once a pair. Row
+/// a is complete; where b was dropped, the p-value is to hold at any time and be 1 where a is not the better one.
 ///
 /// For rows whose pair test is another one than [`rank_intervals`] has: methods on test, compared over seeds and examples.
 pub fn standings(
@@ -142,7 +145,7 @@ pub fn standings(
     let mut tested: Vec<usize> = Vec::new();
     let mut slot_of = HashMap::new();
     let mut weight: Vec<usize> = Vec::new();
-    for &row in order.iter().filter(|&&row| keys[row].dropped_at.is_none()) {
+    for &row in &order {
         let full = tested.len() == RANKED_BEHAVIOURS;
         let slot = match slot_of.entry(behaviours[row]) {
             Entry::Occupied(slot) => *slot.get(),
@@ -160,8 +163,10 @@ pub fn standings(
     let mut small: Vec<Vec<(usize, f64)>> = vec![Vec::new(); tested.len()];
     for a in 0..tested.len() {
         for b in a + 1..tested.len() {
-            // Without a direction there is nothing to resolve.
-            if keys[tested[a]].metric == keys[tested[b]].metric {
+            // Without a direction there is nothing to resolve, and of two dropped ones neither has an interval.
+            let [above, below] = [&keys[tested[a]], &keys[tested[b]]];
+            let level = below.dropped_at.is_none() && above.metric == below.metric;
+            if level || above.dropped_at.is_some() {
                 continue;
             }
             let p = p_value(tested[a], tested[b], n_tests);
@@ -388,9 +393,9 @@ mod tests {
     }
 
     #[test]
-    fn dropped_candidates_stand_below_without_interval_and_count_as_unresolved() {
+    fn dropped_candidates_stand_below_without_interval_and_are_resolved_where_the_start_shows_it() {
         let mut stream = Stream::new(23, "rank dropped", &[]);
-        let made = Made::drawn(&[0.9, 0.2, 0.5, 0.5], 320, &mut stream);
+        let made = Made::drawn(&[0.95, 0.2, 0.4, 0.4], 320, &mut stream);
         let mut table = made.table();
         for (candidate, at) in [(2, 64), (3, 128)] {
             let dropped = &mut table.candidates[candidate];
@@ -400,7 +405,7 @@ mod tests {
         }
         let standing = rank_intervals(&table);
         assert_eq!(standing.iter().map(|s| s.rank).collect::<Vec<_>>(), [1, 2, 4, 3]);
-        assert_eq!(standing[0].interval, Some(RankInterval { low: 1, high: 3, tied: 2 }));
+        assert_eq!(standing[0].interval, Some(RankInterval { low: 1, high: 1, tied: 0 }));
         assert_eq!(standing[1].interval, Some(RankInterval { low: 2, high: 4, tied: 2 }));
         assert_eq!((standing[2].interval, standing[3].interval), (None, None));
     }
