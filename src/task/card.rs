@@ -13,6 +13,9 @@ use crate::task::{Split, TaskError};
 /// The name of the card's file.
 pub(crate) const CARD: &str = "CARD.yaml";
 
+/// Each label with its words, in the order written.
+pub type CardVerbalizer = Vec<(String, Vec<String>)>;
+
 /// A data set's card. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +45,7 @@ pub struct Card {
     pub template: Option<String>,
     /// The label words to begin with, label by label in the order written.
     #[serde(default, deserialize_with = "label_words")]
-    pub verbalizer: Option<Vec<(String, Vec<String>)>>,
+    pub verbalizer: Option<CardVerbalizer>,
     /// What that template and those words were measured to reach.
     #[serde(default)]
     pub manual_accuracy: Option<ManualAccuracy>,
@@ -66,7 +69,7 @@ pub struct ManualAccuracy {
     pub template: String,
     /// The label words.
     #[serde(deserialize_with = "some_label_words")]
-    pub verbalizer: Vec<(String, Vec<String>)>,
+    pub verbalizer: CardVerbalizer,
     /// The model, as its source is written: `builtin:NAME`.
     pub model: String,
     /// The split it was measured on.
@@ -122,14 +125,14 @@ impl Card {
     }
 }
 
-fn label_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<(String, Vec<String>)>>, D::Error> {
+fn label_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CardVerbalizer>, D::Error> {
     some_label_words(deserializer).map(Some)
 }
 
-fn some_label_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Vec<String>)>, D::Error> {
+fn some_label_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CardVerbalizer, D::Error> {
     struct InOrder;
     impl<'de> Visitor<'de> for InOrder {
-        type Value = Vec<(String, Vec<String>)>;
+        type Value = CardVerbalizer;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a mapping from each label to a list of words")

@@ -21,7 +21,7 @@ pub mod statistics;
 mod table;
 
 pub use self::builtin::{BuiltinDataset, builtin_datasets};
-pub use self::card::{Card, ManualAccuracy, SplitCard};
+pub use self::card::{Card, CardVerbalizer, ManualAccuracy, SplitCard};
 pub use self::dataset::Dataset;
 pub use self::draw::{Draw, LeftOut, Limits, draw};
 pub use self::error::{Place, Position, TaskError};
