@@ -48,23 +48,8 @@ pub enum SelectError {
         found: String,
     },
     /// A cell holds what its column cannot.
-    #[error(
-        "matrix row {row} (candidate `{candidate}`, example `{example}`): {column} is `{found}`, expected {expected}"
-    )]
-    Value {
-        /// The data row, from 1; the header is not counted.
-        row: usize,
-        /// The row's candidate.
-        candidate: String,
-        /// The row's example.
-        example: String,
-        /// The column.
-        column: String,
-        /// The cell.
-        found: String,
-        /// What could stand there.
-        expected: String,
-    },
+    #[error(transparent)]
+    Value(#[from] Box<BadCell>),
     /// Two rows for one cell.
     #[error("matrix row {row}: candidate `{candidate}` has a second row for {split} example `{example}`")]
     Duplicate {
@@ -142,6 +127,24 @@ pub enum SelectError {
         /// What could stand there.
         expected: &'static str,
     },
+}
+
+/// A cell that holds what its column cannot.
+#[derive(Debug, thiserror::Error)]
+#[error("matrix row {row} (candidate `{candidate}`, example `{example}`): {column} is `{found}`, expected {expected}")]
+pub struct BadCell {
+    /// The data row, from 1; the header is not counted.
+    pub row: usize,
+    /// The row's candidate.
+    pub candidate: String,
+    /// The row's example.
+    pub example: String,
+    /// The column.
+    pub column: String,
+    /// The cell.
+    pub found: String,
+    /// What could stand there.
+    pub expected: String,
 }
 
 impl Fault for SelectError {

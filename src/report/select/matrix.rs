@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::error::SelectError;
+use super::error::{BadCell, SelectError};
 
 /// Which optional columns to keep; what no rule needs is not stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -169,13 +169,15 @@ impl MatrixBuilder {
     pub fn push(&mut self, row: &Row<'_>) -> Result<(), SelectError> {
         self.n_rows += 1;
         let n_rows = self.n_rows;
-        let bad = |column: &str, found: &str, expected: &str| SelectError::Value {
-            row: n_rows,
-            candidate: row.candidate.to_owned(),
-            example: row.example.to_owned(),
-            column: column.to_owned(),
-            found: found.to_owned(),
-            expected: expected.to_owned(),
+        let bad = |column: &str, found: &str, expected: &str| {
+            SelectError::from(Box::new(BadCell {
+                row: n_rows,
+                candidate: row.candidate.to_owned(),
+                example: row.example.to_owned(),
+                column: column.to_owned(),
+                found: found.to_owned(),
+                expected: expected.to_owned(),
+            }))
         };
         let Some(split) = SPLITS.iter().position(|name| *name == row.split) else {
             return Err(bad("split", row.split, "dev or test"));

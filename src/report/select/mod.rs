@@ -31,7 +31,7 @@ mod replay;
 mod rule;
 
 pub use draw::{Classes, Draw};
-pub use error::SelectError;
+pub use error::{BadCell, SelectError};
 pub use matrix::{Examples, Matrix, MatrixBuilder, Needs, Row};
 pub use options::{Racing, Rule, SelectOptions};
 pub use outcome::SelectReport;

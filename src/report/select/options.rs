@@ -22,10 +22,10 @@ pub enum Rule {
     MutualInformation,
     /// The largest mean agreement with the other candidates' predictions; needs no label.
     Agreement,
-    /// Accuracy with margins as a measure of how surely right: see [`super::rule`].
-    SmoothAccuracy,
-    /// The best linear prediction of the true accuracy from all scores: see [`super::rule`].
-    Shrinkage,
+    /// The accuracy that normal margins with the seen means and spread would have.
+    ExpectedAccuracy,
+    /// The mean of the ranks by expected accuracy and by log-likelihood.
+    Combined,
 }
 
 impl Rule {
@@ -37,8 +37,8 @@ impl Rule {
         Self::MeanLogLikelihood,
         Self::MutualInformation,
         Self::Agreement,
-        Self::SmoothAccuracy,
-        Self::Shrinkage,
+        Self::ExpectedAccuracy,
+        Self::Combined,
     ];
 
     /// The name on the command line and in the results.
@@ -50,8 +50,8 @@ impl Rule {
             Self::MeanLogLikelihood => "mean_log_likelihood",
             Self::MutualInformation => "mutual_information",
             Self::Agreement => "agreement",
-            Self::SmoothAccuracy => "smooth_accuracy",
-            Self::Shrinkage => "shrinkage",
+            Self::ExpectedAccuracy => "expected_accuracy",
+            Self::Combined => "combined",
         }
     }
 
@@ -60,8 +60,9 @@ impl Rule {
         let none = Needs::default();
         match self {
             Self::Argmax | Self::Accuracy => none,
-            Self::Margin | Self::SmoothAccuracy | Self::Shrinkage => Needs { margin: true, ..none },
+            Self::Margin | Self::ExpectedAccuracy => Needs { margin: true, ..none },
             Self::MeanLogLikelihood | Self::MutualInformation => Needs { logprobs: true, ..none },
+            Self::Combined => Needs { margin: true, logprobs: true, ..none },
             Self::Agreement => Needs { predicted: true, ..none },
         }
     }

@@ -117,3 +117,53 @@ impl SelectReport {
         table
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::select::options::{Racing, Rule};
+
+    fn report() -> SelectReport {
+        SelectReport {
+            rules: vec![Replayed {
+                rule: Rule::Accuracy,
+                racing: Racing::SuccessiveHalving,
+                evaluations: 846.0,
+                evaluations_share: 0.264,
+                regret_mean: 0.03,
+                regret_se: None,
+                same_pick: 0.75,
+                coverage: None,
+                coverage_simultaneous: None,
+                interval_width: None,
+                picks: vec![1, 0],
+            }],
+            candidates: vec!["a".to_owned(), "b".to_owned()],
+            n_dev: 32,
+            n_test: 0,
+            shots: Some(4),
+            draws: 2,
+        }
+    }
+
+    #[test]
+    fn json_has_the_promised_keys_in_their_order_and_null_for_the_unknown() {
+        let json = report().to_json();
+        let rule = json["rules"][0].as_object().expect("an object");
+        let keys: Vec<&str> = rule.keys().map(String::as_str).collect();
+        assert_eq!(
+            keys.join(" "),
+            "select racing evaluations evaluations_share regret_mean regret_se same_pick coverage \
+             coverage_simultaneous interval_width picks"
+        );
+        assert!(rule["coverage"].is_null() && rule["regret_se"].is_null());
+        assert_eq!(rule["picks"], json!(["b", "a"]));
+    }
+
+    #[test]
+    fn the_table_says_what_judged_and_leaves_the_unknown_empty() {
+        let table = report().to_table();
+        assert!(table.starts_with("2 candidates, 2 draws of 4 shots a class from 32 dev examples, judged on the dev"));
+        assert!(table.lines().last().is_some_and(|line| line.contains("successive_halving") && line.contains("0.750")));
+    }
+}

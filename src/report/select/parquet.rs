@@ -8,7 +8,7 @@ use polars::prelude::{
     StringChunked,
 };
 
-use super::error::SelectError;
+use super::error::{BadCell, SelectError};
 use super::matrix::{Matrix, MatrixBuilder, Row};
 use super::options::Rule;
 use super::reader::Columns;
@@ -113,13 +113,15 @@ impl Part {
         for row in 0..self.correct.len() {
             let [candidate, example, split, label] =
                 [0, 1, 2, 3].map(|place| self.texts[place].get(row).unwrap_or_default());
-            let bad = |column: usize, found: &str, expected: &str| SelectError::Value {
-                row: builder.n_rows() + 1,
-                candidate: candidate.to_owned(),
-                example: example.to_owned(),
-                column: header[column].clone(),
-                found: found.to_owned(),
-                expected: expected.to_owned(),
+            let bad = |column: usize, found: &str, expected: &str| {
+                SelectError::from(Box::new(BadCell {
+                    row: builder.n_rows() + 1,
+                    candidate: candidate.to_owned(),
+                    example: example.to_owned(),
+                    column: header[column].clone(),
+                    found: found.to_owned(),
+                    expected: expected.to_owned(),
+                }))
             };
             let Some(correct) = self.correct.get(row) else {
                 let found = self.correct_text.get(row).unwrap_or_default();

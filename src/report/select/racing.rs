@@ -132,7 +132,8 @@ fn confidence(matrix: &Matrix, draw: &Draw) -> (Vec<usize>, Vec<usize>) {
         let best = active.iter().map(|&candidate| right[candidate]).fold(0.0, f64::max);
         // A leader that is still level stays, or every wager would start anew.
         if right[leader] < best {
-            leader = active.iter().copied().find(|&candidate| right[candidate] == best).unwrap_or(leader);
+            let level = active.iter().copied().filter(|&candidate| right[candidate] == best);
+            leader = level.min_by_key(|&candidate| &matrix.candidates[candidate]).unwrap_or(leader);
         }
         active.retain(|&candidate| {
             // Who is not behind cannot be shown to be; the wager catches up when it must.
@@ -251,7 +252,11 @@ fn continuously_reject(rule: Rule, matrix: &Matrix, draw: &Draw, budget: usize) 
         let by_candidate = |candidate: usize| active.binary_search(&candidate).map_or(0.0, |place| scores[place]);
         let mut order = ranked(rule, matrix, &active, &scores, &draw.order[..seen]);
         let range = by_candidate(order[0]) - by_candidate(order[order.len() - 1]);
-        let unit = if rule.counts_right() || rule == Rule::SmoothAccuracy || range <= 0.0 { 1.0 } else { range };
+        let unit = if rule.counts_right() || matches!(rule, Rule::ExpectedAccuracy | Rule::Combined) || range <= 0.0 {
+            1.0
+        } else {
+            range
+        };
         let mut sum: f64 = scores.iter().sum();
         while order.len() > 1 {
             let worst = by_candidate(order[order.len() - 1]);
@@ -274,4 +279,146 @@ fn continuously_reject(rule: Rule, matrix: &Matrix, draw: &Draw, budget: usize) 
 /// 1/2 + Σ 1/i for i from 2 to k.
 fn log_bar(k: usize) -> f64 {
     0.5 + (2..=k).map(|i| 1.0 / i as f64).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::select::draw::Classes;
+    use crate::report::select::matrix::{MatrixBuilder, Needs, Row};
+    use crate::task::statistics::Resampler;
+
+    /// Candidates right with the given chances, examples shared in difficulty; margins of either sign.
+    fn matrix(chances: &[f64], n: usize, seed: u64) -> Matrix {
+        let mut numbers = Resampler::new(seed, "racing", &[]);
+        let mut uniform = move || (numbers.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let needs = Needs { margin: true, ..Needs::default() };
+        let mut builder = MatrixBuilder::new(needs, Vec::new());
+        let difficulty: Vec<f64> = (0..n).map(|_| uniform()).collect();
+        for (candidate, chance) in chances.iter().enumerate() {
+            for (example, difficulty) in difficulty.iter().enumerate() {
+                let correct = if uniform() < 0.6 { difficulty < chance } else { uniform() < *chance };
+                let margin = (0.1 + uniform()) as f32;
+                let row = Row {
+                    candidate: &format!("candidate {candidate}"),
+                    example: &example.to_string(),
+                    split: "dev",
+                    label: ["a", "b", "b"][example % 3],
+                    correct,
+                    predicted: None,
+                    margin: Some(if correct { margin } else { -margin }),
+                    logprobs: &[],
+                };
+                builder.push(&row).expect("good");
+            }
+        }
+        builder.finish().expect("complete")
+    }
+
+    fn spread(k: usize) -> Vec<f64> {
+        (0..k).map(|i| 0.4 + 0.5 * (i * 7 % k) as f64 / k as f64).collect()
+    }
+
+    #[test]
+    fn exact_racing_gives_the_uniform_pick_always() {
+        for (k, shots, seed) in [(40, Some(16), 1), (40, None, 2), (3, Some(2), 3), (120, Some(8), 4)] {
+            let matrix = matrix(&spread(k), 150, seed);
+            let classes = Classes::new(&matrix.dev);
+            let mut saved = 0;
+            for number in 0..500 {
+                let draw = classes.draw(shots, seed, number);
+                for rule in [Rule::Argmax, Rule::Accuracy, Rule::Margin] {
+                    let uniform = race(Racing::None, rule, &matrix, &draw, 1.0);
+                    let exact = race(Racing::Exact, rule, &matrix, &draw, 1.0);
+                    assert_eq!(exact.pick, uniform.pick);
+                    assert!(exact.evaluations <= uniform.evaluations);
+                    saved += uniform.evaluations - exact.evaluations;
+                }
+            }
+            assert!(saved > 0);
+        }
+    }
+
+    #[test]
+    fn confidence_loses_the_full_winner_in_at_most_five_percent_of_draws() {
+        let equal = vec![0.7; 30];
+        let close: Vec<f64> = (0..10).map(|i| if i == 4 { 0.72 } else { 0.7 }).collect();
+        for (chances, n, shots) in
+            [(spread(30), 300, None), (equal, 300, None), (close, 300, Some(80)), (spread(2), 90, None)]
+        {
+            let matrix = matrix(&chances, n, 5);
+            let classes = Classes::new(&matrix.dev);
+            let lost = (0..1_000)
+                .filter(|&number| {
+                    let draw = classes.draw(shots, 6, number);
+                    let winner = race(Racing::None, Rule::Accuracy, &matrix, &draw, 1.0).pick;
+                    race(Racing::Confidence, Rule::Accuracy, &matrix, &draw, 1.0).scored[winner] < draw.order.len()
+                })
+                .count();
+            assert!(lost <= 50, "{} candidates: {lost} of 1000", chances.len());
+        }
+    }
+
+    #[test]
+    fn confidence_drops_what_is_clearly_worse_long_before_the_end() {
+        let mut chances = vec![0.2; 20];
+        chances[7] = 0.95;
+        let matrix = matrix(&chances, 600, 8);
+        let draw = Classes::new(&matrix.dev).draw(None, 1, 0);
+        let race = race(Racing::Confidence, Rule::Accuracy, &matrix, &draw, 1.0);
+        assert!(race.pick == 7 && race.evaluations < 20 * 600 / 4, "{}", race.evaluations);
+    }
+
+    #[test]
+    fn fixed_budgets_are_kept_and_used() {
+        for (k, n) in [(40, 150), (7, 150), (1, 30), (200, 60)] {
+            let matrix = matrix(&spread(k), n, 9);
+            let draw = Classes::new(&matrix.dev).draw(None, 1, 0);
+            for racing in [Racing::SuccessiveHalving, Racing::ContinuouslyReject] {
+                for share in [0.2, 0.5, 1.0] {
+                    let race = race(racing, Rule::Accuracy, &matrix, &draw, share);
+                    let most = budget(share, k, n);
+                    assert!(race.evaluations <= most, "{racing} {k} {n} {share}: {} > {most}", race.evaluations);
+                    assert!(race.evaluations >= most.min(k));
+                    assert!(race.scored[race.pick] == race.scored.iter().copied().max().expect("candidates"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn permuting_candidates_permutes_the_race() {
+        let matrix = matrix(&spread(25), 120, 10);
+        let classes = Classes::new(&matrix.dev);
+        let mut builder = MatrixBuilder::new(Needs { margin: true, ..Needs::default() }, Vec::new());
+        for candidate in (0..25).rev() {
+            for example in (0..120).rev() {
+                let row = Row {
+                    candidate: &matrix.candidates[candidate],
+                    example: &matrix.dev.names[example],
+                    split: "dev",
+                    // Labels under other names.
+                    label: ["y", "x"][matrix.dev.gold[example] as usize],
+                    correct: matrix.correct(candidate, example),
+                    predicted: None,
+                    margin: Some(matrix.margin(candidate, example) as f32),
+                    logprobs: &[],
+                };
+                builder.push(&row).expect("good");
+            }
+        }
+        let permuted = builder.finish().expect("complete");
+        let permuted_classes = Classes::new(&permuted.dev);
+        for number in 0..50 {
+            let (draw, other) = (classes.draw(Some(12), 2, number), permuted_classes.draw(Some(12), 2, number));
+            for rule in [Rule::Accuracy, Rule::Margin, Rule::ExpectedAccuracy] {
+                for racing in Racing::ALL {
+                    let found = race(racing, rule, &matrix, &draw, 0.5);
+                    let again = race(racing, rule, &permuted, &other, 0.5);
+                    assert_eq!(matrix.candidates[found.pick], permuted.candidates[again.pick], "{rule} {racing}");
+                    assert_eq!(found.evaluations, again.evaluations, "{rule} {racing}");
+                }
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use super::error::SelectError;
+use super::error::{BadCell, SelectError};
 use super::matrix::{Matrix, MatrixBuilder, Needs, Row};
 use super::options::Rule;
 use super::parquet;
@@ -109,13 +109,15 @@ pub(crate) fn read_csv(input: impl Read, path: &Path, asked: &[Rule]) -> Result<
     while reader.read_record(&mut record).map_err(broken)? {
         let field = |place: usize| record.get(place).unwrap_or_default();
         let [candidate, example, split, label, correct] = columns.required.map(field);
-        let bad = |place: usize, expected: &str| SelectError::Value {
-            row: builder.n_rows() + 1,
-            candidate: candidate.to_owned(),
-            example: example.to_owned(),
-            column: header[place].clone(),
-            found: field(place).to_owned(),
-            expected: expected.to_owned(),
+        let bad = |place: usize, expected: &str| {
+            SelectError::from(Box::new(BadCell {
+                row: builder.n_rows() + 1,
+                candidate: candidate.to_owned(),
+                example: example.to_owned(),
+                column: header[place].clone(),
+                found: field(place).to_owned(),
+                expected: expected.to_owned(),
+            }))
         };
         let number = |place: usize| field(place).parse::<f32>().map_err(|_| bad(place, "a finite number"));
         let correct = match correct {
@@ -163,7 +165,7 @@ mod tests {
     fn quoted_prompts_are_names_and_the_columns_decide_which_rules_run() {
         let (matrix, rules) = read(SMALL, &[]).expect("complete");
         assert_eq!(matrix.candidates, ["{text} It was, {mask}."]);
-        assert_eq!(rules, [Rule::Argmax, Rule::Accuracy, Rule::Margin, Rule::SmoothAccuracy, Rule::Shrinkage]);
+        assert_eq!(rules, [Rule::Argmax, Rule::Accuracy, Rule::Margin, Rule::ExpectedAccuracy]);
         assert!((matrix.margin(0, 1) + 0.5).abs() < 1e-7 && matrix.correct(0, 0) && !matrix.correct(0, 1));
     }
 

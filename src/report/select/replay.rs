@@ -229,3 +229,121 @@ fn summarise(rule: Rule, racing: Racing, choices: &[&Choice], everything: f64) -
         picks: choices.iter().map(|choice| choice.pick).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{ExitCode, Fault};
+    use crate::report::select::matrix::{MatrixBuilder, Needs, Row};
+
+    /// Candidates right with the given chances on dev examples and on test examples.
+    fn matrix(chances: &[f64], n_dev: usize, n_test: usize, copies: usize) -> Matrix {
+        let mut builder = MatrixBuilder::new(Needs { margin: true, ..Needs::default() }, Vec::new());
+        let names: Vec<String> =
+            (0..chances.len()).flat_map(|c| (0..copies).map(move |copy| format!("{c:03}.{copy}"))).collect();
+        for (place, candidate) in names.iter().enumerate() {
+            let mut numbers = Resampler::new(7, "replay", &(place / copies).to_le_bytes());
+            let mut shared = Resampler::new(8, "replay", &[]);
+            let uniform = |numbers: &mut Resampler| (numbers.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+            for example in 0..n_dev + n_test {
+                let difficulty = uniform(&mut shared);
+                let own = uniform(&mut numbers);
+                let correct = if own < 0.5 { difficulty } else { 2.0 * own - 1.0 } < chances[place / copies];
+                let margin = (0.1 + uniform(&mut numbers)) as f32;
+                let row = Row {
+                    candidate,
+                    example: &example.to_string(),
+                    split: if example < n_dev { "dev" } else { "test" },
+                    label: ["a", "b"][example % 2],
+                    correct,
+                    predicted: None,
+                    margin: Some(if correct { margin } else { -margin }),
+                    logprobs: &[],
+                };
+                builder.push(&row).expect("good");
+            }
+        }
+        builder.finish().expect("complete")
+    }
+
+    fn options(shots: Option<usize>, draws: usize) -> SelectOptions {
+        SelectOptions { shots, draws, ..SelectOptions::new("m.csv") }
+    }
+
+    use crate::task::statistics::Resampler;
+
+    #[test]
+    fn rank_intervals_cover_the_ranks_on_test_with_any_racing_and_say_something() {
+        let chances: Vec<f64> = (0..24).map(|i| 0.5 + 0.45 * i as f64 / 23.0).collect();
+        let matrix = matrix(&chances, 1_200, 2_000, 1);
+        for (shots, narrow) in [(16, 24.0), (200, 16.0)] {
+            let replayed = replay(&matrix, &[Rule::Accuracy], &Racing::ALL, &options(Some(shots), 60)).expect("drawn");
+            for outcome in &replayed {
+                assert!(outcome.coverage.is_none_or(|coverage| coverage >= 0.95), "{outcome:?}");
+            }
+            assert!(replayed[0].interval_width.is_some_and(|width| width < narrow), "{:?}", replayed[0].interval_width);
+            assert_eq!((replayed[0].same_pick, replayed[1].same_pick), (1.0, 1.0));
+            assert_eq!(replayed[0].picks, replayed[1].picks);
+            assert!(replayed.iter().all(|outcome| outcome.evaluations_share <= 1.0));
+        }
+    }
+
+    #[test]
+    fn more_shots_cost_more_and_regret_less() {
+        let chances: Vec<f64> = (0..20).map(|i| 0.6 + 0.01 * i as f64).collect();
+        let matrix = matrix(&chances, 800, 2_000, 1);
+        let few = replay(&matrix, &[Rule::Accuracy], &[Racing::None], &options(Some(8), 100)).expect("drawn");
+        let many = replay(&matrix, &[Rule::Accuracy], &[Racing::None], &options(Some(300), 100)).expect("drawn");
+        assert_eq!((few[0].evaluations, many[0].evaluations), (20.0 * 16.0, 20.0 * 600.0));
+        assert!(many[0].regret_mean < few[0].regret_mean);
+        assert!(few[0].regret_se.is_some_and(|se| se > 0.0));
+    }
+
+    #[test]
+    fn listing_every_candidate_twice_changes_neither_regret_nor_intervals() {
+        let chances: Vec<f64> = (0..12).map(|i| 0.4 + 0.05 * i as f64).collect();
+        let rules = [Rule::Argmax, Rule::Accuracy, Rule::Margin];
+        let replayed = |copies| {
+            let matrix = matrix(&chances, 200, 400, copies);
+            replay(&matrix, &rules, &[Racing::None, Racing::Exact], &options(Some(40), 50)).expect("drawn")
+        };
+        for (once, twice) in replayed(1).iter().zip(replayed(2)) {
+            assert!((once.regret_mean - twice.regret_mean).abs() < 1e-12);
+            assert_eq!(once.interval_width, twice.interval_width);
+            assert_eq!(once.coverage, twice.coverage);
+            assert_eq!(once.evaluations_share, twice.evaluations_share);
+        }
+    }
+
+    #[test]
+    fn without_a_test_split_the_rest_of_dev_judges() {
+        let matrix = matrix(&[0.5, 0.9], 100, 0, 1);
+        let replayed = replay(&matrix, &[Rule::Accuracy], &[Racing::None], &options(Some(20), 50)).expect("drawn");
+        assert!(replayed[0].regret_mean < 0.1);
+        let error = replay(&matrix, &[Rule::Accuracy], &[Racing::None], &options(None, 50)).expect_err("all drawn");
+        assert!(error.to_string().contains("takes all 100"), "{error}");
+        let error = replay(&matrix, &[Rule::Accuracy], &[Racing::None], &options(Some(51), 5)).expect_err("too few");
+        assert_eq!(error.exit_code(), ExitCode::Spec);
+    }
+
+    #[test]
+    fn one_candidate_is_picked_without_regret() {
+        let matrix = matrix(&[0.6], 60, 60, 1);
+        let replayed = replay(&matrix, &[Rule::Argmax, Rule::Accuracy], &Racing::ALL, &options(Some(5), 10));
+        for outcome in replayed.expect("drawn") {
+            assert_eq!((outcome.regret_mean, outcome.same_pick), (0.0, 1.0));
+            assert!(outcome.coverage.is_none_or(|coverage| coverage == 1.0));
+        }
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        let chances: Vec<f64> = (0..10).map(|i| 0.5 + 0.03 * i as f64).collect();
+        let matrix = matrix(&chances, 100, 100, 1);
+        let replayed = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            pool.install(|| replay(&matrix, &[Rule::Accuracy], &Racing::ALL, &options(Some(10), 40)).expect("drawn"))
+        };
+        assert_eq!(replayed(1), replayed(4));
+    }
+}

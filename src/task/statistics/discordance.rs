@@ -73,6 +73,10 @@ impl MidPTable {
     /// it was not behind on them.
     pub fn pair(&mut self, above: &CorrectBits, below: &CorrectBits, dropped_at: Option<usize>) -> f64 {
         let Some(seen) = dropped_at else {
+            // Five examples all one way are the least that is significant; most pairs differ by fewer.
+            if above.n_correct.abs_diff(below.n_correct) < 5 {
+                return 1.0;
+            }
             let (b, c) = above.discordant(below);
             return self.significant(b, c).unwrap_or(1.0);
         };
