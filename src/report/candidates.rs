@@ -269,8 +269,10 @@ mod tests {
         String::from_utf8(csv(CANDIDATES, &rows).unwrap()).unwrap()
     }
 
+    type Ranked = (usize, Option<usize>, Option<usize>, Option<usize>, String);
+
     /// The columns `rank` to `tied`, and the prompt.
-    fn ranks(trials: &[TrialRecord]) -> Vec<(usize, Option<usize>, Option<usize>, Option<usize>, String)> {
+    fn ranks(trials: &[TrialRecord]) -> Vec<Ranked> {
         let rows = CandidateRow::all(trials, &asked()).unwrap();
         rows.into_iter().map(|row| (row.rank, row.rank_low, row.rank_high, row.tied, row.prompt)).collect()
     }

@@ -20,7 +20,7 @@ pub enum RunnerError {
         place: String,
         /// Why not.
         #[source]
-        source: crate::scoring::ScoringError,
+        source: Box<crate::scoring::ScoringError>,
     },
     /// The verbalizer does not fit the data's labels.
     #[error("task.verbalizer: {0}")]

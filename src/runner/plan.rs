@@ -22,6 +22,9 @@ const GPU_BATCH: usize = 128;
 /// On a GPU batches are padded to a multiple of so many tokens, so that there are few shapes to tune for.
 const GPU_LENGTH_STEP: usize = 16;
 
+/// The draw of each seed.
+type SeedDraws = Vec<(u64, Draw)>;
+
 /// An experiment with its data, its models and its trials.
 pub struct Plan {
     /// The experiment.
@@ -91,7 +94,7 @@ impl Plan {
                 for prompt in prompts(item, &task) {
                     scorer.check(&prompt, &dataset.columns).map_err(|source| RunnerError::Prompt {
                         place: format!("search[{index}] with {}", scorer.loaded().source),
-                        source,
+                        source: Box::new(source),
                     })?;
                 }
                 cells(item, &task, scorer, 0, "check", &format!("search[{index}]"))?;
@@ -108,7 +111,7 @@ impl Plan {
         examples(&self.dataset, &trial.draw)
     }
 
-    fn lay_out(&mut self, draws: Vec<(Shots, Vec<(u64, Draw)>)>) -> Result<()> {
+    fn lay_out(&mut self, draws: Vec<(Shots, SeedDraws)>) -> Result<()> {
         let mut trials = Vec::new();
         for (item_index, item) in self.experiment.search.iter().enumerate() {
             let label = self.label(item_index);
@@ -258,7 +261,7 @@ fn task_prompt(experiment: &Experiment, dataset: &Dataset) -> Result<TaskPrompt>
     Ok(TaskPrompt { template, verbalizer: Arc::new(verbalizer) })
 }
 
-fn draws(experiment: &Experiment, dataset: &Dataset) -> Result<Vec<(Shots, Vec<(u64, Draw)>)>> {
+fn draws(experiment: &Experiment, dataset: &Dataset) -> Result<Vec<(Shots, SeedDraws)>> {
     let mut all = Vec::new();
     for shots in &experiment.shots {
         if dataset.split(Split::Train).is_none() {
