@@ -13,9 +13,9 @@ pub const FLIP_DRAWS: usize = 10_000;
 /// second has.
 ///
 /// With X binomial(b + c, 1/2) and x = min(b, c): p = 2 P(X <= x) - P(X = x). Without discordant examples it is 1.
-/// Where the exact p spends far less than its 5 % on few discordant pairs, the mid-p spends close to all of it; its level
-/// can exceed 5 % by a little (here: at most 5.2 % at 32 examples, see the tests). The least number of discordant examples
-/// with p < 0.05 is 5, all one way.
+/// Where the exact p spends far less than its 5 % on few discordant pairs, the mid-p spends close to all of it: at 32
+/// examples its level is at most 4.8 %, whatever the share of discordant pairs, though given their number it can be 7 %. The
+/// least number of discordant examples with p < 0.05 is 5, all one way.
 ///
 /// Source: Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13 (2013) 91.
 pub fn mcnemar_mid_p(b: usize, c: usize) -> f64 {
@@ -212,7 +212,7 @@ mod tests {
         };
         assert_eq!(level(32, 0.0), 0.0);
         let worst = (1..=50).map(|q| level(32, 0.01 * q as f64)).fold(0.0, f64::max);
-        assert!(worst < 0.052, "{worst}");
+        assert!(worst < 0.05, "{worst}");
         assert!(level(32, 0.3) > 0.04);
     }
 
