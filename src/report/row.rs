@@ -14,7 +14,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::task::Metric;
-use crate::task::statistics::{majority_class, optimism_gap};
+use crate::task::statistics::{expected_accuracy, majority_class, optimism_gap};
 
 use super::asked::Asked;
 use super::entry::{Entry, deviation};
@@ -186,12 +186,17 @@ impl Row {
 /// The rule that chose a candidate, and the candidate's score by it.
 fn selection<'a>(trial: &Trial<'_>, chosen: &Scored<'_>, rule: &'a str) -> (&'a str, Option<f64>) {
     let Some(dev) = chosen.dev else {
-        let needs_labels = rule.parse::<Metric>().is_ok() || matches!(rule, "margin" | "mean_log_likelihood");
+        let needs_labels =
+            rule.parse::<Metric>().is_ok() || matches!(rule, "margin" | "mean_log_likelihood" | "expected_accuracy");
         return (if needs_labels { LABEL_FREE } else { rule }, chosen.label_free);
     };
     let score = match rule {
         "margin" => Some(dev.margin),
         "mean_log_likelihood" => Some(dev.log_likelihood),
+        "expected_accuracy" => {
+            let margins = dev.margins.iter().map(|&m| f64::from(m));
+            Some(expected_accuracy(trial.n_labels, margins.zip(trial.dev_gold.iter().map(|&g| usize::from(g)))))
+        }
         _ => match rule.parse() {
             Ok(metric) => outcome::metric(metric, trial.dev_gold, &dev.predicted, trial.n_labels),
             Err(_) => chosen.label_free,

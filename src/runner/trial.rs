@@ -9,7 +9,8 @@ use crate::prompt::{Candidate, Prompt};
 use crate::record::{CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SetScores, Spent, TrialKey};
 use crate::scoring::{Known, Outcome, ScoreCache, Scorer, SetHash, mutual_information};
 use crate::search::{Proposal, Scored, SearchError};
-use crate::task::{Dataset, Example, Metric};
+use crate::spec::SelectBy;
+use crate::task::{Dataset, Example, Metric, statistics};
 
 use super::cell::Cell;
 use super::ledger::Ledger;
@@ -50,7 +51,7 @@ pub struct Trial<'a> {
     /// What the leaderboard shows.
     pub metric: Metric,
     /// What dev chooses by.
-    pub select_by: Metric,
+    pub select_by: SelectBy,
 }
 
 /// Why a trial did not end well.
@@ -309,8 +310,15 @@ impl Work<'_, '_> {
         let gold = gold(&trial.data.dev);
         let n_labels = trial.dataset.labels.len();
         let outcome = Outcome::of(&known.scores, &gold, n_labels, trial.metric);
-        let score =
-            if trial.select_by == trial.metric { outcome.metric } else { trial.select_by.of(&outcome.confusion) };
+        let score = match trial.select_by {
+            SelectBy::Metric(metric) => metric.of(&outcome.confusion),
+            SelectBy::Margin => outcome.margin,
+            SelectBy::MeanLogLikelihood => outcome.log_likelihood,
+            SelectBy::ExpectedAccuracy => {
+                let margins = outcome.margins.iter().map(|&m| f64::from(m));
+                statistics::expected_accuracy(n_labels, margins.zip(gold.iter().copied()))
+            }
+        };
         (Scored { candidate: number, score, margin: outcome.margin }, Some(set_scores(outcome)), None)
     }
 

@@ -20,12 +20,47 @@ impl Default for Budget {
 /// How the dev split chooses among candidates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Select {
-    /// The metric that decides; default the task's.
-    pub by: Metric,
+    /// What decides; default the task's metric.
+    pub by: SelectBy,
     /// What decides between equals; default [`TieBreak::Margin`].
     pub tie_break: TieBreak,
     /// Whether weak candidates are dropped before the whole dev split is scored; default [`Racing::None`].
     pub racing: Racing,
+}
+
+/// The score on dev by which a candidate is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SelectBy {
+    /// A metric.
+    Metric(Metric),
+    /// The mean of the gold label's log-probability minus the best other's.
+    Margin,
+    /// The mean log-probability of the gold label among the labels.
+    MeanLogLikelihood,
+    /// The accuracy that the margins lead one to expect ([`crate::task::statistics::expected_accuracy`]).
+    ExpectedAccuracy,
+}
+
+impl SelectBy {
+    /// All of them, in the order in which they are listed.
+    pub const ALL: [Self; Metric::ALL.len() + 3] = [
+        Self::Metric(Metric::ALL[0]),
+        Self::Metric(Metric::ALL[1]),
+        Self::Metric(Metric::ALL[2]),
+        Self::Margin,
+        Self::MeanLogLikelihood,
+        Self::ExpectedAccuracy,
+    ];
+
+    /// The name in YAML and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Metric(metric) => metric.name(),
+            Self::Margin => "margin",
+            Self::MeanLogLikelihood => "mean_log_likelihood",
+            Self::ExpectedAccuracy => "expected_accuracy",
+        }
+    }
 }
 
 /// What decides between candidates with the same metric.
@@ -88,13 +123,12 @@ pub(super) fn budget(reader: &mut Reader, at: Option<At>) -> Result<Budget, Spec
 }
 
 pub(super) fn select(reader: &mut Reader, at: Option<At>, metric: Metric) -> Result<Select, SpecError> {
-    let mut select = Select { by: metric, tie_break: TieBreak::default(), racing: Racing::default() };
+    let mut select = Select { by: SelectBy::Metric(metric), tie_break: TieBreak::default(), racing: Racing::default() };
     let Some(at) = at else { return Ok(select) };
     let fields = reader.fields(at, &["by", "tie_break", "racing"])?;
     if let Some(at) = fields.get("by") {
-        let metrics = Metric::ALL.map(|metric| (metric.name(), metric));
-        select.by =
-            reader.choice(&at, "selection", &metrics, &["margin", "mutual_information", "entropy", "perplexity"])?;
+        let rules = SelectBy::ALL.map(|rule| (rule.name(), rule));
+        select.by = reader.choice(&at, "selection", &rules, &["mutual_information", "agreement", "combined"])?;
     }
     if let Some(at) = fields.get("tie_break") {
         select.tie_break = reader.choice(&at, "tie-break", &[(TieBreak::Margin.name(), TieBreak::Margin)], &[])?;

@@ -25,7 +25,7 @@ mod task;
 mod write;
 mod yaml;
 
-pub use choice::{Budget, Calibration, Racing, Select, TieBreak};
+pub use choice::{Budget, Calibration, Racing, Select, SelectBy, TieBreak};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{Autoprompt, METHODS, Manual, Method, Random, SearchItem};

@@ -3,11 +3,7 @@
 //! Besides the field's rules there are two of our own for few examples, where accuracy has few values and many candidates
 //! tie at the top:
 //!
-//! - `expected_accuracy` reads the accuracy off normal margins: with μ(y) the mean margin of the examples with label y and
-//!   σ² the variance around these means over all labels, it is the mean over examples of Φ(μ(y) / σ). Unlike the mean margin
-//!   it does not change when all margins of a candidate are multiplied, and it sees a prompt that favours one label. (The
-//!   plug-in estimate of a linear discriminant's error: McLachlan, Discriminant Analysis and Statistical Pattern
-//!   Recognition (1992), section 10.5, with the prompt's own threshold.)
+//! - `expected_accuracy` reads the accuracy off normal margins, see [`statistics::expected_accuracy`].
 //! - `combined` is the mean of the ranks by `expected_accuracy` and by `mean_log_likelihood`.
 //!
 //! # Decisions
@@ -23,7 +19,7 @@
 
 use super::matrix::Matrix;
 use super::options::Rule;
-use crate::task::statistics::normal_cdf;
+use crate::task::statistics;
 
 /// The scores of `candidates` by `rule` on the dev examples `order`; more is better.
 pub fn scores(rule: Rule, matrix: &Matrix, candidates: &[usize], order: &[u32]) -> Vec<f64> {
@@ -95,25 +91,12 @@ fn mean_log_likelihood(matrix: &Matrix, candidate: usize, order: &[u32]) -> f64 
     mean(order, |e| f64::from(matrix.logprobs(candidate, e)[matrix.dev.gold[e] as usize]))
 }
 
-/// The mean over examples of Φ(μ(y) / σ), y their labels; with one example a label σ is the root mean square margin.
 fn expected_accuracy(matrix: &Matrix, candidate: usize, order: &[u32]) -> f64 {
-    let mut sums = vec![(0.0, 0.0); matrix.labels.len()];
-    let mut squares = 0.0;
-    for &example in order {
-        let margin = matrix.margin(candidate, example as usize);
-        let (count, sum) = &mut sums[matrix.dev.gold[example as usize] as usize];
-        *count += 1.0;
-        *sum += margin;
-        squares += margin * margin;
-    }
-    sums.retain(|(count, _)| *count > 0.0);
-    let n = order.len() as f64;
-    let free = n - sums.len() as f64;
-    let between: f64 = sums.iter().map(|(count, sum)| sum * sum / count).sum();
-    let variance: f64 = if free > 0.0 { (squares - between).max(0.0) / free } else { squares / n };
-    // Margins that are all equal leave no doubt on which side they lie; the floor keeps 0 / 0 at one half.
-    let deviation = variance.sqrt().max(f64::MIN_POSITIVE);
-    sums.iter().map(|(count, sum)| count / n * normal_cdf(sum / count / deviation)).sum()
+    let margins = order.iter().map(|&e| {
+        let example = e as usize;
+        (matrix.margin(candidate, example), matrix.dev.gold[example] as usize)
+    });
+    statistics::expected_accuracy(matrix.labels.len(), margins)
 }
 
 /// For each score the number of lower ones, equal ones counted half.
@@ -134,6 +117,7 @@ fn below(scores: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::report::select::matrix::{MatrixBuilder, Needs, Row};
+    use crate::task::statistics::normal_cdf;
 
     /// Candidates by margins on examples whose labels alternate.
     fn matrix(margins: &[&[f32]]) -> Matrix {

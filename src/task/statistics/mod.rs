@@ -11,6 +11,7 @@
 //! | several such questions at once | [`holm`] |
 //! | which ranks may a candidate have | [`rank_intervals`], for rows of methods [`standings`] |
 //! | how many examples would tell two apart | [`examples_to_resolve`] |
+//! | which of many prompts is best, where few examples leave ties | [`expected_accuracy`] |
 //! | does the order survive another seed | [`rank_stability`] |
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod bootstrap;
 mod clustered;
 mod discordance;
 mod distribution;
+mod expectation;
 mod flags;
 mod interval;
 mod jackknife;
@@ -34,6 +36,7 @@ pub use bootstrap::{BCA_RESAMPLES, bca, bca_interval};
 pub use clustered::{ClusteredMean, Comparison, clustered_comparison, clustered_interval, clustered_mean};
 pub use discordance::{CorrectBits, MidPTable};
 pub use distribution::normal_cdf;
+pub use expectation::expected_accuracy;
 pub use flags::{majority_class, optimism_gap};
 pub use interval::{Interval, wilson};
 pub use jackknife::{ConfusionCells, pseudo_values};
