@@ -15,8 +15,8 @@ const EXAMPLES: &str = "\
 Examples:
   promptmine run my.yaml --keep-matrix
   promptmine select --matrix results/my/matrix.parquet --shots 16 --draws 1000
-  promptmine select --matrix scores.csv --shots 16 --select argmax --select shrinkage \\
-      --racing exact --racing confidence
+  promptmine select --matrix scores.csv --shots 16 --select argmax,shrinkage \\
+      --racing exact,confidence
   promptmine select --matrix scores.csv --shots 8 --format json
 
 A complete matrix tells what every candidate does on every example, so that choosing on few examples can be replayed many \
@@ -38,11 +38,11 @@ pub struct Arguments {
     /// How many draws
     #[arg(long, value_name = "N", default_value_t = 1000)]
     draws: usize,
-    /// A rule to choose by, several times for several [default: every rule that the matrix has the columns for]
-    #[arg(long, value_name = "RULE", value_parser = rule())]
+    /// Rules to choose by, with commas between [default: every rule that the matrix has the columns for]
+    #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rule())]
     select: Vec<Rule>,
-    /// Which candidates are scored to the end, several times for several [default: exact]
-    #[arg(long, value_name = "RACING", value_parser = racing())]
+    /// Which candidates are scored to the end, with commas between [default: exact]
+    #[arg(long, value_name = "RACING", value_delimiter = ',', value_parser = racing())]
     racing: Vec<Racing>,
     /// What the draws hang on
     #[arg(long, value_name = "SEED", default_value_t = 0)]
