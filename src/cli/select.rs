@@ -53,11 +53,12 @@ pub struct Arguments {
 }
 
 fn rule() -> impl TypedValueParser<Value = Rule> {
-    PossibleValuesParser::new(Rule::ALL.map(Rule::name)).try_map(|name| name.parse::<Rule>())
+    PossibleValuesParser::new(Rule::ALL.map(Rule::name)).try_map(|name| name.parse::<Rule>().map_err(|e| e.to_string()))
 }
 
 fn racing() -> impl TypedValueParser<Value = Racing> {
-    PossibleValuesParser::new(Racing::ALL.map(Racing::name)).try_map(|name| name.parse::<Racing>())
+    PossibleValuesParser::new(Racing::ALL.map(Racing::name))
+        .try_map(|name| name.parse::<Racing>().map_err(|e| e.to_string()))
 }
 
 /// Does it.
