@@ -139,6 +139,8 @@ fn only_cli_prints() {
         if room(&path) == "cli" {
             continue;
         }
+        // A test may print; its module stands at the end of a file.
+        let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
         for (number, line) in text.lines().enumerate() {
             // `eprintln!` and `eprint!` end in these too.
             if ["println!(", "print!(", "dbg!("].iter().any(|print| line.contains(print)) {

@@ -5,7 +5,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::log::{Log, LogFormat};
 use super::{
-    completions, datasets, doctor, explain, fill, init, leaderboard, models, plan, predict, run, score, validate,
+    completions, datasets, doctor, explain, fill, init, leaderboard, models, plan, predict, run, score, select,
+    validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -88,6 +89,8 @@ pub enum Command {
     Fill(fill::Arguments),
     /// Print the ranked tables of a results folder
     Leaderboard(leaderboard::Arguments),
+    /// Replay choosing a prompt on a complete matrix of scores
+    Select(select::Arguments),
     /// List the built-in models
     Models(models::Arguments),
     /// List the built-in data sets

@@ -15,7 +15,7 @@ Examples:
   promptmine datasets
   promptmine datasets --format json
 
-A data set of your own is a folder with train.*, dev.* and test.* (.tsv, .csv, .jsonl, .json or .parquet; any of the three
+A data set of your own is a folder with train.*, dev.* and test.* (.tsv, .csv, .jsonl, .json or .parquet; any of the three \
 may be absent) and, if you like, a CARD.yaml; or single files in the experiment:
   dataset: { train: my-train.csv, test: my-test.csv, columns: { text: review, label: stars } }
 Without a header the columns are text, label. TSV knows no quoting, CSV is RFC 4180.";

@@ -18,11 +18,11 @@ const EXAMPLES: &str = "\
 Examples:
   promptmine explain --model builtin:reviews-en --template \"{text} It was {mask}.\" \\
       --verbalizer negative=terrible,positive=great \"A film I would watch again.\"
-  promptmine explain --prompt results/quickstart/trials/<trial>/prompt.json \"A film I would watch again.\"
-  promptmine explain --model M --template \"{text_a} ? {mask} , {text_b}\" --verbalizer no=No,yes=Yes \"A dog runs.\" \\
-      --text-b \"An animal moves.\"
+  promptmine explain --prompt results/my/trials/<trial>/prompt.json \"A film to watch again.\"
+  promptmine explain --model M --template \"{text_a}? {mask}, {text_b}\" \\
+      --verbalizer no=No,yes=Yes \"A dog runs.\" --text-b \"An animal moves.\"
 
-The four steps: the prompt with the text in its slot; its tokens; the model's likeliest answers at the mask; the label
+The four steps: the prompt with the text in its slot; its tokens; the model's likeliest answers at the mask; the label \
 words' log-probabilities, and what they make of the labels.";
 
 /// The arguments of `explain`.

@@ -17,7 +17,7 @@ Examples:
   promptmine fill --model builtin:reviews-zh \"酒店的服务很{mask}。\" --top-k 3
   promptmine fill --model path/to/folder \"A [MASK] story, told [MASK].\" --format json
 
-The text may hold {mask} or the model's own mask token, several times; each mask is read with the others masked.
+The text may hold {mask} or the model's own mask token, several times; each mask is read with the others masked. \
 The log-probabilities are over the whole vocabulary, in nats.";
 
 /// The arguments of `fill`.

@@ -16,7 +16,7 @@ Examples:
   promptmine leaderboard results/quickstart --format csv > table.csv
   promptmine leaderboard results/quickstart --format latex
 
-The tables are derived anew from the record of the trials; no model and no data set is opened. Rows are ranked within one
+The tables are derived anew from the record of the trials; no model and no data set is opened. Rows are ranked within one \
 model, shots and calibration. rank [low-high] is the interval of ranks that the test examples allow.";
 
 /// The arguments of `leaderboard`.

@@ -38,6 +38,7 @@ mod progress;
 mod prompt_option;
 mod run;
 mod score;
+mod select;
 mod text_table;
 mod validate;
 
@@ -76,6 +77,7 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
         Command::Predict(arguments) => predict::run(arguments, log),
         Command::Fill(arguments) => fill::run(arguments, log),
         Command::Leaderboard(arguments) => leaderboard::run(arguments),
+        Command::Select(arguments) => select::run(arguments),
         Command::Models(arguments) => models::run(arguments),
         Command::Datasets(arguments) => datasets::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),

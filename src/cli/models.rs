@@ -15,8 +15,8 @@ Examples:
   promptmine models
   promptmine models --format json
 
-A model of your own is a folder in Hugging Face layout, given by its path wherever a model is asked for: config.json;
-model.safetensors, whole or sharded with its index; and tokenizer.json, or vocab.txt alone. This version reads the
+A model of your own is a folder in Hugging Face layout, given by its path wherever a model is asked for: config.json; \
+model.safetensors, whole or sharded with its index; and tokenizer.json, or vocab.txt alone. This version reads the \
 families bert and ernie.";
 
 /// The arguments of `models`.

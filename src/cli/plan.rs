@@ -22,8 +22,8 @@ Examples:
   promptmine plan experiments/quickstart.yaml
   promptmine plan my.yaml --set shots=[0,16,full] --format json
 
-Data and models are opened and checked as a run would, and nothing is run or written. `evaluations` is what a trial may
-spend at most (one prompt on one example is one), `test` what the chosen prompt costs on test, outside the budget. The
+Data and models are opened and checked as a run would, and nothing is run or written. `evaluations` is what a trial may \
+spend at most (one prompt on one example is one), `test` what the chosen prompt costs on test, outside the budget. The \
 time comes from timing a few examples on this machine.";
 
 /// Examples that are timed.

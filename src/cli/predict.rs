@@ -18,13 +18,15 @@ use super::text_table::{duration, thousands};
 
 const EXAMPLES: &str = "\
 Examples:
-  promptmine predict --prompt results/quickstart/trials/<trial>/prompt.json --input reviews.csv --output labels.csv
+  promptmine predict --prompt results/my/trials/<trial>/prompt.json --input reviews.csv \\
+      --output labels.csv
   promptmine predict --model builtin:reviews-en --template \"{text} It was {mask}.\" \\
       --verbalizer negative=terrible,positive=great --input reviews.jsonl | head -3
-  promptmine predict --prompt sentiment.json --prompt topic.json --input posts.tsv --output both.jsonl
+  promptmine predict --prompt sentiment.json --prompt topic.json --input posts.tsv \\
+      --output both.jsonl
 
-One line for each example: id (of the column `id`, or the row counted from 0), label where the input has one, predicted,
-and logprob_<label>: the natural logarithm of the label's probability among the labels. With several prompts one line
+One line for each example: id (of the column `id`, or the row counted from 0), label where the input has one, predicted, \
+and logprob_<label>: the natural logarithm of the label's probability among the labels. With several prompts one line \
 for each example and prompt, with a field `prompt`. The output is JSON lines, or CSV if it ends so.";
 
 /// The arguments of `predict`.
@@ -71,6 +73,15 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
         && output == input
     {
         return Err(CliError::Usage("--output is the input file itself".into()).into());
+    }
+    if let Some(folder) = output.and_then(Path::parent)
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        // Told before the work is done, not after.
+        let what = format!("{}", output.unwrap_or(folder).display());
+        let source = std::io::Error::new(std::io::ErrorKind::NotFound, "its folder does not exist");
+        return Err(CliError::Write { what, source }.into());
     }
     let ready = arguments.prompt.ready(log)?;
     let table = arguments.input.read(needed(&ready.prompts), None, false)?;

@@ -215,7 +215,8 @@ pub fn bar(units: &'static str, length: u64) -> ProgressBar {
         write!(out, "{} {units}/s", thousands(state.per_sec() as u64)).unwrap_or_default();
     };
     let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        write!(out, "{}", duration(state.eta().as_secs_f64())).unwrap_or_default();
+        let text = if state.pos() > 0 { duration(state.eta().as_secs_f64()) } else { "?".into() };
+        write!(out, "{text}").unwrap_or_default();
     };
     let style = ProgressStyle::with_template("{wide_bar:.cyan/blue} {percent}%  {rate}  {left} left  {msg}");
     let bar = ProgressBar::new(length);

@@ -23,11 +23,11 @@ Examples:
   promptmine run my.yaml --only autoprompt
   promptmine run my.yaml --fresh --keep-matrix
 
-The same command goes on where an earlier run stopped: trials that are complete stay, an unfinished one begins anew and
-gives the same numbers. An edited file runs only what the edit changed. Ctrl-C finishes the write under way and stops;
+The same command goes on where an earlier run stopped: trials that are complete stay, an unfinished one begins anew and \
+gives the same numbers. An edited file runs only what the edit changed. Ctrl-C finishes the write under way and stops; \
 a second one stops at once. Nothing is lost either way.
 
-The folder results/<name>/ holds leaderboard.csv, leaderboard.md, candidates.csv, all rewritten after every trial, and
+The folder results/<name>/ holds leaderboard.csv, leaderboard.md, candidates.csv, all rewritten after every trial, and \
 trials/<trial>/ with the events, the test predictions and the chosen prompt.";
 
 /// The arguments of `run`.

@@ -21,9 +21,10 @@ Examples:
   promptmine score --model builtin:reviews-en --template \"{text} It was {mask}.\" \\
       --verbalizer negative=terrible,positive=great --input reviews.csv
   promptmine score --prompt results/quickstart/trials/<trial>/prompt.json --input reviews.tsv
-  promptmine score --model M --template T --verbalizer 0=bad,1=good --input x.jsonl --columns text=sentence,label=gold
+  promptmine score --model M --template T --verbalizer 0=bad,1=good --input x.jsonl \\
+      --columns text=sentence,label=gold
 
-The labels of the file are those of the verbalizer; any other is refused. The interval of the accuracy is Wilson's at
+The labels of the file are those of the verbalizer; any other is refused. The interval of the accuracy is Wilson's at \
 95 %. In the confusion table a row is a gold label, a column what the prompt made of it.";
 
 /// The level of the interval.

@@ -16,7 +16,7 @@ Examples:
   promptmine validate my.yaml
   promptmine validate experiments/*.yaml
 
-Checks the files alone: no data set and no model is opened; `promptmine plan` opens both. Faults of shape (syntax, an
+Checks the files alone: no data set and no model is opened; `promptmine plan` opens both. Faults of shape (syntax, an \
 unknown key, a wrong type) end the reading of a file, with line and column; faults of value are told all in one go.";
 
 /// The arguments of `validate`.

@@ -23,7 +23,7 @@ pub enum RunnerError {
         source: Box<crate::scoring::ScoringError>,
     },
     /// The verbalizer does not fit the data's labels.
-    #[error("task.verbalizer: {0}")]
+    #[error("task.{0}")]
     Verbalizer(#[source] crate::prompt::PromptError),
     /// The text that a search begins with has another number of tokens.
     #[error("{place}.initial: `{text}` has {found} token(s) for {model}, and n_trigger is {n_trigger}")]
@@ -66,7 +66,8 @@ impl Fault for RunnerError {
             Self::NoSplit { .. } => ExitCode::Data,
             Self::Initial { .. } => ExitCode::Model,
             Self::Only { .. } => ExitCode::Usage,
-            Self::NoDefault { .. } | Self::Verbalizer(_) => ExitCode::Spec,
+            Self::Verbalizer(source) => source.exit_code(),
+            Self::NoDefault { .. } => ExitCode::Spec,
         }
     }
 }

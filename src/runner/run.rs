@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::error::{Error, Result};
 use crate::model::DeviceChoice;
 use crate::record::{Event, ModelProvenance, Provenance, RecordError, ResultsFolder};
+use crate::spec::Experiment;
 
 use super::RunnerError;
 use super::cell::cells;
@@ -152,6 +153,14 @@ fn check_same(before: &Provenance, plan: &Plan, folder: &ResultsFolder, fresh: b
         ))
         .into());
     }
+    if !fresh && asks_otherwise(folder.path(), plan) {
+        return Err(foreign(
+            "holds an experiment of this name with another task, budget, selection or limits: rename this one, give another \
+             --results DIR, or begin anew with --fresh"
+                .into(),
+        )
+        .into());
+    }
     if !fresh && before.device_kind != plan.device.kind.to_string() {
         return Err(foreign(format!(
             "was written on the device `{}`, this run is on `{}`: go on with `--device {}`, begin anew with --fresh, or \
@@ -161,6 +170,13 @@ fn check_same(before: &Provenance, plan: &Plan, folder: &ResultsFolder, fresh: b
         .into());
     }
     Ok(())
+}
+
+/// Whether the experiment in `folder` differs in what all its trials share, so that none of them could stay and its tables
+/// would be lost. One that cannot be read is no reason to stop: every trial carries its own fingerprint.
+fn asks_otherwise(folder: &Path, plan: &Plan) -> bool {
+    Experiment::load(&folder.join("experiment.yaml"), &[])
+        .is_ok_and(|before| before.shared_hash() != plan.experiment.shared_hash())
 }
 
 fn provenance(plan: &Plan) -> Provenance {

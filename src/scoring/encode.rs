@@ -114,8 +114,10 @@ impl<'a> Encoder<'a> {
                     }
                 }
                 Piece::Column(name) => {
-                    let field = columns.iter().position(|c| c == name).ok_or_else(|| {
-                        fault(format!("the data has no column `{name}` (columns: {})", columns.join(", ")))
+                    let field = columns.iter().position(|c| c == name).ok_or_else(|| ScoringError::Column {
+                        template: template.to_string(),
+                        column: name.clone(),
+                        known: columns.join(", "),
                     })?;
                     let index = used.iter().position(|(_, f)| *f == field).unwrap_or_else(|| {
                         used.push((name.clone(), field));

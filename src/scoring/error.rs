@@ -87,6 +87,16 @@ pub enum ScoringError {
         /// What is the matter and what is allowed.
         reason: String,
     },
+    /// The template shows a column that the data does not have.
+    #[error("template `{template}`: the data has no column `{column}` (columns: {known})")]
+    Column {
+        /// The template.
+        template: String,
+        /// The column.
+        column: String,
+        /// The columns that there are.
+        known: String,
+    },
     /// A score came out as NaN or infinite.
     #[error("the model gave a score that is not a number for the prompt `{prompt}`")]
     NotFinite {
@@ -106,7 +116,7 @@ impl Fault for ScoringError {
         match self {
             Self::Template { .. } => ExitCode::Spec,
             Self::Fill(_) => ExitCode::Usage,
-            Self::InputTooLong { .. } => ExitCode::Data,
+            Self::InputTooLong { .. } | Self::Column { .. } => ExitCode::Data,
             _ => ExitCode::Model,
         }
     }

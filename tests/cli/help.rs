@@ -2,7 +2,7 @@
 
 use super::workplace::Workplace;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "run",
     "plan",
     "validate",
@@ -11,6 +11,7 @@ const COMMANDS: [&str; 13] = [
     "predict",
     "fill",
     "leaderboard",
+    "select",
     "models",
     "datasets",
     "doctor",

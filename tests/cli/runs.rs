@@ -148,6 +148,38 @@ fn ctrl_c_finishes_the_step_exits_with_130_and_loses_nothing() {
 }
 
 #[test]
+fn trials_that_fail_exit_with_7_are_told_and_are_tried_again() {
+    let workplace = Workplace::new();
+    // Enough for a prompt on the 16 dev examples of 8 shots, not on the 40 of full.
+    let arguments = ["run", "toy.yaml", "--set", "budget.evaluations=16", "--set", "shots=[8, full]"];
+    for again in [false, true] {
+        let ran = workplace.run(&arguments);
+        assert_eq!(ran.code, 7, "{}", ran.stderr);
+        assert!(ran.stdout.contains("failed: autoprompt") && ran.stdout.contains("best: "), "{}", ran.stdout);
+        assert!(ran.stderr.contains("note: 5 of 11 trials failed"), "{}", ran.stderr);
+        assert_eq!(ran.stderr.matches("complete already, stays").count(), if again { 6 } else { 0 });
+    }
+    let failed = workplace.read("results/toy/leaderboard.csv").lines().filter(|line| line.contains("failed")).count();
+    assert_eq!(failed, 3);
+}
+
+#[test]
+fn a_complete_matrix_is_kept_for_select() {
+    let workplace = Workplace::new();
+    workplace.done(&["run", "toy.yaml", "--keep-matrix"]);
+    let matrix = "results/toy/matrix.parquet";
+    let arguments = ["select", "--matrix", matrix, "--shots", "4", "--draws", "50", "--select", "argmax", "--racing"];
+    let exact = workplace.done(&[&arguments[..], &["exact,none", "--format", "json"]].concat()).stdout;
+    let exact: serde_json::Value = serde_json::from_str(&exact).unwrap();
+    let rules = exact["rules"].as_array().unwrap();
+    assert_eq!((rules.len(), &rules[0]["same_pick"]), (2, &serde_json::Value::from(1.0)));
+    assert!(rules[0]["evaluations"].as_f64() <= rules[1]["evaluations"].as_f64());
+    assert!(workplace.done(&[&arguments[..], &["exact"]].concat()).stdout.contains("same pick"));
+    assert_eq!(workplace.run(&["select", "--matrix", "absent.csv"]).code, 4);
+    assert_eq!(workplace.run(&["select", "--matrix", matrix, "--select", "argmin"]).code, 2);
+}
+
+#[test]
 fn zero_shots_choose_without_labels() {
     let workplace = Workplace::new();
     let ran = workplace.run(&["run", "toy.yaml", "--set", "shots=[0]"]);
