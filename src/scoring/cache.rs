@@ -1,6 +1,6 @@
 //! Scores that were computed before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::prompt::Prompt;
 
@@ -46,14 +46,11 @@ impl ScoreCache {
         set: SetHash,
     ) -> Result<Vec<Known>, ScoringError> {
         let keys: Vec<[u8; 32]> = prompts.iter().map(|prompt| key(scorer, prompt, set)).collect();
-        let mut missing: Vec<usize> = Vec::new();
-        for (index, key) in keys.iter().enumerate() {
-            if self.known.contains_key(key) || missing.iter().any(|&m| keys[m] == *key) {
-                self.hits += 1;
-            } else {
-                missing.push(index);
-            }
-        }
+        let mut asked = HashSet::new();
+        let missing: Vec<usize> = (0..keys.len())
+            .filter(|&index| !self.known.contains_key(&keys[index]) && asked.insert(keys[index]))
+            .collect();
+        self.hits += (keys.len() - missing.len()) as u64;
         if !missing.is_empty() {
             let round: Vec<Prompt> = missing.iter().map(|&m| prompts[m].clone()).collect();
             let round = scorer.score(&round, columns, examples)?;

@@ -1,11 +1,13 @@
 //! The engine: prompts x examples through a frozen model.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use burn::tensor::{Tensor, activation};
 
 use crate::model::{Inputs, LoadedModel};
-use crate::prompt::{Piece, Prompt, Template};
+use crate::prompt::{Piece, Prompt, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
@@ -73,10 +75,18 @@ pub struct Scorer {
     settings: Settings,
 }
 
-/// A prompt made ready: its passes, and its examples encoded once for each number of masks.
-struct Ready {
+/// The passes of a template with a verbalizer.
+struct Reading {
     passes: Passes,
-    encoded: HashMap<usize, Vec<Encoded>>,
+    /// The distinct masks that each pass reads, ascending.
+    places: Vec<Vec<usize>>,
+}
+
+/// A prompt made ready. Prompts that differ in their triggers only share both parts.
+struct Ready {
+    reading: Arc<Reading>,
+    /// The examples as each pass wants them, in the order of passes; those with equally many masks share them.
+    encoded: Vec<Arc<Vec<Encoded>>>,
 }
 
 /// One sequence of a batch.
@@ -137,8 +147,8 @@ impl Scorer {
         };
         let after_space = match mask.and_then(|at| at.checked_sub(1)).map(|at| &pieces[at]) {
             Some(Piece::Text(text)) => text.ends_with(char::is_whitespace),
-            Some(_) => true,
-            None => false,
+            Some(Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos) => true,
+            Some(Piece::Column(_) | Piece::Mask(_)) | None => false,
         };
         let words = encode_words(&prompt.verbalizer, &self.loaded.tokenizer, after_space, fixed, &self.loaded.name)?;
         Ok(Passes::new(words, prompt.verbalizer.labels.len(), self.settings.multi_token))
@@ -178,7 +188,7 @@ impl Scorer {
         let mut costs = vec![Cost::default(); prompts.len()];
         for (prompt, (ready, cost)) in ready.iter().zip(&mut costs).enumerate() {
             for example in 0..examples.len() {
-                for pass in 0..ready.passes.passes.len() {
+                for pass in 0..ready.reading.passes.passes.len() {
                     let sequence = ready.sequence(prompts, prompt, example, pass);
                     cost.evaluations += 1;
                     cost.forwards += 1;
@@ -190,7 +200,7 @@ impl Scorer {
         sequences.sort_by_key(|s| (s.positions.len(), s.ids.len()));
         let mut reads: Vec<Vec<Vec<Vec<f64>>>> = ready
             .iter()
-            .map(|r| vec![r.passes.passes.iter().map(|p| vec![0.0; p.reads.len()]).collect(); examples.len()])
+            .map(|r| vec![r.reading.passes.passes.iter().map(|p| vec![0.0; p.reads.len()]).collect(); examples.len()])
             .collect();
         for batch in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
             for batch in batch.chunks(self.settings.batch_size) {
@@ -200,7 +210,7 @@ impl Scorer {
         let scores: Vec<Vec<Vec<f64>>> = ready
             .iter()
             .zip(&reads)
-            .map(|(ready, reads)| reads.iter().map(|passes| ready.passes.label_logprobs(passes)).collect())
+            .map(|(ready, reads)| reads.iter().map(|passes| ready.reading.passes.label_logprobs(passes)).collect())
             .collect();
         for (prompt, scores) in prompts.iter().zip(&scores) {
             if !scores.iter().flatten().all(|x| x.is_finite()) {
@@ -209,11 +219,7 @@ impl Scorer {
         }
         let truncated = ready
             .iter()
-            .map(|r| {
-                (0..examples.len())
-                    .filter(|&e| r.encoded.values().any(|encoded| !encoded[e].shortened.is_empty()))
-                    .count()
-            })
+            .map(|r| (0..examples.len()).filter(|&e| r.encoded.iter().any(|all| !all[e].shortened.is_empty())).count())
             .collect();
         Ok(Round { scores, truncated, costs })
     }
@@ -242,7 +248,7 @@ impl Scorer {
         let mut loss = 0.0;
         let mut cost = Cost::default();
         let mut order: Vec<usize> = (0..examples.len()).collect();
-        order.sort_by_key(|&e| ready.encoded.values().map(|encoded| encoded[e].ids.len()).max());
+        order.sort_by_key(|&e| ready.encoded.iter().map(|all| all[e].ids.len()).max());
         for chunk in order.chunks(self.settings.batch_size) {
             let gold: Vec<usize> = chunk
                 .iter()
@@ -250,7 +256,7 @@ impl Scorer {
                 .collect();
             let mut leaves = Vec::new();
             let mut reads = Vec::new();
-            for pass in 0..ready.passes.passes.len() {
+            for pass in 0..ready.reading.passes.passes.len() {
                 let batch: Vec<Sequence> = chunk.iter().map(|&e| ready.sequence(prompts, 0, e, pass)).collect();
                 for sequence in &batch {
                     cost.evaluations += 3;
@@ -259,10 +265,10 @@ impl Scorer {
                     cost.tokens += sequence.ids.len() as u64;
                 }
                 let (inputs, leaf) = self.inputs(&batch, true);
-                reads.push(self.read_tensors(&ready.passes, pass, inputs));
+                reads.push(self.read_tensors(&ready.reading, pass, inputs));
                 leaves.push(leaf);
             }
-            let logprobs = label_logprobs(&ready.passes, reads);
+            let logprobs = label_logprobs(&ready.reading.passes, reads);
             let picked = Tensor::<2, burn::tensor::Int>::from_data(
                 burn::tensor::TensorData::new(gold.iter().map(|&g| g as i64).collect(), [gold.len(), 1]),
                 &logprobs.device(),
@@ -274,9 +280,8 @@ impl Scorer {
                 let Some(gradient) = leaf.grad(&gradients) else { continue };
                 let [_, seq_length, _] = gradient.dims();
                 let values = floats(gradient.inner());
-                let n_mask = ready.passes.passes[pass].filled.len();
                 for (row, &example) in chunk.iter().enumerate() {
-                    for (trigger, &place) in ready.encoded[&n_mask][example].trigger_at.iter().enumerate() {
+                    for (trigger, &place) in ready.encoded[pass][example].trigger_at.iter().enumerate() {
                         let start = (row * seq_length + place) * d_model;
                         for (sum, &value) in rows[trigger].iter_mut().zip(&values[start..start + d_model]) {
                             *sum += f64::from(value);
@@ -315,25 +320,28 @@ impl Scorer {
         columns: &[String],
         examples: &[&Example],
     ) -> Result<Vec<Ready>, ScoringError> {
+        // Candidates of a step share their template: what differs, the trigger ids, is filled in later.
+        let mut readings: HashMap<(&Template, &Verbalizer), Arc<Reading>> = HashMap::new();
+        let mut encodings: HashMap<(&Template, usize), Arc<Vec<Encoded>>> = HashMap::new();
         let mut ready: Vec<Ready> = Vec::with_capacity(prompts.len());
-        for (index, prompt) in prompts.iter().enumerate() {
-            let passes = self.passes(prompt)?;
-            let counts = mask_counts(&passes);
-            // Candidates of a step share their template: what differs, the trigger ids, is filled in later.
-            let twin = (0..index).find(|&i| prompts[i].template == prompt.template);
-            let mut encoded = HashMap::new();
-            for n_mask in counts {
-                let known = twin.and_then(|i| ready[i].encoded.get(&n_mask)).cloned();
-                let all = match known {
-                    Some(all) => all,
-                    None => {
+        for prompt in prompts {
+            let reading = match readings.entry((&prompt.template, &*prompt.verbalizer)) {
+                Entry::Occupied(known) => Arc::clone(known.get()),
+                Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(Reading::new(self.passes(prompt)?)))),
+            };
+            let mut encoded = Vec::with_capacity(reading.passes.passes.len());
+            for pass in &reading.passes.passes {
+                let n_mask = pass.filled.len();
+                encoded.push(match encodings.entry((&prompt.template, n_mask)) {
+                    Entry::Occupied(known) => Arc::clone(known.get()),
+                    Entry::Vacant(place) => {
                         let encoder = self.encoder(&prompt.template, columns, n_mask)?;
-                        examples.iter().map(|e| encoder.encode(e)).collect::<Result<_, _>>()?
+                        let all = examples.iter().map(|e| encoder.encode(e)).collect::<Result<_, _>>()?;
+                        Arc::clone(place.insert(Arc::new(all)))
                     }
-                };
-                encoded.insert(n_mask, all);
+                });
             }
-            ready.push(Ready { passes, encoded });
+            ready.push(Ready { reading, encoded });
         }
         Ok(ready)
     }
@@ -365,11 +373,13 @@ impl Scorer {
         let states = self.loaded.model.predict(inputs);
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
-        let mut rows: Vec<u32> =
-            batch.iter().flat_map(|s| ready[s.prompt].passes.passes[s.pass].reads.iter().map(|r| r.token)).collect();
+        let mut rows: Vec<u32> = batch
+            .iter()
+            .flat_map(|s| ready[s.prompt].reading.passes.passes[s.pass].reads.iter().map(|r| r.token))
+            .collect();
         rows.sort_unstable();
         rows.dedup();
-        let whole = batch.iter().any(|s| ready[s.prompt].passes.whole_vocabulary);
+        let whole = batch.iter().any(|s| ready[s.prompt].reading.passes.whole_vocabulary);
         let values = if whole {
             let logits = self.loaded.model.logits(states, None);
             let device = logits.device();
@@ -378,11 +388,12 @@ impl Scorer {
             floats(self.loaded.model.logits(states, Some(&rows)))
         };
         for (index, sequence) in batch.iter().enumerate() {
-            let pass = &ready[sequence.prompt].passes.passes[sequence.pass];
-            let places = read_places(pass);
+            let reading = &ready[sequence.prompt].reading;
+            let pass = &reading.passes.passes[sequence.pass];
+            let places = &reading.places[sequence.pass];
             let stored = &mut reads[sequence.prompt][sequence.example][sequence.pass];
             for (slot, read) in stored.iter_mut().zip(&pass.reads) {
-                let place = places.iter().position(|&p| p == read.mask).unwrap_or(0);
+                let place = places.binary_search(&read.mask).unwrap_or(0);
                 let row = rows.binary_search(&read.token).unwrap_or(0);
                 *slot = f64::from(values[(index * n_predict + place) * rows.len() + row]);
             }
@@ -390,9 +401,10 @@ impl Scorer {
     }
 
     /// What a pass reads, tracked: `[batch_size, n_reads]`.
-    fn read_tensors(&self, passes: &Passes, pass: usize, inputs: Inputs) -> Tensor<2> {
+    fn read_tensors(&self, reading: &Reading, pass: usize, inputs: Inputs) -> Tensor<2> {
+        let places = &reading.places[pass];
+        let passes = &reading.passes;
         let pass = &passes.passes[pass];
-        let places = read_places(pass);
         let states = self.loaded.model.predict(inputs);
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
@@ -411,7 +423,7 @@ impl Scorer {
             .reads
             .iter()
             .map(|read| {
-                let place = places.iter().position(|&p| p == read.mask).unwrap_or(0);
+                let place = places.binary_search(&read.mask).unwrap_or(0);
                 (place * rows.len() + rows.binary_search(&read.token).unwrap_or(0)) as u32
             })
             .collect();
@@ -420,21 +432,24 @@ impl Scorer {
     }
 }
 
-impl Ready {
-    fn sequence(&self, prompts: &[Prompt], prompt: usize, example: usize, pass: usize) -> Sequence {
-        let filled = &self.passes.passes[pass].filled;
-        let encoded = &self.encoded[&filled.len()][example];
-        let positions = read_places(&self.passes.passes[pass]).into_iter().map(|mask| encoded.mask_at + mask).collect();
-        Sequence { prompt, example, pass, ids: encoded.filled(&prompts[prompt].triggers.0, filled), positions }
+impl Reading {
+    fn new(passes: Passes) -> Self {
+        let places = passes
+            .passes
+            .iter()
+            .map(|pass| pass.reads.iter().map(|read| read.mask).collect::<BTreeSet<_>>().into_iter().collect())
+            .collect();
+        Self { passes, places }
     }
 }
 
-/// The distinct masks that a pass reads, ascending.
-fn read_places(pass: &super::passes::Pass) -> Vec<usize> {
-    let mut places: Vec<usize> = pass.reads.iter().map(|r| r.mask).collect();
-    places.sort_unstable();
-    places.dedup();
-    places
+impl Ready {
+    fn sequence(&self, prompts: &[Prompt], prompt: usize, example: usize, pass: usize) -> Sequence {
+        let filled = &self.reading.passes.passes[pass].filled;
+        let encoded = &self.encoded[pass][example];
+        let positions = self.reading.places[pass].iter().map(|mask| encoded.mask_at + mask).collect();
+        Sequence { prompt, example, pass, ids: encoded.filled(&prompts[prompt].triggers.0, filled), positions }
+    }
 }
 
 fn mask_counts(passes: &Passes) -> Vec<usize> {
