@@ -237,45 +237,36 @@ impl<'a> Encoder<'a> {
     /// Cuts the texts at their right ends, each at a character, of several the one with most tokens first, to the longest
     /// that fits.
     fn shorten(&self, texts: &[&str]) -> Encoded {
-        let ends: Vec<Vec<usize>> =
-            texts.iter().map(|t| t.char_indices().map(|(i, _)| i).chain([t.len()]).collect()).collect();
-        let mut kept: Vec<usize> = ends.iter().map(|e| e.len() - 1).collect();
-        let cut = |kept: &[usize]| -> Vec<&str> {
-            texts.iter().zip(&ends).zip(kept).map(|((text, ends), &k)| &text[..ends[k]]).collect()
-        };
+        let inputs: Vec<Input> = texts.iter().map(|text| Input::new(text)).collect();
+        let cut = |kept: &[usize]| -> Vec<&str> { inputs.iter().zip(kept).map(|(i, &k)| i.beginning(k)).collect() };
         let fits = |kept: &[usize]| self.assemble(&cut(kept)).ids.len() <= self.max_positions;
-        let tokens = |column: usize, k: usize| self.tokenizer.encode_text(&texts[column][..ends[column][k]]).len();
-        let mut last = 0;
-        while !fits(&kept) {
-            let lengths: Vec<usize> = (0..texts.len()).map(|c| tokens(c, kept[c])).collect();
-            let longest = (0..texts.len()).max_by_key(|&c| (lengths[c], texts.len() - c)).unwrap_or(0);
-            let next = lengths.iter().enumerate().filter(|(c, _)| *c != longest).map(|(_, &n)| n).max().unwrap_or(0);
-            last = longest;
-            // Not below the next longest, so that both are then cut in turn.
-            let excess = self.assemble(&cut(&kept)).ids.len() - self.max_positions;
-            let target = lengths[longest].saturating_sub(excess).max(next.min(lengths[longest].saturating_sub(1)));
-            let (mut low, mut high) = (0, kept[longest]);
-            while low < high {
-                let middle = (low + high).div_ceil(2);
-                if tokens(longest, middle) <= target { low = middle } else { high = middle - 1 }
+        let mut kept = vec![0; texts.len()];
+        if inputs.len() > 1 {
+            // Cutting the one with most tokens first ends where none has more than some number of them.
+            let capped = |most: usize| -> Vec<usize> {
+                let few = |text: &str| self.tokenizer.encode_text(text).len() <= most;
+                inputs.iter().map(|input| input.longest(0, |k| few(input.beginning(k)))).collect()
+            };
+            let most = last_true(0, self.max_positions, |most| fits(&capped(most)));
+            if most > 0 {
+                kept = capped(most);
             }
-            kept[longest] = low.min(kept[longest].saturating_sub(1));
         }
-        // A longer beginning can have fewer tokens (half a word may be several pieces): look on to the end of the word.
-        let limit = (kept[last] + LONGEST_WORD).min(ends[last].len() - 1);
-        if let Some(longer) = (kept[last] + 1..=limit).rev().find(|&k| {
+        // The tokens that are left over.
+        for (column, input) in inputs.iter().enumerate().rev() {
             let mut tried = kept.clone();
-            tried[last] = k;
-            fits(&tried)
-        }) {
-            kept[last] = longer;
+            kept[column] = input.longest(kept[column], |k| {
+                tried[column] = k;
+                fits(&tried)
+            });
         }
         let mut encoded = self.assemble(&cut(&kept));
-        encoded.shortened = kept
+        encoded.shortened = inputs
             .iter()
-            .enumerate()
-            .filter(|(c, k)| **k < ends[*c].len() - 1)
-            .map(|(c, &k)| (self.columns[c].0.clone(), k))
+            .zip(&self.columns)
+            .zip(kept)
+            .filter(|((input, _), k)| *k < input.n_characters())
+            .map(|((_, (name, _)), k)| (name.clone(), k))
             .collect();
         encoded
     }
@@ -286,8 +277,60 @@ impl<'a> Encoder<'a> {
     }
 }
 
-/// Characters in which a cut-off word can still end; WordPiece gives up on words beyond 100.
-const LONGEST_WORD: usize = 100;
+/// A text and the byte at which each number of characters ends.
+struct Input<'t> {
+    text: &'t str,
+    ends: Vec<usize>,
+}
+
+impl<'t> Input<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, ends: text.char_indices().map(|(at, _)| at).chain([text.len()]).collect() }
+    }
+
+    fn n_characters(&self) -> usize {
+        self.ends.len() - 1
+    }
+
+    fn beginning(&self, n_characters: usize) -> &'t str {
+        &self.text[..self.ends[n_characters]]
+    }
+
+    /// The most characters, not fewer than `at_least`, whose beginning fits; that of `at_least` does.
+    ///
+    /// A longer beginning can have fewer tokens, because half a word may be more pieces than the whole. So where it stops
+    /// fitting, all beginnings up to the end of that word are tried; if not even the whole word fits, nothing longer does.
+    /// (Unless the template goes on with the last word, as in `{text}ing`: then a longer one may still fit.)
+    fn longest(&self, at_least: usize, mut fits: impl FnMut(usize) -> bool) -> usize {
+        let mut kept = last_true(at_least, self.n_characters(), &mut fits);
+        while kept < self.n_characters() {
+            let rest = &self.text[self.ends[kept]..];
+            let word = kept + rest.chars().take_while(|&c| !ends_word(c)).count();
+            // With what ends it.
+            let end = (word + 1).min(self.n_characters());
+            match (kept + 1..=end).rev().find(|&k| fits(k)) {
+                Some(longer) if longer == end => kept = longer,
+                Some(longer) => return longer,
+                None => return kept,
+            }
+        }
+        kept
+    }
+}
+
+/// Whether no token reaches over a character.
+fn ends_word(c: char) -> bool {
+    c.is_whitespace() || c.is_ascii_punctuation() || matches!(c, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
+}
+
+/// A number from `low`, for which `holds` is taken for granted, to `high` at which it holds and after which it does not.
+fn last_true(mut low: usize, mut high: usize, mut holds: impl FnMut(usize) -> bool) -> usize {
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        if holds(middle) { low = middle } else { high = middle - 1 }
+    }
+    low
+}
 
 impl Bit {
     fn of<'s>(&'s self, texts: &[&'s str]) -> &'s str {
