@@ -104,15 +104,9 @@ impl Scorer {
             let encoder = self.encoder(&prompt.template, columns, pass.filled.len())?;
             let encoded = encoder.encode(example)?;
             let ids = encoded.filled(&prompt.triggers.0, &pass.filled);
-            let positions: Vec<usize> = pass.reads.iter().map(|r| encoded.mask_at + r.mask).collect();
-            let all = self.top_tokens(&ids, &positions, usize::MAX)?;
-            reads.push(
-                pass.reads
-                    .iter()
-                    .zip(&all)
-                    .map(|(read, all)| all.iter().find(|f| f.token_id == read.token).map_or(f64::NAN, |f| f.logprob))
-                    .collect(),
-            );
+            let positions: Vec<usize> = (encoded.mask_at..encoded.mask_at + pass.filled.len()).collect();
+            let logprobs = self.whole_vocabulary(&ids, &positions)?;
+            reads.push(pass.reads.iter().map(|read| f64::from(logprobs[read.mask][read.token as usize])).collect());
         }
         let scores = passes.word_scores(&reads);
         Ok(passes

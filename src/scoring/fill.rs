@@ -27,7 +27,8 @@ impl Scorer {
     /// `text` may hold `{mask}` or the tokenizer's own mask token; the tokenizer's default special tokens are added.
     ///
     /// # Errors
-    /// [`ScoringError::Fill`] if there is no mask or the text is longer than the model's positions.
+    /// [`ScoringError::Fill`] if there is no mask or the text is longer than the model's positions;
+    /// [`ScoringError::NotFinite`].
     pub fn fill(&self, text: &str, top_k: usize) -> Result<Vec<Vec<Filled>>, ScoringError> {
         let loaded = self.loaded();
         let tokenizer = &loaded.tokenizer;
@@ -52,13 +53,8 @@ impl Scorer {
         self.top_tokens(&ids, &positions, top_k)
     }
 
-    /// The likeliest tokens at `positions` of one sequence.
-    pub(super) fn top_tokens(
-        &self,
-        ids: &[u32],
-        positions: &[usize],
-        top_k: usize,
-    ) -> Result<Vec<Vec<Filled>>, ScoringError> {
+    /// The log-probabilities of the whole vocabulary at `positions` of one sequence: `[position][token]`.
+    pub(super) fn whole_vocabulary(&self, ids: &[u32], positions: &[usize]) -> Result<Vec<Vec<f32>>, ScoringError> {
         let loaded = self.loaded();
         let states = loaded.model.predict(Inputs {
             embeddings: loaded.model.embed(&[ids.to_vec()]),
@@ -71,20 +67,32 @@ impl Scorer {
         let vocab_size = logprobs.dims()[1];
         let values = floats(logprobs);
         if values.iter().any(|x| x.is_nan()) {
-            return Err(ScoringError::Fill("the model gave a score that is not a number".into()));
+            return Err(ScoringError::NotFinite { prompt: loaded.tokenizer.decode(ids) });
         }
-        Ok(values
-            .chunks(vocab_size)
+        Ok(values.chunks(vocab_size).map(<[f32]>::to_vec).collect())
+    }
+
+    /// The likeliest tokens at `positions` of one sequence.
+    pub(super) fn top_tokens(
+        &self,
+        ids: &[u32],
+        positions: &[usize],
+        top_k: usize,
+    ) -> Result<Vec<Vec<Filled>>, ScoringError> {
+        let tokenizer = &self.loaded().tokenizer;
+        Ok(self
+            .whole_vocabulary(ids, positions)?
+            .iter()
             .map(|row| {
-                let mut order: Vec<u32> = (0..vocab_size as u32).collect();
+                let mut order: Vec<u32> = (0..row.len() as u32).collect();
                 order.sort_by(|&a, &b| row[b as usize].total_cmp(&row[a as usize]).then(a.cmp(&b)));
                 order.truncate(top_k);
                 order
                     .into_iter()
                     .map(|id| Filled {
                         token_id: id,
-                        token: loaded.tokenizer.token(id).unwrap_or_default(),
-                        text: loaded.tokenizer.token_text(id).map(|(text, _)| text).unwrap_or_default(),
+                        token: tokenizer.token(id).unwrap_or_default(),
+                        text: tokenizer.token_text(id).map(|(text, _)| text).unwrap_or_default(),
                         logprob: f64::from(row[id as usize]),
                     })
                     .collect()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::Tokenizer;
+use crate::model::{ModelError, Tokenizer};
 use crate::prompt::Verbalizer;
 use crate::spec::MultiToken;
 
@@ -36,11 +36,14 @@ pub fn encode_words(
     let mut words: Vec<Word> = Vec::new();
     for (label, entry) in verbalizer.labels.iter().enumerate() {
         for text in &entry.words {
-            let ids = tokenizer.encode_word(text, after_space).map_err(|e| ScoringError::UnwritableWord {
+            let ids = tokenizer.encode_word(text, after_space).map_err(|error| ScoringError::UnwritableWord {
                 label: entry.label.clone(),
                 word: text.clone(),
                 model: model.into(),
-                reason: e.to_string(),
+                reason: match error {
+                    ModelError::UnwritableWord { why, .. } => why,
+                    other => other.to_string(),
+                },
             })?;
             if let Some(fixed) = fixed.filter(|&n| n != ids.len()) {
                 return Err(ScoringError::WordLength {

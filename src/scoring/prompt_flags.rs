@@ -24,21 +24,24 @@ impl Scorer {
         let mut flags = Vec::new();
         let tokenizer = &self.loaded().tokenizer;
         let encoder = self.encoder(&prompt.template, columns, 1)?;
+        // The prompt's own tokens, cut where an input or the mask stands.
         let mut own: Vec<Vec<u32>> = Vec::new();
+        let mut run: Vec<u32> = Vec::new();
         let mut triggers = prompt.triggers.0.as_slice();
         let mut retokenises = false;
         for piece in prompt.template.pieces() {
             match piece {
-                Piece::Text(text) => own.push(tokenizer.encode_text(text)),
+                Piece::Text(text) => run.extend(tokenizer.encode_text(text)),
                 Piece::Trigger(n) => {
                     let (slot, rest) = triggers.split_at((*n).min(triggers.len()));
                     triggers = rest;
                     retokenises |= tokenizer.encode_text(&tokenizer.decode(slot)) != slot;
-                    own.push(slot.to_vec());
+                    run.extend(slot);
                 }
-                _ => {}
+                _ => own.push(std::mem::take(&mut run)),
             }
         }
+        own.push(run);
         if retokenises {
             flags.push("retokenises".to_string());
         }
@@ -48,10 +51,8 @@ impl Scorer {
             own.iter().any(|ids| words.iter().any(|w| !w.is_empty() && ids.windows(w.len()).any(|x| x == w)));
         let texts: Vec<Vec<u32>> = dev
             .iter()
-            .flat_map(|example| {
-                encoder.named_texts(example).into_iter().map(|(_, text)| text.to_string()).collect::<Vec<_>>()
-            })
-            .map(|text| tokenizer.encode_text(&text))
+            .flat_map(|example| encoder.named_texts(example))
+            .map(|(_, text)| tokenizer.encode_text(text))
             .collect();
         if says_a_word || copies(&own, &texts) {
             flags.push("label_leak".to_string());

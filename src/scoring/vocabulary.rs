@@ -14,9 +14,9 @@ pub struct VocabularyFilter {
 
 /// The ids that may stand in a trigger, ascending.
 ///
-/// Left out always: special tokens, the unknown token, unused places of the vocabulary, tokens that do not survive decoding
-/// and encoding alone, and every token of a label word, so that a trigger cannot say the answer (AutoPrompt's filter,
-/// arXiv 2010.15980).
+/// Left out always: special tokens, the unknown token, unused places of the vocabulary, every token of a label word, so that
+/// a trigger cannot say the answer (AutoPrompt's filter, arXiv 2010.15980), and tokens that begin a word but do not survive
+/// decoding and encoding alone. Those that go on with a word cannot stand alone: they are left out by `words_only`.
 pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter: VocabularyFilter) -> Vec<u32> {
     let words: Vec<&String> = verbalizer.labels.iter().flat_map(|l| &l.words).collect();
     let label_ids: HashSet<u32> = words.iter().flat_map(|word| tokenizer.encode_text(word)).collect();
