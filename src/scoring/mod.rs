@@ -18,6 +18,8 @@ mod outcome;
 mod passes;
 mod prompt_flags;
 mod scorer;
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 
 pub use cache::{Known, ScoreCache, SetHash};
