@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{ExitCode, Fault};
+use crate::record::RecordError;
 
 /// An error of the `cli` room.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,9 @@ pub enum CliError {
         /// The hash of its tokenizer.
         found: String,
     },
+    /// A saved prompt cannot be read.
+    #[error(transparent)]
+    PromptFile(RecordError),
     /// A saved prompt contradicts itself.
     #[error("{}: {what}", path.display())]
     BadPrompt {
@@ -62,9 +66,9 @@ impl Fault for CliError {
             Self::Usage(_) => ExitCode::Usage,
             Self::ClosedPipe => ExitCode::Done,
             Self::Write { .. } => ExitCode::Results,
-            Self::OtherTokenizer { .. } | Self::BadPrompt { .. } | Self::ModelName(_) | Self::ModelSource(_) => {
-                ExitCode::Model
-            }
+            // An input file is at fault, not the record of a run.
+            Self::PromptFile(_) | Self::BadPrompt { .. } => ExitCode::Data,
+            Self::OtherTokenizer { .. } | Self::ModelName(_) | Self::ModelSource(_) => ExitCode::Model,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::log::Log;
 use super::output::{print, write_file};
 use super::prediction::{Predictions, to_csv, to_json_lines};
 use super::prompt_option::{Asked, PromptOptions};
-use super::text_table::{duration, thousands};
+use super::text_table::{counted, duration, thousands};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -95,8 +95,8 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
         };
         log.step(
             &format!(
-                "{name}{} examples{shortened}, {}, {} examples/s on {}",
-                thousands(table.examples.len() as u64),
+                "{name}{}{shortened}, {}, {} examples/s on {}",
+                counted(table.examples.len(), "example"),
                 duration(applied.seconds),
                 thousands((table.examples.len() as f64 / applied.seconds.max(1e-9)) as u64),
                 ready.opened.device.description

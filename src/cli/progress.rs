@@ -14,7 +14,7 @@ use crate::report::write_tables;
 use crate::runner::{Listener, Plan};
 
 use super::log::Log;
-use super::text_table::{duration, thousands};
+use super::text_table::{counted, duration, thousands};
 
 /// Shows a run's progress and has its tables rewritten after each trial.
 pub struct Progress {
@@ -169,14 +169,13 @@ impl Listener for Progress {
 
 impl Watched {
     fn words(&self, spent: &Spent, seconds: f64) -> String {
-        let candidates = if self.n_candidates == 1 { "candidate" } else { "candidates" };
         let figure = |name: &str, value: Option<f64>| value.map(|v| format!("{name} {v:.3}, ")).unwrap_or_default();
         let dev = self.chosen.and_then(|chosen| self.dev.get(&chosen)).copied();
         format!(
-            "{}{}{} {candidates}, {} evaluations, {}",
+            "{}{}{}, {} evaluations, {}",
             figure("test", self.test),
             figure("dev", dev),
-            self.n_candidates,
+            counted(self.n_candidates, "candidate"),
             thousands(spent.evaluations),
             duration(seconds)
         )

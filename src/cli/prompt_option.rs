@@ -93,7 +93,7 @@ impl PromptOptions {
     /// What is wrong with a prompt, the model or the pair of them.
     pub fn ready(&self, log: Log) -> Result<Ready> {
         let saved: Vec<(&Path, SavedPrompt)> =
-            self.prompt.iter().map(|path| Ok((path.as_path(), SavedPrompt::load(path)?))).collect::<Result<_>>()?;
+            self.prompt.iter().map(|path| Ok((path.as_path(), load(path)?))).collect::<Result<_>>()?;
         let opened = open(&self.model_name(&saved)?, self.device.device)?;
         let prompts = if saved.is_empty() {
             vec![self.written(&opened.loaded)?]
@@ -159,6 +159,10 @@ fn asked(name: String, prompt: Prompt, settings: Settings, loaded: &LoadedModel)
     // The prompt's own columns: whether the data has them is a question to the data.
     scorer.check(&prompt, &columns)?;
     Ok(Asked { name, prompt, scorer })
+}
+
+fn load(path: &Path) -> Result<SavedPrompt, CliError> {
+    SavedPrompt::load(path).map_err(CliError::PromptFile)
 }
 
 fn from_saved(path: &Path, saved: &SavedPrompt, loaded: &LoadedModel, log: Log) -> Result<Asked> {

@@ -14,7 +14,7 @@ use super::experiment_option::ExperimentOptions;
 use super::log::Log;
 use super::output::print_block;
 use super::progress::{Progress, bar};
-use super::text_table::thousands;
+use super::text_table::{counted, thousands};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,9 +77,9 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
     let progress = Progress::new(&plan, options.only.as_deref(), log);
     log.step(
         &format!(
-            "{}: {} trials, at most {} evaluations, on {}",
+            "{}: {}, at most {} evaluations, on {}",
             plan.experiment.name,
-            progress.n_trials(),
+            counted(progress.n_trials(), "trial"),
             thousands(progress.n_evaluations()),
             plan.device.description
         ),

@@ -14,7 +14,7 @@ use super::input_option::InputOptions;
 use super::log::Log;
 use super::output::{print, print_json};
 use super::prompt_option::PromptOptions;
-use super::text_table::{TextTable, duration, thousands};
+use super::text_table::{TextTable, counted, duration, thousands};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,11 +86,11 @@ fn as_text(labels: &[String], outcome: &Outcome, applied: &Applied, device: &str
     };
     let cost = applied.cost;
     format!(
-        "accuracy {:.4} [{low:.4}, {high:.4}] on {} examples{truncated}\nmacro_f1 {:.4}, matthews {:.4}\n\
+        "accuracy {:.4} [{low:.4}, {high:.4}] on {}{truncated}\nmacro_f1 {:.4}, matthews {:.4}\n\
          mean margin {:.4}, mean log-likelihood {:.4} nats\n\n{}\n\
          cost: {} evaluations, {} forwards, {} tokens, {} ({} evaluations/s) on {device}\n",
         outcome.metric,
-        thousands(confusion.total()),
+        counted(confusion.total() as usize, "example"),
         Metric::MacroF1.of(confusion),
         Metric::Matthews.of(confusion),
         outcome.margin,

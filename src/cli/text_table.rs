@@ -67,6 +67,11 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// A count with its noun: `1 example`, `1,821 examples`.
+pub fn counted(n: usize, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(n as u64), if n == 1 { "" } else { "s" })
+}
+
 /// Bytes in the unit that suits them.
 pub fn bytes(n: u64) -> String {
     match n {

@@ -112,6 +112,26 @@ fn predict_writes_what_the_contract_says() {
 }
 
 #[test]
+fn chinese_words_of_two_characters_are_scored_left_to_right() {
+    let workplace = Workplace::new();
+    workplace.write("酒店.tsv", "text\tlabel\n酒店很好。\t好评\n酒店很差。\t差评\n酒店不好。\t差评\n");
+    let prompt =
+        ["--model", "builtin:toy", "--template", "【x】总之，酒店【z】。", "--verbalizer", "差评=很差|糟,好评=满意"];
+    let json = done(&workplace, &with("score", &prompt, &["--input", "酒店.tsv", "--format", "json"])).stdout;
+    let score: Value = serde_json::from_str(&json).unwrap();
+    // 糟 takes a pass with one mask; the words of two characters share a pass and take one each for the second.
+    assert_eq!((&score["evaluations"], &score["n"]), (&Value::from(4 * 3), &Value::from(3)));
+    let at_once = done(
+        &workplace,
+        &with("score", &prompt, &["--input", "酒店.tsv", "--format", "json", "--multi-token", "independent"]),
+    );
+    let at_once: Value = serde_json::from_str(&at_once.stdout).unwrap();
+    assert_eq!(at_once["evaluations"], 2 * 3);
+    let explained = done(&workplace, &with("explain", &prompt, &["酒店很好。"])).stdout;
+    assert!(explained.contains("酒店很好。总之，酒店[MASK]") && explained.contains("4 forward passes"), "{explained}");
+}
+
+#[test]
 fn columns_can_be_named_on_the_command_line() {
     let workplace = Workplace::new();
     workplace.write(

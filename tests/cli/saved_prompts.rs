@@ -60,6 +60,15 @@ fn other_weights_are_noted() {
 }
 
 #[test]
+fn a_file_that_is_no_prompt_is_refused() {
+    let workplace = Workplace::new();
+    for file in ["test.tsv", "absent.json", "."] {
+        let ran = workplace.run(&["predict", "--prompt", file, "--input", "test.tsv"]);
+        assert!(ran.code == 4 && ran.stderr.starts_with("error: ") && ran.stderr.contains(file), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_prompt_that_contradicts_itself_is_refused() {
     let (workplace, prompt) = run();
     for (key, value, part) in [
@@ -71,6 +80,6 @@ fn a_prompt_that_contradicts_itself_is_refused() {
     ] {
         edited(&workplace, &prompt, key, value);
         let ran = workplace.run(&["score", "--prompt", "edited.json", "--input", "test.tsv"]);
-        assert!(ran.code > 2 && ran.stderr.starts_with("error: ") && ran.stderr.contains(part), "{}", ran.stderr);
+        assert!(ran.code == 4 && ran.stderr.starts_with("error: ") && ran.stderr.contains(part), "{}", ran.stderr);
     }
 }
