@@ -20,7 +20,7 @@ impl Default for Budget {
 /// How the dev split chooses among candidates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Select {
-    /// What decides; default the task's metric.
+    /// What decides; default [`SelectBy::default_for`] the task's metric.
     pub by: SelectBy,
     /// What decides between equals; default [`TieBreak::Margin`].
     pub tie_break: TieBreak,
@@ -51,6 +51,15 @@ impl SelectBy {
         Self::MeanLogLikelihood,
         Self::ExpectedAccuracy,
     ];
+
+    /// What dev chooses by where nothing is said: the expected accuracy for accuracy, which has few values at few shots and
+    /// ties; any other metric itself.
+    pub fn default_for(metric: Metric) -> Self {
+        match metric {
+            Metric::Accuracy => Self::ExpectedAccuracy,
+            other => Self::Metric(other),
+        }
+    }
 
     /// The name in YAML and tables.
     pub fn name(self) -> &'static str {
@@ -123,7 +132,8 @@ pub(super) fn budget(reader: &mut Reader, at: Option<At>) -> Result<Budget, Spec
 }
 
 pub(super) fn select(reader: &mut Reader, at: Option<At>, metric: Metric) -> Result<Select, SpecError> {
-    let mut select = Select { by: SelectBy::Metric(metric), tie_break: TieBreak::default(), racing: Racing::default() };
+    let mut select =
+        Select { by: SelectBy::default_for(metric), tie_break: TieBreak::default(), racing: Racing::default() };
     let Some(at) = at else { return Ok(select) };
     let fields = reader.fields(at, &["by", "tie_break", "racing"])?;
     if let Some(at) = fields.get("by") {

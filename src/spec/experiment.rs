@@ -364,7 +364,7 @@ search:
 budget:
   evaluations: 1000
 select:
-  by: accuracy
+  by: expected_accuracy
   tie_break: margin
   racing: none
 calibration: [none]
