@@ -24,7 +24,7 @@ Examples:
   promptmine run my.yaml --fresh --keep-matrix
 
 The same command goes on where an earlier run stopped: trials that are complete stay, an unfinished one begins anew and \
-gives the same numbers. An edited file runs only what the edit changed. Ctrl-C finishes the write under way and stops; \
+gives the same numbers. A file with more items, models, shots or seeds runs only what is new; one with another task, budget, selection or limits is another experiment and is refused, unless --fresh. Ctrl-C finishes the write under way and stops; \
 a second one stops at once. Nothing is lost either way.
 
 The folder results/<name>/ holds leaderboard.csv, leaderboard.md, candidates.csv, all rewritten after every trial, and \
