@@ -33,6 +33,20 @@ fn words(text: &Option<String>) -> Cell {
     text.as_deref().map_or(Cell::Unknown, Cell::words)
 }
 
+/// What the examples say of a row's place, in words.
+fn verdict(rank_low: Option<usize>, tied: Option<usize>) -> Cell {
+    let (Some(rank_low), Some(tied)) = (rank_low, tied) else { return Cell::Unknown };
+    let others = |n: usize| if n == 1 { "1 other".to_owned() } else { format!("{n} others") };
+    let resolved = match tied {
+        0 => "resolved from every other".to_owned(),
+        n => format!("not resolved from {}", others(n)),
+    };
+    Cell::words(match rank_low - 1 {
+        0 => resolved,
+        n => format!("{resolved}, worse than {n}"),
+    })
+}
+
 /// The columns of `leaderboard.csv`.
 pub(super) const LEADERBOARD: &[Column<Row>] = &[
     up("rank", |row| Cell::count(row.rank)),
@@ -76,6 +90,7 @@ pub(super) const LEADERBOARD: &[Column<Row>] = &[
     up("prompt_file", |row| {
         row.prompt_file.as_ref().map_or(Cell::Unknown, |path| Cell::words(path.to_string_lossy().replace('\\', "/")))
     }),
+    up("verdict", |row| verdict(row.rank_low, row.tied)),
 ];
 
 /// The columns of `candidates.csv`.
@@ -107,6 +122,7 @@ pub(super) const CANDIDATES: &[Column<CandidateRow>] = &[
     up("chosen", |row| Cell::words(if row.chosen { "yes" } else { "" })),
     up("origin", |row| Cell::words(&row.origin)),
     up("trial", |row| Cell::words(row.trial.to_string_lossy())),
+    up("verdict", |row| verdict(row.rank_low, row.tied)),
 ];
 
 /// The leaderboard's column of that name.
