@@ -239,12 +239,13 @@ impl Tokenizer {
         self.around.0.len() + self.around.1.len()
     }
 
-    /// The text of `ids`, special tokens written out.
+    /// The text of `ids`, special tokens written out, without spaces between Chinese characters.
     pub fn decode(&self, ids: &[u32]) -> String {
-        self.reference.decode(ids, false).unwrap_or_else(|_| {
+        let text = self.reference.decode(ids, false).unwrap_or_else(|_| {
             // The decoder fails on nothing but unknown ids, which it has no text for.
             ids.iter().filter_map(|&id| self.token(id)).collect::<Vec<_>>().join(" ")
-        })
+        });
+        without_gaps_in_chinese(&text)
     }
 
     /// BLAKE3 of the tokenizer written as JSON, without padding and cutting.
@@ -274,4 +275,27 @@ fn around(tokenizer: &tokenizers::Tokenizer) -> tokenizers::Result<(Vec<u32>, Ve
     let ids = whole.get_ids();
     let place = ids.iter().position(|&id| id == NO_TOKEN).ok_or("it drops tokens")?;
     Ok((ids[..place].to_vec(), ids[place + 1..].to_vec()))
+}
+
+/// The decoder of WordPiece puts a space between all tokens that begin a word, and so between any two characters of Chinese.
+fn without_gaps_in_chinese(text: &str) -> String {
+    let chinese = |c: Option<char>| c.is_some_and(|c| matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'));
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if c != ' ' || !chinese(out.chars().next_back()) || !chinese(rest.clone().next()) {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_go_between_chinese_characters_only() {
+        assert_eq!(without_gaps_in_chinese("很 好 ， 5 星 good 好 评"), "很好 ， 5 星 good 好评");
+    }
 }
