@@ -1,6 +1,6 @@
 //! The complete matrix: every candidate of a run on the whole dev and test sets, after all choices are recorded.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +48,7 @@ impl Plan {
         }
         let whole = draw(&self.dataset, Shots::Full, 0, &self.experiment.limits)?;
         let data: TrialData<'_> = super::plan::examples(&self.dataset, &whole);
+        let names = self.names(&found);
         let mut writer = MatrixWriter::new(folder, self.dataset.labels.clone());
         let mut done = 0;
         for round in found.chunk_by(|a, b| a.0 == b.0).flat_map(|of_model| of_model.chunks(ROUND)) {
@@ -64,7 +65,7 @@ impl Plan {
             }
             for (split, examples) in [("dev", &data.dev), ("test", &data.test)] {
                 if !examples.is_empty() {
-                    self.append(&mut writer, round, &prompts, split, examples)?;
+                    self.append(&mut writer, round, &names[done..], &prompts, split, examples)?;
                 }
             }
             done += round.len();
@@ -73,10 +74,29 @@ impl Plan {
         Ok(Some(writer.finish()?))
     }
 
+    /// A name of its own for each candidate: its prompt, with the model where there are several, and with a number where
+    /// other label words or trigger tokens give the same text.
+    fn names(&self, found: &[(usize, &CandidateRecord)]) -> Vec<String> {
+        let mut times: HashMap<String, usize> = HashMap::new();
+        found
+            .iter()
+            .map(|(model, candidate)| {
+                let name = match self.experiment.models.as_slice() {
+                    [_] => candidate.prompt.clone(),
+                    models => format!("{}: {}", models[*model], candidate.prompt),
+                };
+                let times = times.entry(name.clone()).or_default();
+                *times += 1;
+                if *times == 1 { name } else { format!("{name} ({times})") }
+            })
+            .collect()
+    }
+
     fn append(
         &self,
         writer: &mut MatrixWriter,
         round: &[(usize, &CandidateRecord)],
+        names: &[String],
         prompts: &[Prompt],
         split: &'static str,
         examples: &[&Example],
@@ -84,10 +104,10 @@ impl Plan {
         let scorer = &self.scorers[round[0].0];
         let scores = scorer.score(prompts, &self.dataset.columns, examples)?.scores;
         let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
-        for ((model, candidate), logprobs) in round.iter().zip(scores) {
+        for (((model, _), name), logprobs) in round.iter().zip(names).zip(scores) {
             let outcome = Outcome::of(&logprobs, &gold, self.dataset.labels.len(), self.experiment.task.metric);
             writer.append(&MatrixBlock {
-                candidate: candidate.prompt.clone(),
+                candidate: name.clone(),
                 model: self.experiment.models[*model].to_string(),
                 split,
                 examples: examples.iter().map(|e| e.row as u32).collect(),

@@ -176,17 +176,22 @@ fn a_complete_matrix_is_kept_for_select() {
     assert!(rules[0]["evaluations"].as_f64() <= rules[1]["evaluations"].as_f64());
     assert!(workplace.done(&[&arguments[..], &["exact"]].concat()).stdout.contains("same pick"));
     assert_eq!(workplace.run(&["select", "--matrix", "absent.csv"]).code, 4);
+
+    // The same prompts on two models are candidates of their own.
+    let models = "models=[builtin:toy, builtin:reviews-en]";
+    let run = ["run", "toy.yaml", "--only", "manual", "--keep-matrix", "--results", "two"];
+    workplace.done(&[&run[..], &["--set", models, "--set", "shots=[full]"]].concat());
+    let arguments = ["select", "--matrix", "two/toy/matrix.parquet", "--shots", "4", "--draws", "10"];
+    assert!(workplace.done(&arguments).stdout.contains("4 candidates"));
     assert_eq!(workplace.run(&["select", "--matrix", matrix, "--select", "argmin"]).code, 2);
 }
 
 #[test]
-fn zero_shots_choose_without_labels() {
+fn zero_shots_are_refused_until_there_is_a_choice_without_labels() {
     let workplace = Workplace::new();
     let ran = workplace.run(&["run", "toy.yaml", "--set", "shots=[0]"]);
-    assert!(ran.code == 0 || ran.code == 3, "{}", ran.stderr);
-    if ran.code == 3 {
-        assert!(ran.stderr.contains("not in this version"), "{}", ran.stderr);
-    }
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.contains("not in this version"), "{}", ran.stderr);
 }
 
 #[test]
