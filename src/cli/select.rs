@@ -15,7 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   promptmine run my.yaml --keep-matrix
   promptmine select --matrix results/my/matrix.parquet --shots 16 --draws 1000
-  promptmine select --matrix scores.csv --shots 16 --select argmax,shrinkage \\
+  promptmine select --matrix scores.csv --shots 16 --select argmax,expected_accuracy \\
       --racing exact,confidence
   promptmine select --matrix scores.csv --shots 8 --format json
 

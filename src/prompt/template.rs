@@ -127,13 +127,14 @@ impl Template {
         self.pieces.contains(&Piece::Demos)
     }
 
-    /// Checks that the model is asked for exactly one answer.
+    /// Checks that the model is asked for exactly one answer, and about something.
     ///
     /// # Errors
-    /// If there is no `{mask}`, or more than one.
+    /// If there is no `{mask}` or more than one, or no slot for the input.
     pub fn check_mask(&self) -> Result<(), PromptError> {
         let what = match self.n_masks() {
-            1 => return Ok(()),
+            1 if !self.columns().is_empty() || self.has_demos() => return Ok(()),
+            1 => "it has no slot for the input ({text}, or another column of the data)".to_owned(),
             0 => "it has no {mask}, the slot where the model answers".to_owned(),
             n => format!(
                 "it has {n} {{mask}} slots and one is allowed; a word of several tokens expands the one, or {{mask:N}} fixes its length"

@@ -67,6 +67,12 @@ impl Provenance {
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => {
+                return Err(RecordError::Foreign {
+                    path: folder.into(),
+                    message: "is or lies in a file; a folder is needed".into(),
+                });
+            }
             Err(e) => return Err(RecordError::io("read", &path)(e)),
         };
         #[derive(Deserialize)]

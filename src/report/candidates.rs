@@ -27,7 +27,7 @@ use super::flag;
 use super::group::Group;
 use super::outcome;
 use super::place::Place;
-use super::row::candidate_flags;
+use super::row::{candidate_flags, selection};
 use super::trial::{End, Scored, Trial};
 
 /// A row of `candidates.csv`. `None` is unknown and prints as an empty cell.
@@ -79,6 +79,8 @@ pub struct CandidateRow {
     pub log_likelihood: Option<f64>,
     /// Whether its trial chose it.
     pub chosen: bool,
+    /// Its score by the rule that its trial chose by.
+    pub select_score: Option<f64>,
     /// How it arose.
     pub origin: String,
     /// The folder of its trial.
@@ -115,7 +117,7 @@ impl CandidateRow {
                 .zip(&list)
                 .map(|(standing, (trial, scored))| {
                     let place = scored.place(trial.dev_gold.len());
-                    (standing, place, Self::of(&group, seed, trial, scored, standing, &intervals))
+                    (standing, place, Self::of(&group, seed, trial, scored, standing, &intervals, &asked.select_by))
                 })
                 .collect();
             ranked.sort_by(|(a, place, _), (b, other, _)| {
@@ -133,6 +135,7 @@ impl CandidateRow {
         scored: &Scored<'_>,
         standing: Standing,
         intervals: &Intervals,
+        select_by: &str,
     ) -> Self {
         let record = scored.record;
         let dropped_at = scored.dropped_at(trial.dev_gold.len());
@@ -164,6 +167,7 @@ impl CandidateRow {
             label_free: scored.label_free,
             log_likelihood: scored.dev.map(|dev| dev.log_likelihood),
             chosen: trial.chosen().is_some_and(|chosen| chosen.record.candidate == record.candidate),
+            select_score: selection(trial, scored, select_by).1,
             origin: record.origin.clone(),
             trial: PathBuf::from(trial.key.id()),
         }
@@ -292,15 +296,15 @@ mod tests {
             table(&two_seeds()),
             "rank,rank_low,rank_high,tied,method,model,shots,calibration,seed,candidate,parent,prompt,verbalizer,dev_metric,\
              dev_low,dev_high,dev_margin,evaluations,perplexity,n_tokens,dropped_at,flags,label_free,log_likelihood,\
-             chosen,origin,trial,verdict\n\
+             chosen,origin,trial,verdict,select_score\n\
              1,1,1,0,manual,builtin:toy,16,none,1,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
-             made by hand,0-manual_toy_16_none_all_01234567,resolved from every other\n\
+             made by hand,0-manual_toy_16_none_all_01234567,resolved from every other,0.75\n\
              1,1,3,2,autoprompt,builtin:toy,16,none,2,1,0,very {mask},\"a=bad,b=good\",1,0.675592,1,0.75,8,,2,,,,-0.5,yes,\
-             made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others\n\
+             made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,1\n\
              2,1,3,2,manual,builtin:toy,16,none,2,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
-             made by hand,0-manual_toy_16_none_all_01234567,not resolved from 2 others\n\
+             made by hand,0-manual_toy_16_none_all_01234567,not resolved from 2 others,0.75\n\
              3,1,3,2,autoprompt,builtin:toy,16,none,2,0,,so {mask},\"a=bad,b=good\",0.5,0.215216,0.784784,0.25,4,,2,,\
-             majority_class,,-0.5,,made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others\n"
+             majority_class,,-0.5,,made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,0.5\n"
         );
     }
 

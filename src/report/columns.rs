@@ -123,6 +123,7 @@ pub(super) const CANDIDATES: &[Column<CandidateRow>] = &[
     up("origin", |row| Cell::words(&row.origin)),
     up("trial", |row| Cell::words(row.trial.to_string_lossy())),
     up("verdict", |row| verdict(row.rank_low, row.tied)),
+    down("select_score", |row| Cell::number(row.select_score)),
 ];
 
 /// The leaderboard's column of that name.

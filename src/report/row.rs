@@ -184,7 +184,7 @@ impl Row {
 }
 
 /// The rule that chose a candidate, and the candidate's score by it.
-fn selection<'a>(trial: &Trial<'_>, chosen: &Scored<'_>, rule: &'a str) -> (&'a str, Option<f64>) {
+pub(super) fn selection<'a>(trial: &Trial<'_>, chosen: &Scored<'_>, rule: &'a str) -> (&'a str, Option<f64>) {
     let Some(dev) = chosen.dev else {
         let needs_labels =
             rule.parse::<Metric>().is_ok() || matches!(rule, "margin" | "mean_log_likelihood" | "expected_accuracy");

@@ -49,6 +49,16 @@ pub enum RunnerError {
         /// Who needs it.
         what: String,
     },
+    /// Nothing can be scored within the budget.
+    #[error(
+        "budget.evaluations: {budget} does not cover one candidate of any method; at least {least} is needed (dev examples x passes)"
+    )]
+    Budget {
+        /// The budget.
+        budget: u64,
+        /// What the cheapest candidate costs.
+        least: u64,
+    },
     /// `--only` names no item of the experiment.
     #[error("--only {found}: the experiment has no such method (it has {known})")]
     Only {
@@ -67,7 +77,7 @@ impl Fault for RunnerError {
             Self::Initial { .. } => ExitCode::Model,
             Self::Only { .. } => ExitCode::Usage,
             Self::Verbalizer(source) => source.exit_code(),
-            Self::NoDefault { .. } => ExitCode::Spec,
+            Self::NoDefault { .. } | Self::Budget { .. } => ExitCode::Spec,
         }
     }
 }

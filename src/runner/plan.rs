@@ -55,6 +55,8 @@ pub struct PlannedTrial {
     pub draw: Draw,
     /// Evaluations at most within the budget.
     pub evaluations: u64,
+    /// Evaluations that one candidate costs, at least.
+    pub candidate_evaluations: u64,
     /// Evaluations for test, outside the budget.
     pub test_evaluations: u64,
 }
@@ -102,6 +104,7 @@ impl Plan {
         }
         let mut plan = Self { experiment, dataset, scorers, device, task, trials: Vec::new(), notes: Vec::new() };
         plan.lay_out(draws)?;
+        plan.check_budget()?;
         plan.note();
         Ok(plan)
     }
@@ -147,7 +150,16 @@ impl Plan {
                         };
                         key.fingerprint = self.fingerprint(&key, item, scorer, &data);
                         let test_evaluations = passes.iter().max().copied().unwrap_or(1) * data.test.len() as u64;
-                        trials.push(PlannedTrial { key, item: item_index, model, draw, evaluations, test_evaluations });
+                        let candidate_evaluations = passes.iter().min().copied().unwrap_or(1) * n_selection;
+                        trials.push(PlannedTrial {
+                            key,
+                            item: item_index,
+                            model,
+                            draw,
+                            evaluations,
+                            candidate_evaluations,
+                            test_evaluations,
+                        });
                     }
                 }
             }
@@ -224,16 +236,40 @@ impl Plan {
             self.notes.push("the data has no dev split: a fixed half of each class of train is the dev pool".into());
         }
         for (index, item) in self.experiment.search.iter().enumerate() {
-            let trials: Vec<&PlannedTrial> = self.trials.iter().filter(|t| t.item == index).collect();
             let budget = self.experiment.budget.evaluations;
-            if let Some(trial) = trials.iter().find(|t| t.n_selection() as u64 > budget) {
-                self.notes.push(format!(
-                    "the budget of {budget} evaluations does not cover one candidate of `{}` at {} shots ({} dev examples)",
-                    item.name(),
-                    trial.key.shots,
-                    trial.n_selection()
-                ));
+            for trial in self.trials.iter().filter(|t| t.item == index) {
+                if trial.candidate_evaluations > budget {
+                    self.notes.push(format!(
+                        "the budget of {budget} evaluations does not cover one candidate of `{}` at {} shots, which costs {}",
+                        trial.key.label, trial.key.shots, trial.candidate_evaluations
+                    ));
+                    break;
+                }
+                let Some(Method::Autoprompt(autoprompt)) = item.cells.first() else { continue };
+                let batch_size = autoprompt.batch_size.min(trial.draw.train.len()) as u64;
+                let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
+                let step = passes * batch_size * (3 + autoprompt.n_candidates as u64 + 1);
+                // The start, the step, and the candidate that it may find.
+                let needed = 2 * trial.candidate_evaluations + step;
+                let share = budget / item.cells.len() as u64;
+                if needed > share {
+                    self.notes.push(format!(
+                        "{share} evaluations do not cover the start and one step of `{}` at {} shots, which cost {needed}: it \
+                         would score its random start only (take fewer n_candidates, a smaller batch_size or a larger budget)",
+                        trial.key.label, trial.key.shots
+                    ));
+                    break;
+                }
             }
+        }
+    }
+
+    /// Refuses a budget within which nothing can be scored.
+    fn check_budget(&self) -> Result<()> {
+        let budget = self.experiment.budget.evaluations;
+        match self.trials.iter().map(|t| t.candidate_evaluations).min() {
+            Some(least) if least > budget => Err(RunnerError::Budget { budget, least }.into()),
+            _ => Ok(()),
         }
     }
 }

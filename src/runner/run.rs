@@ -161,6 +161,12 @@ fn check_same(before: &Provenance, plan: &Plan, folder: &ResultsFolder, fresh: b
         )
         .into());
     }
+    if !fresh && let Some(what) = changed_since(before, &provenance(plan)) {
+        return Err(foreign(format!(
+            "was written with other {what}: put those back, begin anew with --fresh, or give another --results DIR"
+        ))
+        .into());
+    }
     if !fresh && before.device_kind != plan.device.kind.to_string() {
         return Err(foreign(format!(
             "was written on the device `{}`, this run is on `{}`: go on with `--device {}`, begin anew with --fresh, or \
@@ -170,6 +176,23 @@ fn check_same(before: &Provenance, plan: &Plan, folder: &ResultsFolder, fresh: b
         .into());
     }
     Ok(())
+}
+
+/// What of the data and of the models that both runs have is not what it was.
+fn changed_since(before: &Provenance, now: &Provenance) -> Option<String> {
+    if let Some((split, hash)) =
+        now.data_blake3.iter().find(|(split, hash)| before.data_blake3.get(*split) != Some(*hash))
+    {
+        let old = before.data_blake3.get(split).map_or("none", |old| &old[..8.min(old.len())]);
+        return Some(format!("data ({split}: BLAKE3 {old}..., now {}...)", &hash[..8.min(hash.len())]));
+    }
+    let changed = now.models.iter().find(|model| {
+        before.models.iter().any(|old| {
+            old.source == model.source
+                && (&old.weights_blake3, &old.tokenizer_blake3) != (&model.weights_blake3, &model.tokenizer_blake3)
+        })
+    })?;
+    Some(format!("weights or another tokenizer of {}", changed.source))
 }
 
 /// Whether the experiment in `folder` differs in what all its trials share, so that none of them could stay and its tables

@@ -80,7 +80,7 @@ impl<'a> Encoder<'a> {
         truncate: bool,
     ) -> Result<Self, ScoringError> {
         let fault = |reason: String| ScoringError::Template { template: template.to_string(), reason };
-        let mask_id = tokenizer.mask_id().ok_or_else(|| fault(format!("{model} has no mask token")))?;
+        let mask_id = tokenizer.mask_id().ok_or_else(|| ScoringError::NoMask { model: model.into() })?;
         let specials: Vec<(String, u32)> =
             tokenizer.special_ids().iter().filter_map(|&id| Some((tokenizer.token(id)?, id))).collect();
         let mut parts: Vec<Part> = Vec::new();

@@ -97,6 +97,14 @@ pub enum ScoringError {
         /// The columns that there are.
         known: String,
     },
+    /// The tokenizer has no mask token.
+    #[error(
+        "the tokenizer of {model} has no mask token, and a masked language model needs one (mask_token in tokenizer_config.json)"
+    )]
+    NoMask {
+        /// The model's name.
+        model: String,
+    },
     /// A score came out as NaN or infinite.
     #[error("the model gave a score that is not a number for the prompt `{prompt}`")]
     NotFinite {

@@ -33,7 +33,7 @@ impl Scorer {
         let loaded = self.loaded();
         let tokenizer = &loaded.tokenizer;
         let (Some(mask_id), Some(mask_token)) = (tokenizer.mask_id(), tokenizer.mask_token()) else {
-            return Err(ScoringError::Fill(format!("{} has no mask token", loaded.name)));
+            return Err(ScoringError::NoMask { model: loaded.name.clone() });
         };
         let ids = tokenizer.encode_reference(&text.replace("{mask}", mask_token));
         let positions: Vec<usize> = (0..ids.len()).filter(|&i| ids[i] == mask_id).collect();

@@ -82,6 +82,25 @@ fn an_unknown_built_in_model_or_data_set() {
 }
 
 #[test]
+fn a_template_without_the_input() {
+    run_refused("\"{text} it was {mask}.\"\n", "\"it was {mask}.\"\n", 3, &["task.template", "no slot for the input"]);
+}
+
+#[test]
+fn a_budget_that_covers_nothing() {
+    run_refused("evaluations: 240", "evaluations: 15", 3, &["budget.evaluations", "15", "at least 16"]);
+}
+
+#[test]
+fn data_that_changed_under_a_results_folder() {
+    let workplace = Workplace::new();
+    workplace.done(&["run", "toy.yaml", "--only", "manual"]);
+    workplace.write("train.tsv", workplace.read("train.tsv") + "a bad one more\tnegative\n");
+    refused(&workplace, &["run", "toy.yaml", "--only", "manual"], 6, &["other data (train", "--fresh"]);
+    workplace.done(&["run", "toy.yaml", "--only", "manual", "--fresh"]);
+}
+
+#[test]
 fn a_budget_of_nothing() {
     run_refused("evaluations: 240", "evaluations: 0", 3, &["budget.evaluations"]);
 }

@@ -179,6 +179,14 @@ fn init_writes_a_sound_experiment_and_never_over_another() {
     let workplace = Workplace::new();
     workplace.done(&["init", "mine.yaml"]);
     workplace.done(&["init", "mine-zh.yaml", "--language", "zh"]);
+    for file in ["mine.yaml", "mine-zh.yaml"] {
+        let planned = workplace.done(&["plan", file]);
+        assert!(
+            !planned.stderr.contains("do not cover") && !planned.stderr.contains("does not cover"),
+            "{}",
+            planned.stderr
+        );
+    }
     workplace.done(&["validate", "mine.yaml", "mine-zh.yaml"]);
     workplace.write("mine.yaml", "my own words");
     assert_eq!(workplace.run(&["init", "mine.yaml"]).code, 2);
