@@ -444,7 +444,7 @@ models: [builtin:reviews-en, builtin:reviews-en, hf:a/../b, m.gguf]
 shots: [0, many]
 seeds: []
 search:
-  - { method: manual, templates: ['{mask} {trigger:2}'] }
+  - { method: manual, templates: ['{text} {mask} {trigger:2}'] }
   - { method: autopromt }
   - { method: gcg, n: 1 }
   - { method: autoprompt, n_trigger: [0, 51], n_candidates: [] }

@@ -449,11 +449,11 @@ mod tests {
             "x.yaml:6:38: search[0].n_trigger: the template's own {trigger:N} slots have 2 tokens; leave n_trigger out"
         );
         assert_eq!(
-            message("  - { method: autoprompt, template: ['{trigger:2}{text}{mask}', '{mask}'] }"),
+            message("  - { method: autoprompt, template: ['{trigger:2}{text}{mask}', '{text}{mask}'] }"),
             "x.yaml:6:37: search[0].template: either all templates of a sweep have {trigger:N} or none has"
         );
         assert_eq!(
-            message("  - { method: autoprompt, template: '{trigger:50}{trigger:1}{mask}' }"),
+            message("  - { method: autoprompt, template: '{text}{trigger:50}{trigger:1}{mask}' }"),
             "x.yaml:6:37: search[0].template: 51 trigger tokens in one template are not allowed (1 to 50)"
         );
         assert_eq!(
