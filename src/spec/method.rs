@@ -479,7 +479,7 @@ mod tests {
             "x.yaml:6:5: search[0]: its lists make 1600 cells and at most 1000 are allowed"
         );
         assert_eq!(
-            message("  - { method: manual, templates: ['{soft:3}{mask}'] }"),
+            message("  - { method: manual, templates: ['{soft:3}{text}{mask}'] }"),
             "x.yaml:6:35: search[0].templates[0]: {soft:N} is not in this version (this version has columns, {mask} and {trigger:N})"
         );
     }
