@@ -126,6 +126,9 @@ pub enum Event {
         candidate: u64,
         /// How many times dev influenced a choice in this trial.
         dev_looks: u64,
+        /// The pseudo-perplexity of its own tokens over up to 8 unlabelled texts; absent where it has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        perplexity: Option<f64>,
     },
     /// The chosen prompt was scored on test, once.
     Tested {

@@ -163,7 +163,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("t");
         let mut writer = TrialWriter::create(&folder, &key()).unwrap();
-        let chosen = Event::Chosen { candidate: 3, dev_looks: 1 };
+        let chosen = Event::Chosen { candidate: 3, dev_looks: 1, perplexity: None };
         writer.append(&started()).unwrap();
         writer.append(&chosen).unwrap();
         let mut file = OpenOptions::new().append(true).open(folder.join(EVENTS)).unwrap();
@@ -181,7 +181,7 @@ mod tests {
         let mut writer = TrialWriter::create(&folder, &key()).unwrap();
         writer.append(&started()).unwrap();
         writer.file.write_all(b"{]\n").unwrap();
-        writer.append(&Event::Chosen { candidate: 3, dev_looks: 1 }).unwrap();
+        writer.append(&Event::Chosen { candidate: 3, dev_looks: 1, perplexity: None }).unwrap();
         let error = TrialRecord::load(&folder).unwrap_err().to_string();
         assert!(error.contains("events.jsonl:2: not an event"), "{error}");
     }

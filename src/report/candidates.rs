@@ -160,7 +160,10 @@ impl CandidateRow {
             dev_high: interval.map(|interval| interval.high),
             dev_margin: scored.dev.map(|dev| dev.margin),
             evaluations: scored.evaluations,
-            perplexity: None,
+            perplexity: trial
+                .choice
+                .filter(|choice| trial.candidates[choice.index].record.candidate == record.candidate)
+                .and_then(|choice| choice.perplexity),
             n_tokens: record.n_tokens,
             dropped_at,
             flags: flag::ordered(flags),

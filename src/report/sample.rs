@@ -86,7 +86,7 @@ impl Sample {
     }
 
     pub(super) fn chose(mut self, candidate: u64) -> Self {
-        self.events.push(Event::Chosen { candidate, dev_looks: 1 });
+        self.events.push(Event::Chosen { candidate, dev_looks: 1, perplexity: None });
         self
     }
 

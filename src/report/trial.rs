@@ -39,6 +39,7 @@ pub(super) struct Choice {
     /// The place of the chosen one in [`Trial::candidates`].
     pub(super) index: usize,
     pub(super) dev_looks: u64,
+    pub(super) perplexity: Option<f64>,
 }
 
 /// How far a trial came.
@@ -100,7 +101,9 @@ impl<'a> Trial<'a> {
                     };
                     by_number.insert(candidate.candidate, scored);
                 }
-                Event::Chosen { candidate, dev_looks } => chosen = Some((line, *candidate, *dev_looks)),
+                Event::Chosen { candidate, dev_looks, perplexity } => {
+                    chosen = Some((line, *candidate, *dev_looks, *perplexity));
+                }
                 Event::Tested { test } => {
                     check(test, labels.len(), test.predicted.len() == test_gold.len(), test_gold.len())
                         .map_err(|message| corrupt(line, message))?;
@@ -114,13 +117,13 @@ impl<'a> Trial<'a> {
             }
         }
         read.candidates = by_number.into_values().collect();
-        if let Some((line, number, dev_looks)) = chosen {
+        if let Some((line, number, dev_looks, perplexity)) = chosen {
             let index = read
                 .candidates
                 .iter()
                 .position(|scored| scored.record.candidate == number)
                 .ok_or_else(|| corrupt(line, format!("candidate {number} was chosen but never scored")))?;
-            read.choice = Some(Choice { index, dev_looks });
+            read.choice = Some(Choice { index, dev_looks, perplexity });
         }
         Ok(read)
     }

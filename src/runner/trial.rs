@@ -16,6 +16,9 @@ use super::cell::Cell;
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
 
+/// Unlabelled texts over which the chosen prompt's perplexity is taken: a diagnostic, outside the budget.
+const PERPLEXITY_TEXTS: usize = 8;
+
 /// The examples of a trial.
 #[derive(Debug, Clone, Default)]
 pub struct TrialData<'a> {
@@ -139,8 +142,13 @@ impl Trial<'_> {
         };
         let looks = u64::from(!self.data.dev.is_empty() && work.entries.len() > 1);
         let number = work.entries[best].scored.candidate;
-        work.emit(Event::Chosen { candidate: number, dev_looks: looks })?;
         let chosen = work.entries[best].candidate.prompt.clone();
+        let texts = &self.data.unlabelled[..self.data.unlabelled.len().min(PERPLEXITY_TEXTS)];
+        let perplexity = self
+            .scorer
+            .perplexity(&chosen, &self.dataset.columns, texts)
+            .map_err(|e| Stopped::Failed(e.to_string()))?;
+        work.emit(Event::Chosen { candidate: number, dev_looks: looks, perplexity })?;
         let predictions = work.test(&chosen)?;
         let (spent, mut flags) = (work.ledger.spent(), work.flags);
         flags.sort();

@@ -180,6 +180,50 @@ impl<'a> Encoder<'a> {
         self.assemble(&empty).ids.len() - self.tokenizer.n_special() - self.n_mask
     }
 
+    /// The places of the prompt's own tokens in [`Encoder::encode`]'s ids for `example`: template text and triggers, not the
+    /// input, the mask or a special token.
+    pub fn own_places(&self, example: &Example, encoded: &Encoded) -> Vec<usize> {
+        let texts: Vec<String> = self
+            .named_texts(example)
+            .into_iter()
+            .map(|(name, text)| match encoded.shortened.iter().find(|(n, _)| n == name) {
+                Some((_, kept)) => text.chars().take(*kept).collect(),
+                None => text.to_owned(),
+            })
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut place = self.tokenizer.around().0.len();
+        let mut own = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(bits) => {
+                    let mut text = String::new();
+                    let mut ours = Vec::new();
+                    for bit in bits {
+                        let start = text.len();
+                        text.push_str(bit.of(&texts));
+                        if matches!(bit, Bit::Text(_)) {
+                            ours.push(start..text.len());
+                        }
+                    }
+                    for (_, start) in self.tokenizer.encode_text_places(&text) {
+                        if ours.iter().any(|range| range.contains(&start)) {
+                            own.push(place);
+                        }
+                        place += 1;
+                    }
+                }
+                Part::Special(_) => place += 1,
+                Part::Mask => place += self.n_mask,
+                Part::Trigger(n) => {
+                    own.extend(place..place + n);
+                    place += n;
+                }
+            }
+        }
+        own
+    }
+
     /// The text that is encoded, masks written as the tokenizer's mask and triggers as given.
     pub fn render(&self, texts: &[&str], triggers: &[String]) -> String {
         let mut out = String::new();

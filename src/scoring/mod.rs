@@ -16,6 +16,7 @@ mod explain;
 mod fill;
 mod outcome;
 mod passes;
+mod perplexity;
 mod prompt_flags;
 mod scorer;
 #[cfg(test)]

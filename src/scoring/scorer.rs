@@ -90,12 +90,12 @@ struct Ready {
 }
 
 /// One sequence of a batch.
-struct Sequence {
-    prompt: usize,
-    example: usize,
-    pass: usize,
-    ids: Vec<u32>,
-    positions: Vec<usize>,
+pub(super) struct Sequence {
+    pub(super) prompt: usize,
+    pub(super) example: usize,
+    pub(super) pass: usize,
+    pub(super) ids: Vec<u32>,
+    pub(super) positions: Vec<usize>,
 }
 
 impl Scorer {
@@ -347,7 +347,7 @@ impl Scorer {
     }
 
     /// A batch as model inputs; with `tracked` also the leaf whose gradient can be asked for.
-    fn inputs(&self, batch: &[Sequence], tracked: bool) -> (Inputs, Tensor<3>) {
+    pub(super) fn inputs(&self, batch: &[Sequence], tracked: bool) -> (Inputs, Tensor<3>) {
         // Padding is masked out: any token serves where the tokenizer names none.
         let pad = self.loaded.tokenizer.pad_id().unwrap_or(0);
         let longest = batch.iter().map(|s| s.ids.len()).max().unwrap_or(0);

@@ -185,6 +185,17 @@ impl Tokenizer {
         encode(&self.plain, text, false)
     }
 
+    /// [`encode_text`](Self::encode_text) with the byte in `text` at which each token begins.
+    pub fn encode_text_places(&self, text: &str) -> Vec<(u32, usize)> {
+        match self.plain.encode(text, false) {
+            Ok(encoding) => {
+                encoding.get_ids().iter().zip(encoding.get_offsets()).map(|(&id, &(start, _))| (id, start)).collect()
+            }
+            // As in `encode`.
+            Err(_) => Vec::new(),
+        }
+    }
+
     /// Encodes text as the reference tokenizer does in a plain call: special tokens are recognised and added.
     pub fn encode_reference(&self, text: &str) -> Vec<u32> {
         encode(&self.reference, text, true)

@@ -3,6 +3,7 @@
 mod encoding;
 mod flags;
 mod gradient;
+mod perplexity;
 mod refusals;
 mod scores;
 

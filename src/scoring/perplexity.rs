@@ -1,0 +1,64 @@
+//! How natural a prompt is to the model (contract, definition 13).
+
+use burn::tensor::activation;
+
+use crate::prompt::Prompt;
+use crate::task::Example;
+
+use super::scorer::{Sequence, floats};
+use super::{Scorer, ScoringError};
+
+impl Scorer {
+    /// The pseudo-perplexity of the prompt's own tokens on some texts: exp of the mean of `-log p(token | all others)`, each
+    /// token masked in turn (arXiv 1910.14659), the answer's mask left in. The input's tokens are read, not counted.
+    ///
+    /// `None` where the prompt has no token of its own, or there is no text.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`].
+    pub fn perplexity(
+        &self,
+        prompt: &Prompt,
+        columns: &[String],
+        examples: &[&Example],
+    ) -> Result<Option<f64>, ScoringError> {
+        let n_mask = self.passes(prompt)?.passes.first().map_or(1, |pass| pass.filled.len());
+        let encoder = self.encoder(&prompt.template, columns, n_mask)?;
+        let mask_id = self.loaded().tokenizer.mask_id().unwrap_or_default();
+        let mut sequences = Vec::new();
+        let mut tokens = Vec::new();
+        for (index, example) in examples.iter().enumerate() {
+            let encoded = encoder.encode(example)?;
+            let ids = encoded.filled(&prompt.triggers.0, &vec![None; n_mask]);
+            for place in encoder.own_places(example, &encoded) {
+                let mut masked = ids.clone();
+                tokens.push(std::mem::replace(&mut masked[place], mask_id));
+                sequences.push(Sequence { prompt: 0, example: index, pass: 0, ids: masked, positions: vec![place] });
+            }
+        }
+        if sequences.is_empty() {
+            return Ok(None);
+        }
+        let mut sum = 0.0;
+        let batch_size = self.settings().batch_size;
+        for (batch, tokens) in sequences.chunks(batch_size).zip(tokens.chunks(batch_size)) {
+            let (inputs, _) = self.inputs(batch, false);
+            let model = &self.loaded().model;
+            let states = model.predict(inputs);
+            let [n, _, d_model] = states.dims();
+            let logprobs = activation::log_softmax(model.logits(states.reshape([n, d_model]), None), 1);
+            let vocab_size = logprobs.dims()[1];
+            let values = floats(logprobs);
+            sum -= tokens
+                .iter()
+                .enumerate()
+                .map(|(row, &t)| f64::from(values[row * vocab_size + t as usize]))
+                .sum::<f64>();
+        }
+        let perplexity = (sum / sequences.len() as f64).exp();
+        if !perplexity.is_finite() {
+            return Err(ScoringError::NotFinite { prompt: prompt.template.to_string() });
+        }
+        Ok(Some(perplexity))
+    }
+}
