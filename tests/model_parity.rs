@@ -82,6 +82,7 @@ impl Expected {
             lengths: self.lengths(),
             predict_positions: self.whole["places"].iter().map(|&place| vec![place as usize]).collect(),
             token_types: None,
+            past: None,
         }
     }
 }
@@ -201,6 +202,7 @@ fn a_score_is_the_same_alone_batched_and_padded() {
                 lengths: vec![length],
                 predict_positions: vec![vec![expected.whole["places"][row] as usize]],
                 token_types: None,
+                past: None,
             };
             let difference = largest_difference(&mask_logits(&loaded, alone), &batch[row * vocab_size..][..vocab_size]);
             assert!(difference < 1e-5, "{folder}, row {row}: {difference:e}");
@@ -223,7 +225,7 @@ proptest! {
             embeddings: loaded.model.embed(&rows),
             lengths: rows.iter().map(Vec::len).collect(),
             predict_positions: (0..rows.len()).map(place_in).collect(),
-            token_types: None,
+            token_types: None, past: None,
         });
         let vocab_size = loaded.model.shape().vocab_size;
         for (number, row) in rows.iter().enumerate() {
@@ -231,7 +233,7 @@ proptest! {
                 embeddings: loaded.model.embed(std::slice::from_ref(row)),
                 lengths: vec![row.len()],
                 predict_positions: vec![place_in(number)],
-                token_types: None,
+                token_types: None, past: None,
             });
             let difference = largest_difference(&alone, &batch[number * vocab_size..][..vocab_size]);
             prop_assert!(difference < 1e-5, "{difference:e}");
@@ -267,6 +269,7 @@ fn the_built_in_models_equal_the_reference() {
                 lengths: vec![ids.len()],
                 predict_positions: vec![vec![case["place"].as_u64().unwrap() as usize]],
                 token_types: None,
+                past: None,
                 embeddings: loaded.model.embed(&[ids]),
             };
             let logits = mask_logits(&loaded, inputs);

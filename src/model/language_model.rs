@@ -42,6 +42,22 @@ pub struct ModelShape {
     pub n_parameters: usize,
 }
 
+/// Keys and values of every layer at positions before the input: what a causal model has read already, or a trained prefix
+/// (prefix tuning, arXiv 2101.00190; P-tuning v2, arXiv 2110.07602).
+#[derive(Debug, Clone)]
+pub struct KeyValues {
+    /// Keys and values by layer, first to last, each `[batch_size, n_kv_heads, n_past, d_head]`; a batch of 1 serves every row.
+    /// Keys are as the attention uses them: rotated already where the model rotates.
+    pub layers: Vec<(Tensor<4>, Tensor<4>)>,
+}
+
+impl KeyValues {
+    /// The positions before the input. The input's own positions count on from there.
+    pub fn n_past(&self) -> usize {
+        self.layers.first().map_or(0, |(keys, _)| keys.dims()[2])
+    }
+}
+
 /// A batch for [`LanguageModel::predict`].
 #[derive(Debug, Clone)]
 pub struct Inputs {
@@ -54,6 +70,8 @@ pub struct Inputs {
     pub predict_positions: Vec<Vec<usize>>,
     /// Token types (segments) `[batch_size][seq_length]`; 0 everywhere where absent.
     pub token_types: Option<Vec<Vec<u32>>>,
+    /// What stands before every row and is seen by all its positions; nothing where absent.
+    pub past: Option<KeyValues>,
 }
 
 impl Inputs {
@@ -64,7 +82,22 @@ impl Inputs {
     pub fn check(&self, shape: &ModelShape) {
         let [batch_size, seq_length, d_model] = self.embeddings.dims();
         assert_eq!(d_model, shape.d_model, "embeddings of another width than the model's");
-        assert!(seq_length <= shape.max_positions, "{seq_length} positions, and the model has {}", shape.max_positions);
+        let n_past = self.past.as_ref().map_or(0, KeyValues::n_past);
+        assert!(
+            n_past + seq_length <= shape.max_positions,
+            "{n_past} + {seq_length} positions, and the model has {}",
+            shape.max_positions
+        );
+        if let Some(past) = &self.past {
+            assert_eq!(past.layers.len(), shape.n_layers, "keys and values for every layer");
+            assert!(
+                past.layers.iter().all(|(keys, values)| {
+                    let [batch, _, n, _] = keys.dims();
+                    keys.dims() == values.dims() && n == n_past && (batch == 1 || batch == batch_size)
+                }),
+                "keys and values of one shape, for every row or for all"
+            );
+        }
         assert_eq!(self.lengths.len(), batch_size, "one length a row");
         assert!(
             self.lengths.iter().all(|length| (1..=seq_length).contains(length)),
@@ -130,6 +163,17 @@ pub trait LanguageModel: Send + Sync {
     ///
     /// Panics if the inputs do not fit together (see [`Inputs::check`]).
     fn predict(&self, inputs: Inputs) -> Tensor<3>;
+
+    /// [`predict`](Self::predict), and the keys and values of what stood before and of the input together, for going on from
+    /// there. `None` for a model that reads both sides, where nothing can be kept.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the inputs do not fit together, or rows differ in length: what is kept has no padding.
+    fn extend(&self, inputs: Inputs) -> Option<(Tensor<3>, KeyValues)> {
+        let _ = inputs;
+        None
+    }
 
     /// The scores of vocabulary entries, bias included, not normalised: of `rows` in their order, or of all.
     ///

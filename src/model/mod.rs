@@ -18,6 +18,6 @@ mod weights;
 pub use builtin::{BuiltinModel, Card, builtin_models};
 pub use device::{Adapter, AdapterKind, DeviceChoice, ResolvedDevice, adapters, resolve};
 pub use error::{ModelError, TensorFaults};
-pub use language_model::{Inputs, LanguageModel, ModelKind, ModelShape};
+pub use language_model::{Inputs, KeyValues, LanguageModel, ModelKind, ModelShape};
 pub use loaded::{LoadedModel, load, load_builtin, load_folder};
 pub use tokenizer::Tokenizer;

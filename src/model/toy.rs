@@ -245,6 +245,7 @@ mod tests {
             lengths: vec![ids.len()],
             predict_positions: vec![vec![mask]],
             token_types: None,
+            past: None,
             embeddings: loaded.model.embed(&[ids]),
         });
         let rows = ["good", "bad"].map(|word| loaded.tokenizer.token_id(word).unwrap());
@@ -275,6 +276,7 @@ mod tests {
                 lengths: vec![length],
                 predict_positions: vec![vec![length - 3]],
                 token_types: None,
+                past: None,
             });
             loaded.model.logits(states.squeeze_dim(0), Some(&[37])).sum()
         };

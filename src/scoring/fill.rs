@@ -61,6 +61,7 @@ impl Scorer {
             lengths: vec![ids.len()],
             predict_positions: vec![positions.to_vec()],
             token_types: None,
+            past: None,
         });
         let [_, n_predict, d_model] = states.dims();
         let logprobs = activation::log_softmax(loaded.model.logits(states.reshape([n_predict, d_model]), None), 1);

@@ -363,6 +363,7 @@ impl Scorer {
             lengths: batch.iter().map(|s| s.ids.len()).collect(),
             predict_positions: batch.iter().map(|s| s.positions.clone()).collect(),
             token_types: None,
+            past: None,
         };
         (inputs, embeddings)
     }
