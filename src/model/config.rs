@@ -31,6 +31,11 @@ impl ConfigFile {
         }
     }
 
+    /// From fields that another format gave; `file` is for messages.
+    pub fn from_fields(fields: Map<String, Value>, file: impl Into<String>) -> Self {
+        Self { file: file.into(), fields }
+    }
+
     /// An error about this file.
     pub fn fault(&self, what: impl Into<String>) -> ModelError {
         ModelError::Config { file: self.file.clone(), what: what.into() }

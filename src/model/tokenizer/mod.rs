@@ -6,6 +6,7 @@
 //!   that `[MASK]` in someone's data is three ordinary tokens and never a mask.
 
 mod bert_vocabulary;
+mod gguf_vocabulary;
 mod roles;
 mod spelling;
 
@@ -15,10 +16,12 @@ use std::path::Path;
 use tokenizers::{Encoding, Token};
 
 pub use bert_vocabulary::{BertOptions, bert_tokenizer};
+use gguf_vocabulary::gguf_tokenizer;
 use roles::Roles;
 use spelling::Spelling;
 
 use crate::model::ModelError;
+use crate::model::weights::Gguf;
 
 /// A model's tokenizer.
 pub struct Tokenizer {
@@ -34,6 +37,7 @@ pub struct Tokenizer {
     around: (Vec<u32>, Vec<u32>),
     size: usize,
     hash: [u8; 32],
+    chat_template: Option<String>,
 }
 
 impl Tokenizer {
@@ -54,7 +58,8 @@ impl Tokenizer {
             read("tokenizer_config.json")?.as_deref(),
             read("special_tokens_map.json")?.as_deref(),
             &folder.display().to_string(),
-        )?;
+        )?
+        .with_chat_template(read("chat_template.jinja")?, &folder.join("chat_template.jinja"))?;
         if let Some(json) = read("tokenizer.json")? {
             return Self::from_parts(&json, folder.join("tokenizer.json").display().to_string(), &settings);
         }
@@ -76,6 +81,15 @@ impl Tokenizer {
     pub fn from_json(json: &[u8], config: Option<&[u8]>, file: &str) -> Result<Self, ModelError> {
         let settings = roles::Settings::parse(config, None, file)?;
         Self::from_parts(json, file.to_owned(), &settings)
+    }
+
+    /// The tokenizer inside a GGUF file.
+    ///
+    /// # Errors
+    /// If there is none, or it is of an unknown kind or damaged.
+    pub fn from_gguf(gguf: &Gguf) -> Result<Self, ModelError> {
+        let files = gguf_tokenizer(gguf)?;
+        Self::from_json(&files.tokenizer, Some(&files.config), gguf.name())
     }
 
     fn from_parts(json: &[u8], file: String, settings: &roles::Settings) -> Result<Self, ModelError> {
@@ -112,6 +126,7 @@ impl Tokenizer {
             plain,
             roles,
             special_ids,
+            chat_template: settings.chat_template(&file)?,
             file,
         })
     }
@@ -144,6 +159,36 @@ impl Tokenizer {
     /// What stands after a text in BERT's family.
     pub fn sep_id(&self) -> Option<u32> {
         self.roles.sep.as_ref().map(|(id, _)| *id)
+    }
+
+    /// The text of the token that a text begins with, where the model has one.
+    pub fn bos_token(&self) -> Option<&str> {
+        self.roles.bos.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// The text of the token that a text ends with, where the model has one.
+    pub fn eos_token(&self) -> Option<&str> {
+        self.roles.eos.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// The token that a text ends with, where the model has one.
+    pub fn eos_id(&self) -> Option<u32> {
+        self.roles.eos.as_ref().map(|(id, _)| *id)
+    }
+
+    /// The padding's text, where the model has one.
+    pub fn pad_token(&self) -> Option<&str> {
+        self.roles.pad.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// The text of what stands for everything that cannot be written, where the model has it.
+    pub fn unk_token(&self) -> Option<&str> {
+        self.roles.unk.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// The template that turns a conversation into text, where the model has one.
+    pub fn chat_template(&self) -> Option<&str> {
+        self.chat_template.as_deref()
     }
 
     /// One more than the largest id.
@@ -199,6 +244,11 @@ impl Tokenizer {
     /// Encodes text as the reference tokenizer does in a plain call: special tokens are recognised and added.
     pub fn encode_reference(&self, text: &str) -> Vec<u32> {
         encode(&self.reference, text, true)
+    }
+
+    /// Encodes a rendered conversation: special tokens are recognised, and none is added, because its template wrote them.
+    pub fn encode_chat(&self, text: &str) -> Vec<u32> {
+        encode(&self.reference, text, false)
     }
 
     /// Encodes a word that stands after other text, with a space between them where `after_space`. Vocabularies of whole words
