@@ -12,6 +12,7 @@
 //! - 2026-11: no clock of its own. Where no time is given, `strftime_now` is not defined, and templates that ask whether it is
 //!   fall back on their fixed date, so that the same conversation is the same text tomorrow.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use minijinja::syntax::SyntaxConfig;
@@ -119,8 +120,9 @@ fn render(
     // A part that the model does not have is not defined, which templates ask.
     let named =
         [("bos_token", tokens.bos), ("eos_token", tokens.eos), ("pad_token", tokens.pad), ("unk_token", tokens.unk)];
-    let tokens: Value =
+    let tokens: BTreeMap<&str, Value> =
         named.into_iter().filter_map(|(name, text)| text.map(|text| (name, Value::from(text)))).collect();
+    let tokens = Value::from(tokens);
     jinja.render_named_str("chat_template", &template, context! { ..given, ..tokens })
 }
 
@@ -193,7 +195,8 @@ impl JsonWriter {
         }
         match value.kind() {
             ValueKind::Undefined | ValueKind::None => out.push_str("null"),
-            ValueKind::Bool | ValueKind::Number => out.push_str(&value.to_string()),
+            ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
+            ValueKind::Number => out.push_str(&value.to_string()),
             ValueKind::String => write_text(value.as_str().unwrap_or_default(), out),
             ValueKind::Seq | ValueKind::Iterable => {
                 let items: Vec<Value> = value.try_iter()?.collect();

