@@ -8,7 +8,7 @@ use crate::model::builtin;
 use crate::model::config::ConfigFile;
 use crate::model::family::{self, LoadedWeights};
 use crate::model::weights::{self, Gguf, GgufWeights, WeightFile};
-use crate::model::{LanguageModel, ModelError, ResolvedDevice, Tokenizer, toy};
+use crate::model::{LanguageModel, ModelError, ResolvedDevice, Tokenizer, toy, toy_causal};
 use crate::spec::ModelSource;
 
 /// A model, its tokenizer, and what tells this pair from any other.
@@ -71,14 +71,17 @@ impl LoadedModel {
     }
 }
 
-/// Opens a built-in model by name (without `builtin:`). The name `toy` opens a tiny model made of formulas, which is for tests
-/// and not listed.
+/// Opens a built-in model by name (without `builtin:`). The names `toy` and `toy-causal` open tiny models made of formulas,
+/// which are for tests and not listed.
 ///
 /// # Errors
 /// If there is none of that name.
 pub fn load_builtin(name: &str, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
     if name == toy::NAME {
         return toy::load(&device.device);
+    }
+    if name == toy_causal::NAME {
+        return toy_causal::load(&device.device);
     }
     builtin::find(name)?.load(&device.device)
 }

@@ -14,6 +14,7 @@ mod layer;
 mod loaded;
 mod tokenizer;
 mod toy;
+mod toy_causal;
 mod weights;
 
 pub use builtin::{BuiltinModel, Card, builtin_models};
