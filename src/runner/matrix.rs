@@ -57,11 +57,11 @@ impl Plan {
             }
             let mut prompts = Vec::new();
             for (_, candidate) in round {
-                prompts.push(Prompt {
-                    template: Template::parse(&candidate.template)?,
-                    triggers: TriggerTokens(candidate.trigger_ids.clone()),
-                    verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
-                });
+                prompts.push(Prompt::with_triggers(
+                    Template::parse(&candidate.template)?,
+                    TriggerTokens(candidate.trigger_ids.clone()),
+                    Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
+                ));
             }
             for (split, examples) in [("dev", &data.dev), ("test", &data.test)] {
                 if !examples.is_empty() {

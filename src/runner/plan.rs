@@ -125,7 +125,7 @@ impl Plan {
                     passes.push(scorer.evaluations_per_example(prompt)?);
                 }
                 for (shots, draws) in &draws {
-                    if *shots == Shots::Count(0) && matches!(item.cells.first(), Some(Method::Autoprompt(_))) {
+                    if *shots == Shots::Count(0) && item.cells.first().is_some_and(Method::needs_labels) {
                         continue;
                     }
                     for (seeds, draw) in self.together(item, draws) {
@@ -224,7 +224,7 @@ impl Plan {
         }
         if self.experiment.shots.contains(&Shots::Count(0)) {
             for item in &self.experiment.search {
-                if matches!(item.cells.first(), Some(Method::Autoprompt(_))) {
+                if item.cells.first().is_some_and(Method::needs_labels) {
                     self.notes.push(format!("`{}` needs labels and makes no trial at 0 shots", item.name()));
                 }
             }

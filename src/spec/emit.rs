@@ -3,7 +3,7 @@
 use serde_yaml::{Mapping, Value};
 
 use super::experiment::{Experiment, FORMAT};
-use super::method::{Method, SearchItem};
+use super::method::{Method, SearchItem, SoftInit};
 use super::task::TaskSpec;
 use super::write::{self, scalar_text};
 use crate::prompt::Template;
@@ -122,9 +122,15 @@ fn dataset(source: &DatasetSource) -> Value {
 fn item(item: &SearchItem) -> Value {
     let cells: Vec<Vec<(&'static str, Value)>> = item.cells.iter().map(parameters).collect();
     let mut entries = vec![("method", text(item.name()))];
-    for (key, _) in cells.first().into_iter().flatten() {
+    let mut keys: Vec<&str> = Vec::new();
+    for (key, _) in cells.iter().flatten() {
+        if !keys.contains(key) {
+            keys.push(key);
+        }
+    }
+    for key in keys {
         let mut values: Vec<Value> = Vec::new();
-        for (_, value) in cells.iter().flatten().filter(|(other, _)| other == key) {
+        for (_, value) in cells.iter().flatten().filter(|(other, _)| *other == key) {
             if !values.contains(value) {
                 values.push(value.clone());
             }
@@ -158,6 +164,42 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
                 ("patience", count(method.patience)),
             ]);
             entries.extend(method.initial.iter().map(|initial| ("initial", text(initial))));
+            entries
+        }
+        Method::Paraphrase(method) => {
+            let mut entries = Vec::new();
+            entries.extend((!method.templates.is_empty()).then(|| ("templates", list(&method.templates))));
+            let generators: Vec<&str> = method.generators.iter().map(|generator| generator.name()).collect();
+            entries.extend([
+                ("generators", list(&generators)),
+                ("n_candidates", count(method.n_candidates)),
+                ("beam", count(method.beam)),
+                ("batch_size", count(method.batch_size)),
+                ("n_texts", count(method.n_texts)),
+                ("likelihood", Value::from(method.likelihood)),
+            ]);
+            entries.extend(method.rounds.iter().map(|&rounds| ("rounds", count(rounds))));
+            entries.extend(method.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
+            entries
+        }
+        Method::SoftPrompt(method) => {
+            let own = method.template.as_ref().is_some_and(Template::has_soft);
+            let mut entries = Vec::new();
+            entries.extend((!own).then(|| ("n_soft", count(method.n_soft))));
+            entries.push(("init", text(method.init.name())));
+            if let SoftInit::Text(start) = &method.init {
+                entries.push(("init_text", text(start)));
+            }
+            entries.extend([
+                ("learning_rate", Value::from(method.learning_rate)),
+                ("weight_decay", Value::from(method.weight_decay)),
+                ("warm_up", Value::from(method.warm_up)),
+                ("batch_size", count(method.batch_size)),
+                ("eval_every", count(method.eval_every)),
+                ("patience", count(method.patience)),
+            ]);
+            entries.extend(method.steps.iter().map(|&steps| ("steps", count(steps))));
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
             entries
         }
     }

@@ -245,14 +245,10 @@ fn name(reader: &mut Reader, at: Option<At>, path: &Path, top: &Node) -> Result<
 fn shots(reader: &mut Reader, at: &At) -> Result<Option<Shots>, SpecError> {
     let text = reader.text(at)?;
     Ok(match text.parse::<Shots>() {
-        Ok(Shots::Count(0)) => {
-            reader.value(at, "0 shots are not in this version (a count per class from 1, full, given)");
-            None
-        }
         Ok(shots) => Some(shots),
         Err(_) => {
             let text = shortened(&text);
-            reader.value(at, format!("`{text}` is no number of shots (a count per class from 1, full, given)"));
+            reader.value(at, format!("`{text}` is no number of shots (0, a count per class, full, given)"));
             None
         }
     })
@@ -464,12 +460,11 @@ experiments/x.yaml:6:11: task.metric: metric `rouge_l` is not in this version (t
 experiments/x.yaml:7:30: models[1]: the same as models[0]
 experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..`
 experiments/x.yaml:7:61: models[3]: `m.gguf`: GGUF files and hub models are not in this version (builtin:NAME, or a folder)
-experiments/x.yaml:8:9: shots[0]: 0 shots are not in this version (a count per class from 1, full, given)
-experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (a count per class from 1, full, given)
+experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)
 experiments/x.yaml:9:8: seeds: an empty list; at least one is needed
 experiments/x.yaml:11:34: search[0].templates: {trigger:N} belongs to a method that fills it (random, autoprompt)
-experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, autoprompt)
-experiments/x.yaml:13:15: search[2].method: method `gcg` is not in this version (this version has manual, random, autoprompt)
+experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, soft_prompt)
+experiments/x.yaml:13:15: search[2].method: method `gcg` is not in this version (this version has manual, random, paraphrase, autoprompt, soft_prompt)
 experiments/x.yaml:14:39: search[3].n_trigger[0]: 0 is not allowed (1 to 50)
 experiments/x.yaml:14:42: search[3].n_trigger[1]: 51 is not allowed (1 to 50)
 experiments/x.yaml:14:61: search[3].n_candidates: an empty list; at least one value is needed

@@ -115,7 +115,7 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
 }
 
 /// A template that this version can score; `None` where it is at fault.
-pub(super) fn template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
+pub(super) fn soft_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
     let text = reader.text(at)?;
     let template = match Template::parse(&text).and_then(|template| template.check_mask().map(|()| template)) {
         Ok(template) => template,
@@ -124,15 +124,20 @@ pub(super) fn template(reader: &mut Reader, at: &At) -> Result<Option<Template>,
             return Ok(None);
         }
     };
-    for (found, slot) in [(template.has_soft(), "{soft:N}"), (template.has_demos(), "{demos}")] {
-        if found {
-            reader.value(
-                at,
-                format!("{slot} is not in this version (this version has columns, {{mask}} and {{trigger:N}})"),
-            );
-        }
+    if template.has_demos() {
+        let known = "(this version has columns, {mask}, {trigger:N} and {soft:N})";
+        reader.value(at, format!("{{demos}} is not in this version {known}"));
     }
     Ok(Some(template))
+}
+
+/// A template without virtual tokens, which only `soft_prompt` can fill.
+pub(super) fn template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
+    let template = soft_template(reader, at)?;
+    if template.as_ref().is_some_and(Template::has_soft) {
+        reader.value(at, "{soft:N} belongs to the `template` of a soft_prompt item, which trains it");
+    }
+    Ok(template)
 }
 
 fn verbalizer(reader: &mut Reader, at: &At) -> Result<Option<Verbalizer>, SpecError> {
