@@ -56,7 +56,7 @@ pub enum CliError {
     #[error("{0}")]
     ModelName(String),
     /// A model's source that this version does not open.
-    #[error("model `{0}`: GGUF files and hub models are not in this version (builtin:NAME, or a folder)")]
+    #[error("model `{0}`: models from the hub are not in this version (builtin:NAME, a folder, or a .gguf file)")]
     ModelSource(String),
 }
 

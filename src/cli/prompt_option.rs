@@ -202,8 +202,7 @@ fn from_saved(path: &Path, saved: &SavedPrompt, loaded: &LoadedModel, log: Log) 
         return Err(bad(format!("unknown rule multi_token `{}` (known: {known})", saved.multi_token)).into());
     };
     let verbalizer = Verbalizer::new(saved.verbalizer.iter().map(|l| (l.label.clone(), l.words.clone())))?;
-    let prompt =
-        Prompt { template, triggers: TriggerTokens(saved.trigger_ids.clone()), verbalizer: Arc::new(verbalizer) };
+    let prompt = Prompt::with_triggers(template, TriggerTokens(saved.trigger_ids.clone()), Arc::new(verbalizer));
     let settings = Settings { multi_token, truncate: saved.truncate, ..Settings::default() };
     asked(path.display().to_string(), prompt, settings, loaded)
 }

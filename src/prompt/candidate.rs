@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Template, TriggerTokens, Verbalizer};
+use super::{SoftPrompt, Template, TriggerTokens, Verbalizer};
 
 /// Everything that decides what the model sees and how its answer is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -12,6 +12,8 @@ pub struct Prompt {
     pub template: Template,
     /// The tokens of its trigger slots; as many as [`Template::n_trigger`].
     pub triggers: TriggerTokens,
+    /// The vectors of its soft slots; `None` where it has none.
+    pub soft: Option<Arc<SoftPrompt>>,
     /// The words that stand for the labels.
     pub verbalizer: Arc<Verbalizer>,
 }
@@ -19,7 +21,12 @@ pub struct Prompt {
 impl Prompt {
     /// A prompt of `template` alone, without trigger tokens.
     pub fn plain(template: Template, verbalizer: Arc<Verbalizer>) -> Self {
-        Self { template, triggers: TriggerTokens::default(), verbalizer }
+        Self::with_triggers(template, TriggerTokens::default(), verbalizer)
+    }
+
+    /// A prompt of `template` with these trigger tokens.
+    pub fn with_triggers(template: Template, triggers: TriggerTokens, verbalizer: Arc<Verbalizer>) -> Self {
+        Self { template, triggers, soft: None, verbalizer }
     }
 
     /// The BLAKE3 hash of the content: equal prompts have equal hashes, on every machine and in every version that reads
@@ -34,6 +41,10 @@ impl Prompt {
         part(self.template.to_string().as_bytes());
         part(&self.triggers.0.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>());
         part(self.verbalizer.to_string().as_bytes());
+        if let Some(soft) = &self.soft {
+            part(&(soft.d_model() as u64).to_le_bytes());
+            part(&soft.bytes());
+        }
         *hasher.finalize().as_bytes()
     }
 }
@@ -63,17 +74,18 @@ mod tests {
     #[test]
     fn the_hash_depends_on_every_part() {
         let words = |text: &str| Arc::new(Verbalizer::parse(text).unwrap());
-        let prompt = Prompt {
-            template: Template::parse("{text} {trigger:1}{mask}").unwrap(),
-            triggers: TriggerTokens(vec![5]),
-            verbalizer: words("0=bad,1=good"),
-        };
+        let prompt = Prompt::with_triggers(
+            Template::parse("{text} {trigger:1}{mask}").unwrap(),
+            TriggerTokens(vec![5]),
+            words("0=bad,1=good"),
+        );
         let same = Prompt { verbalizer: words("0 = bad, 1 = good"), ..prompt.clone() };
         assert_eq!(prompt.content_hash(), same.content_hash());
         let others = [
             Prompt { template: Template::parse("{text}{trigger:1}{mask}").unwrap(), ..prompt.clone() },
             Prompt { triggers: TriggerTokens(vec![6]), ..prompt.clone() },
             Prompt { verbalizer: words("1=good,0=bad"), ..prompt.clone() },
+            Prompt { soft: Some(Arc::new(SoftPrompt::new(vec![0.5], 1))), ..prompt.clone() },
         ];
         for other in others {
             assert_ne!(prompt.content_hash(), other.content_hash());

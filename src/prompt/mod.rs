@@ -1,4 +1,4 @@
-//! The thing being mined: a template with slots, the label words, the trigger tokens, and a candidate made of them.
+//! The thing being mined: a template with slots, the label words, the trigger tokens, the virtual tokens, and a candidate made of them.
 //!
 //! Nothing here knows a tokenizer or a tensor: slots that hold token ids carry plain numbers.
 //!
@@ -11,12 +11,14 @@
 mod candidate;
 mod error;
 mod parse;
+mod soft_prompt;
 mod template;
 mod trigger;
 mod verbalizer;
 
 pub use candidate::{Candidate, Prompt};
 pub use error::PromptError;
+pub use soft_prompt::SoftPrompt;
 pub use template::{MAX_CHARACTERS, MAX_MASK, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template};
 pub use trigger::TriggerTokens;
 pub use verbalizer::{LabelWords, Verbalizer};

@@ -9,10 +9,19 @@ use crate::error::Result;
 use crate::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
 use crate::record::{CandidateRecord, Event, MatrixBlock, MatrixWriter, load_trials};
 use crate::scoring::Outcome;
+use crate::spec::{MultiToken, SearchItem};
 use crate::task::{Example, Shots, draw};
 
 use super::plan::Plan;
 use super::trial::TrialData;
+
+/// A candidate of the record.
+struct Found<'r> {
+    model: usize,
+    item: usize,
+    rule: MultiToken,
+    candidate: &'r CandidateRecord,
+}
 
 /// Candidates scored in one call.
 const ROUND: usize = 8;
@@ -33,16 +42,18 @@ impl Plan {
     ) -> Result<Option<PathBuf>> {
         let records = load_trials(folder)?;
         let mut seen = HashSet::new();
-        let mut found: Vec<(usize, &CandidateRecord)> = Vec::new();
+        let mut found: Vec<Found<'_>> = Vec::new();
         for record in &records {
             let Some(model) = self.experiment.models.iter().position(|m| m.to_string() == record.key().model) else {
                 continue;
             };
+            let item = record.key().item;
+            let Some(rule) = self.experiment.search.get(item).map(|item| self.rule(item)) else { continue };
             for event in &record.events {
                 if let Event::Scored { candidate, .. } = event
-                    && seen.insert((model, &candidate.template, &candidate.trigger_ids, &candidate.verbalizer))
+                    && seen.insert((model, rule, &candidate.template, &candidate.trigger_ids, &candidate.verbalizer))
                 {
-                    found.push((model, candidate));
+                    found.push(Found { model, item, rule, candidate });
                 }
             }
         }
@@ -51,17 +62,18 @@ impl Plan {
         let names = self.names(&found);
         let mut writer = MatrixWriter::new(folder, self.dataset.labels.clone());
         let mut done = 0;
-        for round in found.chunk_by(|a, b| a.0 == b.0).flat_map(|of_model| of_model.chunks(ROUND)) {
+        for round in found.chunk_by(|a, b| (a.model, a.rule) == (b.model, b.rule)).flat_map(|alike| alike.chunks(ROUND))
+        {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
             let mut prompts = Vec::new();
-            for (_, candidate) in round {
-                prompts.push(Prompt {
-                    template: Template::parse(&candidate.template)?,
-                    triggers: TriggerTokens(candidate.trigger_ids.clone()),
-                    verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
-                });
+            for Found { candidate, .. } in round {
+                prompts.push(Prompt::with_triggers(
+                    Template::parse(&candidate.template)?,
+                    TriggerTokens(candidate.trigger_ids.clone()),
+                    Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
+                ));
             }
             for (split, examples) in [("dev", &data.dev), ("test", &data.test)] {
                 if !examples.is_empty() {
@@ -74,17 +86,24 @@ impl Plan {
         Ok(Some(writer.finish()?))
     }
 
-    /// A name of its own for each candidate: its prompt, with the model where there are several, and with a number where
-    /// other label words or trigger tokens give the same text.
-    fn names(&self, found: &[(usize, &CandidateRecord)]) -> Vec<String> {
+    fn rule(&self, item: &SearchItem) -> MultiToken {
+        item.multi_token.unwrap_or(self.experiment.task.multi_token)
+    }
+
+    /// A name of its own for each candidate: its prompt, with the model where there are several, with the rule for words of
+    /// several tokens where it is not the task's, and with a number where other label words or trigger tokens give the same text.
+    fn names(&self, found: &[Found<'_>]) -> Vec<String> {
         let mut times: HashMap<String, usize> = HashMap::new();
         found
             .iter()
-            .map(|(model, candidate)| {
-                let name = match self.experiment.models.as_slice() {
+            .map(|&Found { model, rule, candidate, .. }| {
+                let mut name = match self.experiment.models.as_slice() {
                     [_] => candidate.prompt.clone(),
-                    models => format!("{}: {}", models[*model], candidate.prompt),
+                    models => format!("{}: {}", models[model], candidate.prompt),
                 };
+                if rule != self.experiment.task.multi_token {
+                    name = format!("{name} ({})", rule.name());
+                }
                 let times = times.entry(name.clone()).or_default();
                 *times += 1;
                 if *times == 1 { name } else { format!("{name} ({times})") }
@@ -95,16 +114,16 @@ impl Plan {
     fn append(
         &self,
         writer: &mut MatrixWriter,
-        round: &[(usize, &CandidateRecord)],
+        round: &[Found<'_>],
         names: &[String],
         prompts: &[Prompt],
         split: &'static str,
         examples: &[&Example],
     ) -> Result<()> {
-        let scorer = &self.scorers[round[0].0];
+        let scorer = self.scorer(round[0].item, round[0].model);
         let scores = scorer.score(prompts, &self.dataset.columns, examples)?.scores;
         let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
-        for (((model, _), name), logprobs) in round.iter().zip(names).zip(scores) {
+        for ((Found { model, .. }, name), logprobs) in round.iter().zip(names).zip(scores) {
             let outcome = Outcome::of(&logprobs, &gold, self.dataset.labels.len(), self.experiment.task.metric);
             writer.append(&MatrixBlock {
                 candidate: name.clone(),

@@ -93,6 +93,7 @@ impl Plan {
         }
         for (index, item) in experiment.search.iter().enumerate() {
             for scorer in &scorers {
+                let scorer = &with_rule(scorer, item);
                 for prompt in prompts(item, &task) {
                     scorer.check(&prompt, &dataset.columns).map_err(|source| RunnerError::Prompt {
                         place: format!("search[{index}] with {}", scorer.loaded().source),
@@ -114,18 +115,25 @@ impl Plan {
         examples(&self.dataset, &trial.draw)
     }
 
+    /// The model of an item's trials, with the rule for words of several tokens that the item has.
+    pub fn scorer(&self, item: usize, model: usize) -> Arc<Scorer> {
+        let scorer = &self.scorers[model];
+        with_rule(scorer, &self.experiment.search[item])
+    }
+
     fn lay_out(&mut self, draws: Vec<(Shots, SeedDraws)>) -> Result<()> {
         let mut trials = Vec::new();
         for (item_index, item) in self.experiment.search.iter().enumerate() {
             let label = self.label(item_index);
-            for (model, scorer) in self.scorers.iter().enumerate() {
+            for model in 0..self.scorers.len() {
+                let scorer = &self.scorer(item_index, model);
                 let prompts = prompts(item, &self.task);
                 let mut passes = Vec::new();
                 for prompt in &prompts {
                     passes.push(scorer.evaluations_per_example(prompt)?);
                 }
                 for (shots, draws) in &draws {
-                    if *shots == Shots::Count(0) && matches!(item.cells.first(), Some(Method::Autoprompt(_))) {
+                    if *shots == Shots::Count(0) && item.cells.first().is_some_and(Method::needs_labels) {
                         continue;
                     }
                     for (seeds, draw) in self.together(item, draws) {
@@ -184,11 +192,16 @@ impl Plan {
         }
     }
 
-    /// `autoprompt`, or `autoprompt 2` for the second item of the method.
+    /// `autoprompt`, or `autoprompt 2` for the second item of the method; `manual independent` for one with its own rule for
+    /// words of several tokens.
     fn label(&self, item: usize) -> String {
-        let name = self.experiment.search[item].name();
-        let before = self.experiment.search[..item].iter().filter(|i| i.name() == name).count();
-        if before == 0 { name.into() } else { format!("{name} {}", before + 1) }
+        let name = |item: &SearchItem| match item.multi_token {
+            Some(way) => format!("{} {}", item.name(), way.name()),
+            None => item.name().to_owned(),
+        };
+        let own = name(&self.experiment.search[item]);
+        let before = self.experiment.search[..item].iter().filter(|item| name(item) == own).count();
+        if before == 0 { own } else { format!("{own} {}", before + 1) }
     }
 
     /// Hashes all that decides a trial's result.
@@ -224,11 +237,12 @@ impl Plan {
         }
         if self.experiment.shots.contains(&Shots::Count(0)) {
             for item in &self.experiment.search {
-                if matches!(item.cells.first(), Some(Method::Autoprompt(_))) {
+                if item.cells.first().is_some_and(Method::needs_labels) {
                     self.notes.push(format!("`{}` needs labels and makes no trial at 0 shots", item.name()));
                 }
             }
         }
+        self.notes.extend(self.dataset.notes.iter().cloned());
         if self.dataset.split(Split::Test).is_none() {
             self.notes.push("the data has no test split: the leaderboard ranks on dev (flag dev_only)".into());
         }
@@ -271,6 +285,16 @@ impl Plan {
             Some(least) if least > budget => Err(RunnerError::Budget { budget, least }.into()),
             _ => Ok(()),
         }
+    }
+}
+
+fn with_rule(scorer: &Arc<Scorer>, item: &SearchItem) -> Arc<Scorer> {
+    let settings = *scorer.settings();
+    match item.multi_token {
+        Some(multi_token) if multi_token != settings.multi_token => {
+            Arc::new(Scorer::new(scorer.loaded().clone(), Settings { multi_token, ..settings }))
+        }
+        _ => Arc::clone(scorer),
     }
 }
 

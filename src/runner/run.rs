@@ -294,7 +294,7 @@ impl Work<'_> {
 
     fn attempt(&self, planned: &PlannedTrial, emit: &mut dyn FnMut(Event) -> Result<()>) -> Result<(), Stopped> {
         let plan = self.plan;
-        let scorer = &plan.scorers[planned.model];
+        let scorer = &plan.scorer(planned.item, planned.model);
         let item = &plan.experiment.search[planned.item];
         let seed = planned.key.seeds.first().copied().unwrap_or(0);
         let purpose = format!("search {} {} {}", planned.key.label, planned.key.shots, scorer.loaded().weights_hash);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::prompt::{Candidate, Prompt};
 use crate::record::{CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SetScores, Spent, TrialKey};
-use crate::scoring::{Known, Outcome, ScoreCache, Scorer, SetHash, mutual_information};
+use crate::scoring::{Known, Outcome, ScoreCache, Scorer, SetHash, argmax, mutual_information};
 use crate::search::{Proposal, Scored, SearchError};
 use crate::spec::SelectBy;
 use crate::task::{Dataset, Example, Metric, statistics};
@@ -121,6 +121,7 @@ impl Trial<'_> {
             selection: set_hash(if self.data.dev.is_empty() { "unlabelled" } else { "dev" }, self.data.selection()),
             entries: Vec::new(),
             flags: Vec::new(),
+            looks: 0,
             emit,
             progress,
             stop,
@@ -140,7 +141,8 @@ impl Trial<'_> {
                 self.data.selection().len()
             )));
         };
-        let looks = u64::from(!self.data.dev.is_empty() && work.entries.len() > 1);
+        let chose = u64::from(work.entries.len() > 1);
+        let looks = if self.data.dev.is_empty() { 0 } else { work.looks + chose };
         let number = work.entries[best].scored.candidate;
         let chosen = work.entries[best].candidate.prompt.clone();
         let texts = &self.data.unlabelled[..self.data.unlabelled.len().min(PERPLEXITY_TEXTS)];
@@ -217,6 +219,7 @@ struct Work<'t, 'a> {
     selection: SetHash,
     entries: Vec<Entry>,
     flags: Vec<String>,
+    looks: u64,
     emit: &'t mut dyn FnMut(Event) -> Result<(), Error>,
     progress: &'t dyn Fn(&Spent),
     stop: &'t AtomicBool,
@@ -263,6 +266,7 @@ impl Work<'_, '_> {
             }
         }
         self.flags.extend(cell.search.flags());
+        self.looks += cell.search.dev_looks();
         Ok(())
     }
 
@@ -313,7 +317,11 @@ impl Work<'_, '_> {
         let trial = self.trial;
         if trial.data.dev.is_empty() {
             let score = mutual_information(&known.scores);
-            return (Scored { candidate: number, score, margin: 0.0 }, None, Some(score));
+            return (
+                Scored { candidate: number, score, margin: 0.0, signature: signature(&known.scores) },
+                None,
+                Some(score),
+            );
         }
         let gold = gold(&trial.data.dev);
         let n_labels = trial.dataset.labels.len();
@@ -327,7 +335,11 @@ impl Work<'_, '_> {
                 statistics::expected_accuracy(n_labels, margins.zip(gold.iter().copied()))
             }
         };
-        (Scored { candidate: number, score, margin: outcome.margin }, Some(set_scores(outcome)), None)
+        (
+            Scored { candidate: number, score, margin: outcome.margin, signature: signature(&known.scores) },
+            Some(set_scores(outcome)),
+            None,
+        )
     }
 
     /// Scores the chosen prompt on test, once and outside the budget.
@@ -357,6 +369,16 @@ impl Work<'_, '_> {
         self.emit(Event::Tested { test: set_scores(outcome) })?;
         Ok(Some(predictions))
     }
+}
+
+/// Identifies the labels that are predicted.
+fn signature(scores: &[Vec<f64>]) -> u64 {
+    let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 predictions");
+    for scores in scores {
+        hasher.update(&(argmax(scores) as u16).to_le_bytes());
+    }
+    let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 fn gold(examples: &[&Example]) -> Vec<usize> {

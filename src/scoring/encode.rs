@@ -1,6 +1,6 @@
 //! From a template and an example to token ids (contract, definition 9).
 
-use crate::model::Tokenizer;
+use crate::model::{ModelKind, Tokenizer};
 use crate::prompt::{Piece, Template};
 use crate::task::Example;
 
@@ -13,6 +13,9 @@ pub struct Encoded {
     pub ids: Vec<u32>,
     /// Where the expanded `{mask}` begins.
     pub mask_at: usize,
+    /// The position at which its first token is read: its own where a mask stands there, the one before it where the model
+    /// continues text.
+    pub read_at: usize,
     /// The places of the triggers, slot after slot.
     pub trigger_at: Vec<usize>,
     /// The inputs that were shortened: (column, characters kept).
@@ -35,12 +38,15 @@ impl Encoded {
     }
 }
 
-/// Encodes examples for one template and one number of masks.
+/// Encodes examples for one template and one number of masks. For a model that continues text the masks are the tokens of a
+/// label word that are read as input: all but its last, so that there may be none.
 pub struct Encoder<'a> {
     tokenizer: &'a Tokenizer,
     model: &'a str,
     template: &'a Template,
-    mask_id: u32,
+    kind: ModelKind,
+    /// What stands where a token is filled in later.
+    blank: u32,
     n_mask: usize,
     max_positions: usize,
     truncate: bool,
@@ -71,7 +77,7 @@ impl<'a> Encoder<'a> {
     /// [`ScoringError::Template`] for a template that has no mask, an unknown column or a slot that needs another method;
     /// [`ScoringError::TemplateTooLong`].
     pub fn new(
-        tokenizer: &'a Tokenizer,
+        (tokenizer, kind): (&'a Tokenizer, ModelKind),
         model: &'a str,
         template: &'a Template,
         columns: &[String],
@@ -80,7 +86,11 @@ impl<'a> Encoder<'a> {
         truncate: bool,
     ) -> Result<Self, ScoringError> {
         let fault = |reason: String| ScoringError::Template { template: template.to_string(), reason };
-        let mask_id = tokenizer.mask_id().ok_or_else(|| ScoringError::NoMask { model: model.into() })?;
+        let mask_id = tokenizer.mask_id();
+        let blank = match kind {
+            ModelKind::Causal => tokenizer.pad_id().unwrap_or_default(),
+            _ => mask_id.ok_or_else(|| ScoringError::NoMask { model: model.into() })?,
+        };
         let specials: Vec<(String, u32)> =
             tokenizer.special_ids().iter().filter_map(|&id| Some((tokenizer.token(id)?, id))).collect();
         let mut parts: Vec<Part> = Vec::new();
@@ -103,7 +113,7 @@ impl<'a> Encoder<'a> {
                         if at > 0 {
                             push_bit(&mut parts, Bit::Text(rest[..at].into()));
                         }
-                        if id == mask_id {
+                        if Some(id) == mask_id {
                             return Err(fault(format!("write {{mask}} for the mask, not `{token}`")));
                         }
                         parts.push(Part::Special(id));
@@ -137,8 +147,11 @@ impl<'a> Encoder<'a> {
         if n_masks != 1 {
             return Err(fault(format!("needs exactly one {{mask}}, has {n_masks}")));
         }
+        if kind == ModelKind::Causal && !matches!(parts.last(), Some(Part::Mask)) {
+            return Err(fault(format!("{model} continues text, so {{mask}} must come last, with nothing after it")));
+        }
         let encoder =
-            Self { tokenizer, model, template, mask_id, n_mask, max_positions, truncate, parts, columns: used };
+            Self { tokenizer, model, template, kind, blank, n_mask, max_positions, truncate, parts, columns: used };
         let empty = vec![""; encoder.columns.len()];
         let found = encoder.assemble(&empty).ids.len();
         let room_for_input = usize::from(!encoder.columns.is_empty());
@@ -160,6 +173,16 @@ impl<'a> Encoder<'a> {
     pub fn encode(&self, example: &Example) -> Result<Encoded, ScoringError> {
         let texts: Vec<&str> = self.columns.iter().map(|(_, field)| example.fields[*field].as_str()).collect();
         let encoded = self.assemble(&texts);
+        if self.kind == ModelKind::Causal && encoded.mask_at == 0 {
+            return Err(ScoringError::Template {
+                template: self.template.to_string(),
+                reason: format!(
+                    "row {}: nothing stands before the answer, so {} has nothing to continue",
+                    example.row + 1,
+                    self.model
+                ),
+            });
+        }
         if encoded.ids.len() <= self.max_positions {
             return Ok(encoded);
         }
@@ -177,7 +200,8 @@ impl<'a> Encoder<'a> {
     /// The tokens of the template itself: no input, no masks, no special tokens at the ends.
     pub fn n_template_tokens(&self) -> usize {
         let empty = vec![""; self.columns.len()];
-        self.assemble(&empty).ids.len() - self.tokenizer.n_special() - self.n_mask
+        let (before, after) = self.around();
+        self.assemble(&empty).ids.len() - before.len() - after.len() - self.n_mask
     }
 
     /// The places of the prompt's own tokens in [`Encoder::encode`]'s ids for `example`: template text and triggers, not the
@@ -192,20 +216,21 @@ impl<'a> Encoder<'a> {
             })
             .collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let mut place = self.tokenizer.around().0.len();
+        let mut place = self.around().0.len();
         let mut own = Vec::new();
-        for part in &self.parts {
+        for (number, part) in self.parts.iter().enumerate() {
             match part {
                 Part::Text(bits) => {
-                    let mut text = String::new();
+                    let mut whole = String::new();
                     let mut ours = Vec::new();
                     for bit in bits {
-                        let start = text.len();
-                        text.push_str(bit.of(&texts));
+                        let start = whole.len();
+                        whole.push_str(bit.of(&texts));
                         if matches!(bit, Bit::Text(_)) {
-                            ours.push(start..text.len());
+                            ours.push(start..whole.len());
                         }
                     }
+                    let text = self.text(number, bits, &texts);
                     for (_, start) in self.tokenizer.encode_text_places(&text) {
                         if ours.iter().any(|range| range.contains(&start)) {
                             own.push(place);
@@ -254,28 +279,43 @@ impl<'a> Encoder<'a> {
         let mut ids = Vec::new();
         let mut mask_at = 0;
         let mut trigger_at = Vec::new();
-        for part in &self.parts {
+        let (before, after) = self.around();
+        ids.extend(before);
+        for (number, part) in self.parts.iter().enumerate() {
             match part {
-                Part::Text(bits) => {
-                    let text: String = bits.iter().map(|bit| bit.of(texts)).collect();
-                    ids.extend(self.tokenizer.encode_text(&text));
-                }
+                Part::Text(bits) => ids.extend(self.tokenizer.encode_text(&self.text(number, bits, texts))),
                 Part::Special(id) => ids.push(*id),
                 Part::Mask => {
                     mask_at = ids.len();
-                    ids.extend(std::iter::repeat_n(self.mask_id, self.n_mask));
+                    ids.extend(std::iter::repeat_n(self.blank, self.n_mask));
                 }
                 Part::Trigger(n) => {
                     trigger_at.extend(ids.len()..ids.len() + n);
-                    ids.extend(std::iter::repeat_n(self.mask_id, *n));
+                    ids.extend(std::iter::repeat_n(self.blank, *n));
                 }
             }
         }
-        let before = self.tokenizer.around().0.len();
-        let ids = self.tokenizer.wrap(ids);
-        mask_at += before;
-        trigger_at.iter_mut().for_each(|place| *place += before);
-        Encoded { ids, mask_at, trigger_at, shortened: Vec::new() }
+        ids.extend(after);
+        let read_at = if self.kind == ModelKind::Causal { mask_at.saturating_sub(1) } else { mask_at };
+        Encoded { ids, mask_at, read_at, trigger_at, shortened: Vec::new() }
+    }
+
+    /// The special tokens at both ends; what continues text has none at its end.
+    fn around(&self) -> (&[u32], &[u32]) {
+        let (before, after) = self.tokenizer.around();
+        if self.kind == ModelKind::Causal { (before, &[]) } else { (before, after) }
+    }
+
+    /// The text of part `number`. Where a token that is chosen follows and the vocabulary writes the space before a word into
+    /// the word's token, the template's space there belongs to that token.
+    fn text(&self, number: usize, bits: &[Bit], texts: &[&str]) -> String {
+        let mut text: String = bits.iter().map(|bit| bit.of(texts)).collect();
+        let token_follows = matches!(self.parts.get(number + 1), Some(Part::Mask | Part::Trigger(_)));
+        let own_space = matches!(bits.last(), Some(Bit::Text(own)) if own.ends_with(' '));
+        if token_follows && own_space && self.tokenizer.space_matters() {
+            text.pop();
+        }
+        text
     }
 
     /// Cuts the texts at their right ends, each at a character, of several the one with most tokens first, to the longest

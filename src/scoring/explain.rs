@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::model::ModelKind;
 use crate::prompt::Prompt;
 use crate::task::Example;
 
@@ -56,11 +57,12 @@ impl Scorer {
     ) -> Result<Explanation, ScoringError> {
         let passes = self.passes(prompt)?;
         let tokenizer = &self.loaded().tokenizer;
-        let first = passes.passes.first().map_or(1, |p| p.filled.len());
+        let causal = self.kind() == ModelKind::Causal;
+        let first = if causal { 0 } else { passes.passes.first().map_or(1, |p| p.filled.len()) };
         let encoder = self.encoder(&prompt.template, columns, first)?;
         let encoded = encoder.encode(example)?;
         let ids = encoded.filled(&prompt.triggers.0, &vec![None; first]);
-        let positions: Vec<usize> = (encoded.mask_at..encoded.mask_at + first).collect();
+        let positions: Vec<usize> = (encoded.read_at..encoded.read_at + first.max(1)).collect();
         let triggers: Vec<String> =
             prompt.triggers.0.iter().filter_map(|&id| tokenizer.token_text(id).map(|(text, _)| text)).collect();
         let texts: Vec<String> = encoder
@@ -104,7 +106,8 @@ impl Scorer {
             let encoder = self.encoder(&prompt.template, columns, pass.filled.len())?;
             let encoded = encoder.encode(example)?;
             let ids = encoded.filled(&prompt.triggers.0, &pass.filled);
-            let positions: Vec<usize> = (encoded.mask_at..encoded.mask_at + pass.filled.len()).collect();
+            let n_read = pass.filled.len() + usize::from(self.kind() == ModelKind::Causal);
+            let positions: Vec<usize> = (encoded.read_at..encoded.read_at + n_read).collect();
             let logprobs = self.whole_vocabulary(&ids, &positions)?;
             reads.push(pass.reads.iter().map(|read| f64::from(logprobs[read.mask][read.token as usize])).collect());
         }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, activation};
 
-use crate::model::{Inputs, LoadedModel};
+use crate::model::{Inputs, LoadedModel, ModelKind};
 use crate::prompt::{Piece, Prompt, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
 use super::ScoringError;
 use super::encode::{Encoded, Encoder};
-use super::passes::{Passes, encode_words};
+use super::passes::{Passes, WordPlace, encode_words};
 
 /// What a scorer does with every prompt.
 #[derive(Debug, Clone, Copy)]
@@ -150,8 +150,43 @@ impl Scorer {
             Some(Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos) => true,
             Some(Piece::Column(_) | Piece::Mask(_)) | None => false,
         };
-        let words = encode_words(&prompt.verbalizer, &self.loaded.tokenizer, after_space, fixed, &self.loaded.name)?;
-        Ok(Passes::new(words, prompt.verbalizer.labels.len(), self.settings.multi_token))
+        let causal = self.kind() == ModelKind::Causal;
+        let before = mask.and_then(|at| at.checked_sub(1)).map(|at| &pieces[at]);
+        let context = match before {
+            Some(Piece::Text(text)) => text.trim_end_matches(' '),
+            _ => "",
+        };
+        let place = WordPlace { after_space, fixed, continues: causal.then_some(context) };
+        let words = encode_words(&prompt.verbalizer, &self.loaded.tokenizer, place, &self.loaded.name)?;
+        let (n_labels, rule) = (prompt.verbalizer.labels.len(), self.settings.multi_token);
+        if !causal {
+            return Ok(Passes::new(words, n_labels, rule));
+        }
+        if matches!(rule, MultiToken::Independent | MultiToken::PseudoLikelihood) {
+            return Err(ScoringError::Template {
+                template: prompt.template.to_string(),
+                reason: format!(
+                    "{} continues text, and multi_token `{}` is for models that fill masks (allowed: joint, mean)",
+                    self.loaded.name,
+                    rule.name()
+                ),
+            });
+        }
+        Ok(Passes::continuing(words, n_labels, rule))
+    }
+
+    /// How the model reads its input.
+    pub(super) fn kind(&self) -> ModelKind {
+        self.loaded.model.shape().kind
+    }
+
+    /// The fewest places that any pass of the prompt expands `{mask}` to.
+    ///
+    /// # Errors
+    /// As [`Scorer::passes`].
+    pub(super) fn fewest_masks(&self, prompt: &Prompt) -> Result<usize, ScoringError> {
+        let passes = self.passes(prompt)?;
+        Ok(passes.passes.iter().map(|pass| pass.filled.len()).min().unwrap_or(1))
     }
 
     /// An encoder for a template.
@@ -165,7 +200,7 @@ impl Scorer {
         n_mask: usize,
     ) -> Result<Encoder<'a>, ScoringError> {
         Encoder::new(
-            &self.loaded.tokenizer,
+            (&self.loaded.tokenizer, self.kind()),
             &self.loaded.name,
             template,
             columns,
@@ -448,7 +483,7 @@ impl Ready {
     fn sequence(&self, prompts: &[Prompt], prompt: usize, example: usize, pass: usize) -> Sequence {
         let filled = &self.reading.passes.passes[pass].filled;
         let encoded = &self.encoded[pass][example];
-        let positions = self.reading.places[pass].iter().map(|mask| encoded.mask_at + mask).collect();
+        let positions = self.reading.places[pass].iter().map(|mask| encoded.read_at + mask).collect();
         Sequence { prompt, example, pass, ids: encoded.filled(&prompts[prompt].triggers.0, filled), positions }
     }
 }

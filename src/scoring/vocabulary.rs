@@ -29,7 +29,13 @@ pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter
             word && !text.is_empty()
                 && !text.starts_with("[unused")
                 && !label_texts.contains(&text.to_lowercase())
-                && (continuing || tokenizer.encode_text(&text) == [id])
+                && (continuing || stands_alone(tokenizer, id, &text))
         })
         .collect()
+}
+
+/// Whether encoding the text of `id`, at a beginning or after a space, gives `id` again.
+fn stands_alone(tokenizer: &Tokenizer, id: u32, text: &str) -> bool {
+    tokenizer.encode_text(text) == [id]
+        || (tokenizer.space_matters() && tokenizer.encode_text(&format!(" {text}")) == [id])
 }

@@ -21,6 +21,11 @@ pub trait Search: Send {
     /// Where the search stands, for the record.
     fn state(&self) -> serde_json::Value;
 
+    /// How many times dev influenced what the search did, beside the choice at the end (early stops, restarts, parents).
+    fn dev_looks(&self) -> u64 {
+        0
+    }
+
     /// What is to be said of the search in the tables (`zero_gradient`).
     fn flags(&self) -> Vec<String> {
         Vec::new()
@@ -57,6 +62,8 @@ pub struct Scored {
     pub score: f64,
     /// The mean margin on dev in nats; 0 at 0 shots.
     pub margin: f64,
+    /// Identifies the predicted labels: equal for prompts that predict the same everywhere.
+    pub signature: u64,
 }
 
 impl Scored {

@@ -3,11 +3,11 @@
 use serde_yaml::{Mapping, Value};
 
 use super::experiment::{Experiment, FORMAT};
-use super::method::{Method, SearchItem};
+use super::method::{Method, SearchItem, SoftInit};
 use super::task::TaskSpec;
 use super::write::{self, scalar_text};
 use crate::prompt::Template;
-use crate::task::{Columns, DatasetSource, Header};
+use crate::task::{Columns, DatasetSource, Files, Header};
 
 impl Experiment {
     /// The experiment as YAML, with every default filled in. Reading it gives an equal experiment.
@@ -95,8 +95,9 @@ fn dataset(source: &DatasetSource) -> Value {
     match source {
         DatasetSource::Builtin(name) => text(format!("builtin:{name}")),
         DatasetSource::Folder(path) => text(path.display()),
-        DatasetSource::Files { train, dev, test, columns, header, labels } => {
-            let files = [("train", train), ("dev", dev), ("test", test)];
+        DatasetSource::Files(files) => {
+            let Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank } = files;
+            let files = [("train", train), ("dev", dev), ("test", test), ("all", all)];
             let mut entries: Vec<(&str, Value)> =
                 files.into_iter().filter_map(|(key, path)| Some((key, text(path.as_ref()?.display())))).collect();
             entries.extend(columns.iter().map(|columns| match columns {
@@ -111,8 +112,17 @@ fn dataset(source: &DatasetSource) -> Value {
                 Header::Yes => "yes",
                 Header::No => "no",
             };
+            if all.is_some() {
+                let shares = [("train", shares.train), ("dev", shares.dev), ("test", shares.test)];
+                entries.push(("shares", mapping(shares.map(|(name, share)| (name, Value::from(share))))));
+            }
             entries.push(("header", text(header)));
             entries.extend(labels.iter().map(|labels| ("labels", list(labels))));
+            entries.extend(label_by.iter().map(|rule| {
+                let bands = rule.bands.iter().map(|(label, band)| (text(label), text(band)));
+                ("label_by", mapping([(rule.column.as_str(), Value::Mapping(bands.collect()))]))
+            }));
+            entries.extend(skip_blank.then(|| ("skip_blank", Value::from(true))));
             mapping(entries)
         }
     }
@@ -122,9 +132,16 @@ fn dataset(source: &DatasetSource) -> Value {
 fn item(item: &SearchItem) -> Value {
     let cells: Vec<Vec<(&'static str, Value)>> = item.cells.iter().map(parameters).collect();
     let mut entries = vec![("method", text(item.name()))];
-    for (key, _) in cells.first().into_iter().flatten() {
+    entries.extend(item.multi_token.iter().map(|way| ("multi_token", text(way.name()))));
+    let mut keys: Vec<&str> = Vec::new();
+    for (key, _) in cells.iter().flatten() {
+        if !keys.contains(key) {
+            keys.push(key);
+        }
+    }
+    for key in keys {
         let mut values: Vec<Value> = Vec::new();
-        for (_, value) in cells.iter().flatten().filter(|(other, _)| other == key) {
+        for (_, value) in cells.iter().flatten().filter(|(other, _)| *other == key) {
             if !values.contains(value) {
                 values.push(value.clone());
             }
@@ -158,6 +175,42 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
                 ("patience", count(method.patience)),
             ]);
             entries.extend(method.initial.iter().map(|initial| ("initial", text(initial))));
+            entries
+        }
+        Method::Paraphrase(method) => {
+            let mut entries = Vec::new();
+            entries.extend((!method.templates.is_empty()).then(|| ("templates", list(&method.templates))));
+            let generators: Vec<&str> = method.generators.iter().map(|generator| generator.name()).collect();
+            entries.extend([
+                ("generators", list(&generators)),
+                ("n_candidates", count(method.n_candidates)),
+                ("beam", count(method.beam)),
+                ("batch_size", count(method.batch_size)),
+                ("n_texts", count(method.n_texts)),
+                ("likelihood", Value::from(method.likelihood)),
+            ]);
+            entries.extend(method.rounds.iter().map(|&rounds| ("rounds", count(rounds))));
+            entries.extend(method.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
+            entries
+        }
+        Method::SoftPrompt(method) => {
+            let own = method.template.as_ref().is_some_and(Template::has_soft);
+            let mut entries = Vec::new();
+            entries.extend((!own).then(|| ("n_soft", count(method.n_soft))));
+            entries.push(("init", text(method.init.name())));
+            if let SoftInit::Text(start) = &method.init {
+                entries.push(("init_text", text(start)));
+            }
+            entries.extend([
+                ("learning_rate", Value::from(method.learning_rate)),
+                ("weight_decay", Value::from(method.weight_decay)),
+                ("warm_up", Value::from(method.warm_up)),
+                ("batch_size", count(method.batch_size)),
+                ("eval_every", count(method.eval_every)),
+                ("patience", count(method.patience)),
+            ]);
+            entries.extend(method.steps.iter().map(|&steps| ("steps", count(steps))));
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
             entries
         }
     }

@@ -12,7 +12,7 @@ use super::overrides;
 use super::reader::{At, Reader};
 use super::task::{TaskSpec, task};
 use super::yaml::{self, MAX_BYTES, Syntax};
-use crate::task::{DatasetSource, Limits, Shots};
+use crate::task::{DatasetSource, Files, Limits, Shots};
 
 /// The version of the file format that is read and written.
 pub const FORMAT: u64 = 1;
@@ -182,14 +182,13 @@ impl Experiment {
         match &self.task.dataset {
             DatasetSource::Builtin(name) => DatasetSource::Builtin(name.clone()),
             DatasetSource::Folder(path) => DatasetSource::Folder(self.resolve_path(path)),
-            DatasetSource::Files { train, dev, test, columns, header, labels } => DatasetSource::Files {
-                train: resolved(train),
-                dev: resolved(dev),
-                test: resolved(test),
-                columns: columns.clone(),
-                header: *header,
-                labels: labels.clone(),
-            },
+            DatasetSource::Files(files) => DatasetSource::Files(Files {
+                train: resolved(&files.train),
+                dev: resolved(&files.dev),
+                test: resolved(&files.test),
+                all: resolved(&files.all),
+                ..files.clone()
+            }),
         }
     }
 
@@ -245,14 +244,10 @@ fn name(reader: &mut Reader, at: Option<At>, path: &Path, top: &Node) -> Result<
 fn shots(reader: &mut Reader, at: &At) -> Result<Option<Shots>, SpecError> {
     let text = reader.text(at)?;
     Ok(match text.parse::<Shots>() {
-        Ok(Shots::Count(0)) => {
-            reader.value(at, "0 shots are not in this version (a count per class from 1, full, given)");
-            None
-        }
         Ok(shots) => Some(shots),
         Err(_) => {
             let text = shortened(&text);
-            reader.value(at, format!("`{text}` is no number of shots (a count per class from 1, full, given)"));
+            reader.value(at, format!("`{text}` is no number of shots (0, a count per class, full, given)"));
             None
         }
     })
@@ -267,10 +262,11 @@ fn models(reader: &mut Reader, at: &At) -> Result<Vec<ModelSource>, SpecError> {
                 return Ok(None);
             }
         };
-        if matches!(source, ModelSource::Gguf(_) | ModelSource::Hub { .. }) {
+        if matches!(source, ModelSource::Hub { .. }) {
             let name = shortened(&source.to_string());
-            let what =
-                format!("`{name}`: GGUF files and hub models are not in this version (builtin:NAME, or a folder)");
+            let what = format!(
+                "`{name}`: models from the hub are not in this version (builtin:NAME, a folder, or a .gguf file)"
+            );
             reader.value(at, what);
         }
         Ok(Some(source))
@@ -463,13 +459,11 @@ experiments/x.yaml:5:15: task.verbalizer: the word `x` stands for both `a` and `
 experiments/x.yaml:6:11: task.metric: metric `rouge_l` is not in this version (this version has accuracy, macro_f1, matthews)
 experiments/x.yaml:7:30: models[1]: the same as models[0]
 experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..`
-experiments/x.yaml:7:61: models[3]: `m.gguf`: GGUF files and hub models are not in this version (builtin:NAME, or a folder)
-experiments/x.yaml:8:9: shots[0]: 0 shots are not in this version (a count per class from 1, full, given)
-experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (a count per class from 1, full, given)
+experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)
 experiments/x.yaml:9:8: seeds: an empty list; at least one is needed
 experiments/x.yaml:11:34: search[0].templates: {trigger:N} belongs to a method that fills it (random, autoprompt)
-experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, autoprompt)
-experiments/x.yaml:13:15: search[2].method: method `gcg` is not in this version (this version has manual, random, autoprompt)
+experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, soft_prompt)
+experiments/x.yaml:13:15: search[2].method: method `gcg` is not in this version (this version has manual, random, paraphrase, autoprompt, soft_prompt)
 experiments/x.yaml:14:39: search[3].n_trigger[0]: 0 is not allowed (1 to 50)
 experiments/x.yaml:14:42: search[3].n_trigger[1]: 51 is not allowed (1 to 50)
 experiments/x.yaml:14:61: search[3].n_candidates: an empty list; at least one value is needed
@@ -535,8 +529,8 @@ experiments/x.yaml:18:16: limits.dev: 0 is not allowed (1 to 1000000000)"
         let file = folder.path().join("e.yaml");
         std::fs::write(&file, SMALL.replace("builtin:film-reviews", "{ train: only-there.tsv }")).unwrap();
         let experiment = Experiment::load(&file, &[]).unwrap();
-        let DatasetSource::Files { train, .. } = experiment.dataset() else { panic!("files") };
-        assert_eq!(train.unwrap(), folder.path().join("only-there.tsv"));
+        let DatasetSource::Files(files) = experiment.dataset() else { panic!("files") };
+        assert_eq!(files.train.unwrap(), folder.path().join("only-there.tsv"));
     }
 
     #[test]

@@ -28,7 +28,9 @@ mod yaml;
 pub use choice::{Budget, Calibration, Racing, Select, SelectBy, TieBreak};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
-pub use method::{Autoprompt, METHODS, Manual, Method, Random, SearchItem};
+pub use method::{
+    Autoprompt, Generator, METHODS, Manual, Method, Paraphrase, Random, SearchItem, SoftInit, SoftPromptParameters,
+};
 pub use model_source::ModelSource;
 pub use overrides::parse_override;
 pub use task::{MultiToken, TaskSpec};

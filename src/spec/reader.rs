@@ -162,6 +162,27 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A number within `range`; the range's start where the value is at fault.
+    pub fn number(&mut self, at: &At, range: RangeInclusive<f64>) -> Result<f64, SpecError> {
+        let number = match &at.node.value {
+            Value::Scalar { text, plain: true } => text.parse::<f64>().ok().filter(|number| number.is_finite()),
+            _ => None,
+        };
+        let Some(number) = number else {
+            return Err(self.shape(at, format!("a number is expected, found {}", at.node.kind())));
+        };
+        if !range.contains(&number) {
+            let allowed = if *range.start() == f64::MIN_POSITIVE {
+                format!("above 0, to {}", range.end())
+            } else {
+                format!("{} to {}", range.start(), range.end())
+            };
+            self.value(at, format!("{number} is not allowed ({allowed})"));
+            return Ok(*range.start());
+        }
+        Ok(number)
+    }
+
     /// `true` or `false`.
     pub fn flag(&self, at: &At) -> Result<bool, SpecError> {
         match &at.node.value {

@@ -212,7 +212,16 @@ impl Tokenizer {
         if self.special_ids.contains(&id) {
             return Some((token, false));
         }
-        Some(self.spelling.read(&token))
+        if !self.space_matters() {
+            return Some(self.spelling.read(&token));
+        }
+        // Byte-level vocabularies write bytes, not characters; part of a character has no text of its own.
+        let (written, continuing) = self.spelling.read(&token);
+        let decoded = self.reference.decode(&[id], false).ok().filter(|text| !text.contains('\u{fffd}'));
+        let text = decoded.map_or(written, |text| text.strip_prefix(' ').unwrap_or(&text).to_owned());
+        // Chinese has no spaces: every token of it begins something.
+        let continuing = continuing && !is_chinese(text.chars().next());
+        Some((text, continuing))
     }
 
     /// Whether `id` begins a word. Special tokens and unknown ids do not.
@@ -273,6 +282,34 @@ impl Tokenizer {
             return Err(fault(format!("it becomes {}", pieces.join(" "))));
         }
         Ok(ids)
+    }
+
+    /// Whether a space before a word changes its tokens: the vocabulary writes the space into them.
+    pub fn space_matters(&self) -> bool {
+        self.spelling.space_matters()
+    }
+
+    /// Encodes a word that goes on after `context`, which it must not change: the ids of both together less those of the
+    /// context (contract, definition 9).
+    ///
+    /// # Errors
+    /// As [`encode_word`](Self::encode_word), and where the ids of the context alone are no beginning of those of both.
+    pub fn encode_continuation(&self, context: &str, word: &str, after_space: bool) -> Result<Vec<u32>, ModelError> {
+        let fault = |why: String| ModelError::UnwritableWord { word: word.to_owned(), why };
+        let before = self.encode_text(context);
+        let space = if after_space && self.spelling.space_matters() { " " } else { "" };
+        let both = self.encode_text(&format!("{context}{space}{word}"));
+        let Some(ids) = both.strip_prefix(&before[..]) else {
+            return Err(fault(format!("its tokens run together with those of `{context}` before it")));
+        };
+        if ids.is_empty() {
+            return Err(fault("nothing is left of it".into()));
+        }
+        if self.unk_id().is_some_and(|unknown| ids.contains(&unknown)) {
+            let pieces: Vec<String> = ids.iter().filter_map(|&id| self.token(id)).collect();
+            return Err(fault(format!("it becomes {}", pieces.join(" "))));
+        }
+        Ok(ids.to_vec())
     }
 
     /// Whether the tokenizer can write a word.
@@ -340,15 +377,18 @@ fn around(tokenizer: &tokenizers::Tokenizer) -> tokenizers::Result<(Vec<u32>, Ve
 
 /// The decoder of WordPiece puts a space between all tokens that begin a word, and so between any two characters of Chinese.
 fn without_gaps_in_chinese(text: &str) -> String {
-    let chinese = |c: Option<char>| c.is_some_and(|c| matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'));
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
-        if c != ' ' || !chinese(out.chars().next_back()) || !chinese(rest.clone().next()) {
+        if c != ' ' || !is_chinese(out.chars().next_back()) || !is_chinese(rest.clone().next()) {
             out.push(c);
         }
     }
     out
+}
+
+fn is_chinese(c: Option<char>) -> bool {
+    c.is_some_and(|c| matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'))
 }
 
 #[cfg(test)]

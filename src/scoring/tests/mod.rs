@@ -39,11 +39,11 @@ fn names(columns: &[&str]) -> Vec<String> {
 /// A prompt for the toy model, its triggers as the vocabulary writes them.
 fn prompt(text: &str, verbalizer: &str, triggers: &[&str]) -> Prompt {
     let tokenizer = loaded("toy").tokenizer;
-    Prompt {
-        template: template(text),
-        triggers: TriggerTokens(triggers.iter().map(|token| tokenizer.token_id(token).unwrap()).collect()),
-        verbalizer: Arc::new(Verbalizer::parse(verbalizer).unwrap()),
-    }
+    Prompt::with_triggers(
+        template(text),
+        TriggerTokens(triggers.iter().map(|token| tokenizer.token_id(token).unwrap()).collect()),
+        Arc::new(Verbalizer::parse(verbalizer).unwrap()),
+    )
 }
 
 fn example(row: usize, text: &str, label: usize) -> Example {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::{ExitCode, Fault};
+use crate::model::ModelKind;
 use crate::scoring::{Encoder, ScoringError};
 
 fn refused(template: &str, verbalizer: &str) -> String {
@@ -139,7 +140,8 @@ fn the_class_of_an_error_is_that_of_the_contract() {
     assert_eq!(error("{text} {mask}", "0=bad,1=zebra").exit_code(), ExitCode::Model);
     let tokenizer = loaded("toy").tokenizer;
     let whole = template("{text} it was {mask}");
-    let long = Encoder::new(&tokenizer, "toy", &whole, &names(&["text"]), 1, 5, true).err().unwrap();
+    let long =
+        Encoder::new((&tokenizer, ModelKind::Masked), "toy", &whole, &names(&["text"]), 1, 5, true).err().unwrap();
     assert!(matches!(long, ScoringError::TemplateTooLong { found: 5, positions: 5, .. }));
     assert_eq!(long.exit_code(), ExitCode::Model);
 }

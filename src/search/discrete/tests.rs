@@ -79,11 +79,11 @@ impl Oracle for Fake {
 }
 
 fn prompt(n_trigger: usize) -> Prompt {
-    Prompt {
-        template: Template::parse(&format!("{{text}} {{trigger:{n_trigger}}} {{mask}}.")).unwrap(),
-        triggers: TriggerTokens(vec![0; n_trigger]),
-        verbalizer: Arc::new(Verbalizer::parse("a=bad,b=good").unwrap()),
-    }
+    Prompt::with_triggers(
+        Template::parse(&format!("{{text}} {{trigger:{n_trigger}}} {{mask}}.")).unwrap(),
+        TriggerTokens(vec![0; n_trigger]),
+        Arc::new(Verbalizer::parse("a=bad,b=good").unwrap()),
+    )
 }
 
 /// Drives a search to its end; the candidates that it proposed and how it ended.
@@ -96,7 +96,12 @@ fn drive(search: &mut dyn Search, oracle: &mut Fake) -> (Vec<Candidate>, Proposa
                 let scored: Vec<Scored> = candidates
                     .iter()
                     .zip(found.len() as u64..)
-                    .map(|(c, candidate)| Scored { candidate, score: -oracle.loss(&c.prompt.triggers.0), margin: 0.0 })
+                    .map(|(c, candidate)| Scored {
+                        candidate,
+                        score: -oracle.loss(&c.prompt.triggers.0),
+                        margin: 0.0,
+                        signature: candidate,
+                    })
                     .collect();
                 search.observe(&scored);
                 found.extend(candidates);

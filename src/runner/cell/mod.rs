@@ -11,6 +11,9 @@ use crate::spec::{Method, SearchItem};
 
 use super::RunnerError;
 
+mod paraphrase;
+mod soft_prompt;
+
 /// One cell of an item's sweep, ready to run.
 pub struct Cell {
     /// What tells it from the item's other cells; `None` where there is one.
@@ -39,14 +42,15 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
     let templates = match method {
         Method::Manual(manual) if manual.templates.is_empty() => vec![task.template.clone()],
         Method::Manual(manual) => manual.templates.clone(),
+        Method::Paraphrase(paraphrase) => paraphrase::templates(paraphrase, task),
+        Method::SoftPrompt(soft_prompt) => soft_prompt::templates(soft_prompt, task),
         Method::Random(_) | Method::Autoprompt(_) => method.trigger_template(&task.template).into_iter().collect(),
     };
     templates
         .into_iter()
-        .map(|template| Prompt {
-            triggers: TriggerTokens(vec![0; template.n_trigger()]),
-            template,
-            verbalizer: task.verbalizer.clone(),
+        .map(|template| {
+            let triggers = TriggerTokens(vec![0; template.n_trigger()]);
+            Prompt::with_triggers(template, triggers, task.verbalizer.clone())
         })
         .collect()
 }
@@ -75,13 +79,7 @@ pub fn cells(
             let stream = || Stream::new(seed, purpose, format!("{index}").as_bytes());
             let mut prompts = bare(method, task);
             let (search, vocabulary): (Box<dyn Search>, _) = match method {
-                Method::Manual(_) => {
-                    let candidates = prompts
-                        .drain(..)
-                        .map(|prompt| Candidate { prompt, parent: None, origin: "written".into() })
-                        .collect();
-                    (Box::new(Manual::new(candidates)), Vec::new())
-                }
+                Method::Manual(_) => (Box::new(Manual::new(prompts.into_iter().map(written).collect())), Vec::new()),
                 Method::Random(random) => {
                     (Box::new(Random::new(prompts.remove(0), stream())), vocabulary(random.words_only))
                 }
@@ -100,10 +98,21 @@ pub fn cells(
                     let search = Autoprompt::new(config, prompt, initial, stream());
                     (Box::new(search), vocabulary(autoprompt.words_only))
                 }
+                Method::Paraphrase(paraphrase) => {
+                    (paraphrase::search(paraphrase, prompts, scorer, stream())?, Vec::new())
+                }
+                Method::SoftPrompt(soft_prompt) => {
+                    (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream())?, Vec::new())
+                }
             };
             Ok(Cell { name: several.then(|| format!("cell {index}: {}", describe(method))), search, vocabulary })
         })
         .collect()
+}
+
+/// A prompt as somebody wrote it.
+fn written(prompt: Prompt) -> Candidate {
+    Candidate { prompt, parent: None, origin: "written".into() }
 }
 
 fn initial_tokens(text: &str, prompt: &Prompt, scorer: &Scorer, place: &str) -> Result<Vec<u32>, RunnerError> {
@@ -129,5 +138,7 @@ fn describe(method: &Method) -> String {
             "n_trigger {}, n_candidates {}, batch_size {}, patience {}",
             m.n_trigger, m.n_candidates, m.batch_size, m.patience
         ),
+        Method::Paraphrase(m) => paraphrase::describe(m),
+        Method::SoftPrompt(m) => soft_prompt::describe(m),
     }
 }

@@ -1,0 +1,200 @@
+//! The items of `search:`: methods with their parameters, one a file, and the sweep inside an item.
+
+mod autoprompt;
+mod manual;
+mod paraphrase;
+mod random;
+mod soft_prompt;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+pub use autoprompt::Autoprompt;
+pub use manual::Manual;
+pub use paraphrase::{Generator, Paraphrase};
+pub use random::Random;
+pub use soft_prompt::{SoftInit, SoftPromptParameters};
+
+use super::error::SpecError;
+use super::reader::{At, Reader, not_yet, unknown};
+use super::task::MultiToken;
+use crate::prompt::Template;
+use sweep::Triggers;
+
+/// The methods of this version, in the order in which they are listed.
+pub const METHODS: [&str; 5] = ["manual", "random", "paraphrase", "autoprompt", "soft_prompt"];
+
+/// Methods that papers and the contract name and this version does not have.
+const LATER: [&str; 8] =
+    ["prefix", "p_tuning", "gcg", "evolution", "generate", "mine", "label_words", "demonstrations"];
+
+/// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
+#[derive(Debug, Clone)]
+pub struct SearchItem {
+    /// Every combination of the item's lists; one where nothing is swept, never none.
+    pub cells: Vec<Method>,
+    /// How it scores words of several tokens, where it is otherwise than the task says.
+    pub multi_token: Option<MultiToken>,
+    /// Whether it was added because every experiment has `manual` and `random` to compare with.
+    pub added: bool,
+}
+
+/// Items are equal if they do the same, whoever asked for it.
+impl PartialEq for SearchItem {
+    fn eq(&self, other: &Self) -> bool {
+        self.cells == other.cells && self.multi_token == other.multi_token
+    }
+}
+
+impl SearchItem {
+    /// The name of the method in YAML and tables.
+    pub fn name(&self) -> &'static str {
+        self.cells.first().map_or(METHODS[0], Method::name)
+    }
+}
+
+/// A method and its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Method {
+    /// Templates as somebody wrote them.
+    Manual(Manual),
+    /// Trigger tokens drawn at random: the control.
+    Random(Random),
+    /// Templates said in other words.
+    Paraphrase(Paraphrase),
+    /// Trigger tokens found along gradients.
+    Autoprompt(Autoprompt),
+    /// Virtual tokens trained by gradient descent.
+    SoftPrompt(SoftPromptParameters),
+}
+
+impl Method {
+    /// The name in YAML and tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Manual(_) => METHODS[0],
+            Self::Random(_) => METHODS[1],
+            Self::Paraphrase(_) => METHODS[2],
+            Self::Autoprompt(_) => METHODS[3],
+            Self::SoftPrompt(_) => METHODS[4],
+        }
+    }
+
+    /// Whether it cannot do without labels, and so makes no trial at 0 shots.
+    pub fn needs_labels(&self) -> bool {
+        matches!(self, Self::Autoprompt(_) | Self::SoftPrompt(_))
+    }
+
+    /// The template that trigger tokens are searched in, given the task's; `None` for a method without triggers.
+    pub fn trigger_template(&self, task: &Template) -> Option<Template> {
+        let (own, n_trigger) = match self {
+            Self::Manual(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) => return None,
+            Self::Random(method) => (&method.template, method.n_trigger),
+            Self::Autoprompt(method) => (&method.template, method.n_trigger),
+        };
+        Some(own.as_ref().unwrap_or(task).with_trigger(n_trigger))
+    }
+}
+
+/// Reads all items and adds those that every experiment has.
+pub(super) fn search(
+    reader: &mut Reader,
+    at: Option<At>,
+    manual: Option<&Template>,
+) -> Result<Vec<SearchItem>, SpecError> {
+    let items = at.as_ref().map(At::items).unwrap_or_default();
+    let names = items.iter().map(|item| method_name(reader, item)).collect::<Result<Vec<_>, _>>()?;
+    let mut beside: Option<Triggers> = None;
+    let mut read: Vec<Option<Vec<Method>>> = vec![None; items.len()];
+    // `random` takes over what trigger methods were given, and `paraphrase` starts from what a person wrote.
+    let mut written: Option<Vec<Template>> = None;
+    for later in [false, true] {
+        for (index, (item, name)) in items.iter().zip(&names).enumerate() {
+            let Some(name) = name else { continue };
+            if matches!(*name, "random" | "paraphrase") == later {
+                read[index] = cells(reader, item, name, manual, &mut beside, &mut written)?;
+            }
+        }
+    }
+    let mut search: Vec<SearchItem> = Vec::new();
+    for (item, cells) in items.iter().zip(read) {
+        let Some(cells) = cells else { continue };
+        let entries = item.entries().unwrap_or_default();
+        let multi_token = match entries.iter().find(|(key, _)| key == "multi_token") {
+            Some((_, at)) => Some(reader.choice(at, "way", &MultiToken::ALL.map(|way| (way.name(), way)), &[])?),
+            None => None,
+        };
+        let item_read = SearchItem { cells, multi_token, added: false };
+        if search.contains(&item_read) {
+            reader.value(item, "asks for the same as an item before it");
+        }
+        search.push(item_read);
+    }
+    for (name, cells) in [("manual", manual::cells(manual)), ("random", random::cells(&beside.unwrap_or_default()))] {
+        if !names.contains(&Some(name)) {
+            search.push(SearchItem { cells, multi_token: None, added: true });
+        }
+    }
+    Ok(search)
+}
+
+/// The method that an item names; `None` where that is at fault.
+fn method_name(reader: &mut Reader, item: &At) -> Result<Option<&'static str>, SpecError> {
+    let named = if item.is_scalar() {
+        Some(item.clone())
+    } else {
+        match item.entries() {
+            Some(entries) => entries.into_iter().find(|(key, _)| key == "method").map(|(_, at)| at),
+            None => {
+                return Err(
+                    reader.shape(item, format!("a mapping with `method` is expected, found {}", item.node.kind()))
+                );
+            }
+        }
+    };
+    let Some(at) = named else {
+        reader.value(item, format!("`method` is missing ({})", METHODS.join(", ")));
+        return Ok(None);
+    };
+    let name = reader.text(&at)?;
+    let known = METHODS.iter().find(|known| **known == name).copied();
+    if known.is_none() {
+        let later = LATER.contains(&name.as_str());
+        reader.value(&at, if later { not_yet("method", &name, &METHODS) } else { unknown("method", &name, &METHODS) });
+    }
+    Ok(known)
+}
+
+/// The cells of one item; `None` where they are too many.
+fn cells(
+    reader: &mut Reader,
+    item: &At,
+    name: &str,
+    manual: Option<&Template>,
+    beside: &mut Option<Triggers>,
+    written: &mut Option<Vec<Template>>,
+) -> Result<Option<Vec<Method>>, SpecError> {
+    // An item of one word is a method with all its defaults.
+    let empty = super::node::Node { place: item.node.place, value: super::node::Value::Map(Vec::new()) };
+    let at = if item.is_scalar() { At { node: &empty, path: item.path.clone() } } else { item.clone() };
+    Ok(match name {
+        "manual" => {
+            let cells = manual::read(reader, at, manual)?;
+            if let [Method::Manual(manual)] = &cells[..] {
+                written.get_or_insert_with(|| manual.templates.clone());
+            }
+            Some(cells)
+        }
+        "random" => random::read(reader, at, beside.clone().unwrap_or_default())?,
+        "paraphrase" => {
+            let task = manual.cloned().into_iter().collect();
+            paraphrase::read(reader, at, written.clone().unwrap_or(task))?
+        }
+        "soft_prompt" => soft_prompt::read(reader, at)?,
+        _ => {
+            let (triggers, cells) = autoprompt::read(reader, at)?;
+            beside.get_or_insert(triggers);
+            cells
+        }
+    })
+}

@@ -1,0 +1,137 @@
+//! `paraphrase`: templates said in other words.
+
+use std::path::PathBuf;
+
+use super::super::error::SpecError;
+use super::super::reader::{At, Reader};
+use super::super::task::template;
+use super::Method;
+use super::sweep::{each, sweep, within};
+use crate::prompt::Template;
+
+/// Where other words come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Generator {
+    /// Synonyms of the template's words: English from WordNet, Chinese from the project's own list or the one given.
+    Thesaurus,
+    /// The model's own answers at masked places of the template: words replaced, put in or left out.
+    MaskFill,
+}
+
+impl Generator {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Thesaurus, Self::MaskFill];
+
+    /// The name in YAML and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Thesaurus => "thesaurus",
+            Self::MaskFill => "mask_fill",
+        }
+    }
+}
+
+/// Parameters of `paraphrase`: rounds of rewriting, each from the best so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Paraphrase {
+    /// The templates to start from; default those of the first `manual` item, else the task's. None at all means that of the
+    /// data set's card.
+    pub templates: Vec<Template>,
+    /// Default all.
+    pub generators: Vec<Generator>,
+    /// Rewritten templates tried a round; default 8.
+    pub n_candidates: usize,
+    /// The best of a round, which the next one starts from and selection sees; default 3.
+    pub beam: usize,
+    /// Train examples on which a round's templates are compared; default 16.
+    pub batch_size: usize,
+    /// Unlabelled texts over which the model's likelihood of a replacement is taken; default 4.
+    pub n_texts: usize,
+    /// The most by which a replacement may be less likely to the model than what it replaces, in nats a token; default 3.
+    pub likelihood: f64,
+    /// The rounds; by default as many as the budget allows.
+    pub rounds: Option<usize>,
+    /// A list of synonyms beside the built-in ones: a group of words a line, parted by spaces.
+    pub synonyms: Option<PathBuf>,
+}
+
+/// Its keys.
+const KEYS: [&str; 11] = [
+    "method",
+    "templates",
+    "generators",
+    "n_candidates",
+    "beam",
+    "batch_size",
+    "n_texts",
+    "likelihood",
+    "rounds",
+    "synonyms",
+    "multi_token",
+];
+
+/// Its cells; `None` where they are too many. `templates` and `generators` are lists by nature; every other key may sweep.
+pub(super) fn read(reader: &mut Reader, at: At, written: Vec<Template>) -> Result<Option<Vec<Method>>, SpecError> {
+    let fields = reader.fields(at.clone(), &KEYS)?;
+    let given = sweep(reader, &fields, "templates", Vec::new(), template)?;
+    if let Some(at) = fields.get("templates")
+        && given.iter().flatten().any(|template| template.n_trigger() > 0)
+    {
+        reader.value(&at, "{trigger:N} belongs to a method that fills it (random, autoprompt)");
+    }
+    let given: Vec<Template> = given.into_iter().flatten().collect();
+    let templates = if given.is_empty() { written } else { given };
+    let known = Generator::ALL.map(|generator| (generator.name(), generator));
+    let generators = sweep(reader, &fields, "generators", Generator::ALL.to_vec(), |reader, at| {
+        reader.choice(at, "generator", &known, &["back_translation", "endpoint", "span_fill"])
+    })?;
+    let mut whole = |key: &str, default: usize, most: u64| {
+        sweep(reader, &fields, key, vec![default], |reader, at| Ok(reader.whole(at, 1..=most)? as usize))
+    };
+    let n_candidates = whole("n_candidates", 8, 10_000)?;
+    let beam = whole("beam", 3, 1_000)?;
+    let batch_size = whole("batch_size", 16, 100_000)?;
+    let n_texts = whole("n_texts", 4, 1_000)?;
+    let likelihood = sweep(reader, &fields, "likelihood", vec![3.0], |reader, at| reader.number(at, 0.0..=1e6))?;
+    let rounds =
+        sweep(reader, &fields, "rounds", vec![None], |reader, at| Ok(Some(reader.whole(at, 1..=1_000_000)? as usize)))?;
+    let synonyms = sweep(reader, &fields, "synonyms", vec![None], |reader, at| {
+        let text = reader.text(at)?;
+        if text.trim().is_empty() {
+            reader.value(at, "it is empty; the path of a list of synonyms is expected");
+        }
+        Ok(Some(PathBuf::from(text)))
+    })?;
+    let lengths = [
+        n_candidates.len(),
+        beam.len(),
+        batch_size.len(),
+        n_texts.len(),
+        likelihood.len(),
+        rounds.len(),
+        synonyms.len(),
+    ];
+    if !within(reader, &at, &lengths) {
+        return Ok(None);
+    }
+    let first = Paraphrase {
+        templates,
+        generators,
+        n_candidates: 0,
+        beam: 0,
+        batch_size: 0,
+        n_texts: 0,
+        likelihood: 0.0,
+        rounds: None,
+        synonyms: None,
+    };
+    let mut cells = vec![first];
+    cells = each(cells, &n_candidates, |cell, &value| cell.n_candidates = value);
+    cells = each(cells, &beam, |cell, &value| cell.beam = value);
+    cells = each(cells, &batch_size, |cell, &value| cell.batch_size = value);
+    cells = each(cells, &n_texts, |cell, &value| cell.n_texts = value);
+    cells = each(cells, &likelihood, |cell, &value| cell.likelihood = value);
+    cells = each(cells, &rounds, |cell, &value| cell.rounds = value);
+    cells = each(cells, &synonyms, |cell, value| cell.synonyms.clone_from(value));
+    Ok(Some(cells.into_iter().map(Method::Paraphrase).collect()))
+}

@@ -1,0 +1,185 @@
+//! `soft_prompt`: virtual tokens trained by gradient descent.
+
+use super::super::error::SpecError;
+use super::super::reader::{At, Reader};
+use super::super::task::soft_template;
+use super::Method;
+use super::sweep::{each, sweep, within};
+use crate::prompt::{MAX_SOFT, Template};
+
+/// What virtual tokens start from (Lester et al. 2021, section 3.2; arXiv 2104.08691).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SoftInit {
+    /// Embeddings of tokens drawn from the vocabulary.
+    Vocab,
+    /// Numbers drawn at random, as spread as the embeddings of the vocabulary.
+    Random,
+    /// Embeddings of the label words' tokens, then of drawn ones.
+    Labels,
+    /// Embeddings of the tokens of a text, over and over where it is shorter.
+    Text(String),
+}
+
+impl SoftInit {
+    /// The name in YAML and tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Vocab => "vocab",
+            Self::Random => "random",
+            Self::Labels => "labels",
+            Self::Text(_) => "text",
+        }
+    }
+}
+
+/// Parameters of `soft_prompt` (Lester et al. 2021, arXiv 2104.08691).
+#[derive(Debug, Clone, PartialEq)]
+pub struct SoftPromptParameters {
+    /// Virtual tokens, 1 to 500; default 20. A template with `{soft:N}` or `{soft:"text"}` of its own says how many.
+    pub n_soft: usize,
+    /// Default [`SoftInit::Vocab`].
+    pub init: SoftInit,
+    /// The learning rate after the warm-up; default 0.01.
+    pub learning_rate: f64,
+    /// AdamW's decoupled weight decay (arXiv 1711.05101); default 0.
+    pub weight_decay: f64,
+    /// The share of the steps over which the learning rate rises from 0, before it falls to 0 again; default 0.1.
+    pub warm_up: f64,
+    /// Train examples in a step; default 16.
+    pub batch_size: usize,
+    /// Steps between two looks at dev; default 8.
+    pub eval_every: usize,
+    /// Looks at dev without a better one before the training ends; default 4.
+    pub patience: usize,
+    /// The most steps; by default as many as the budget allows.
+    pub steps: Option<usize>,
+    /// The template; default the task's with the virtual tokens in front.
+    pub template: Option<Template>,
+}
+
+/// Its keys.
+const KEYS: [&str; 13] = [
+    "method",
+    "n_soft",
+    "init",
+    "init_text",
+    "learning_rate",
+    "weight_decay",
+    "warm_up",
+    "batch_size",
+    "eval_every",
+    "patience",
+    "steps",
+    "template",
+    "multi_token",
+];
+
+/// Its cells; `None` where they are too many.
+pub(super) fn read(reader: &mut Reader, at: At) -> Result<Option<Vec<Method>>, SpecError> {
+    let fields = reader.fields(at.clone(), &KEYS)?;
+    let n_soft =
+        sweep(reader, &fields, "n_soft", vec![20], |reader, at| Ok(reader.whole(at, 1..=MAX_SOFT as u64)? as usize))?;
+    let inits = inits(reader, &fields)?;
+    let mut number = |key: &str, default: f64, range: std::ops::RangeInclusive<f64>| {
+        sweep(reader, &fields, key, vec![default], |reader, at| reader.number(at, range.clone()))
+    };
+    let learning_rate = number("learning_rate", 0.01, f64::MIN_POSITIVE..=1e3)?;
+    let weight_decay = number("weight_decay", 0.0, 0.0..=1e3)?;
+    let warm_up = number("warm_up", 0.1, 0.0..=1.0)?;
+    let mut whole = |key: &str, default: usize, most: u64| {
+        sweep(reader, &fields, key, vec![default], |reader, at| Ok(reader.whole(at, 1..=most)? as usize))
+    };
+    let batch_size = whole("batch_size", 16, 100_000)?;
+    let eval_every = whole("eval_every", 8, 1_000_000)?;
+    let patience = whole("patience", 4, 1_000_000)?;
+    let steps = sweep(reader, &fields, "steps", vec![None], |reader, at| {
+        Ok(Some(reader.whole(at, 1..=100_000_000)? as usize))
+    })?;
+    let templates = sweep(reader, &fields, "template", vec![None], soft_template)?;
+    if let Some(at) = fields.get("template") {
+        if templates.iter().flatten().any(|template| template.n_trigger() > 0) {
+            reader.value(&at, "{trigger:N} belongs to a method that fills it (random, autoprompt)");
+        }
+        let own = templates.iter().flatten().filter(|template| template.has_soft()).count();
+        if own > 0 && own < templates.len() {
+            reader.value(&at, "either all templates of a sweep have {soft:N} or none has");
+        } else if own > 0
+            && let Some(at) = fields.get("n_soft")
+        {
+            reader.value(
+                &at,
+                "the template's own {soft:N} slots say how many virtual tokens there are; leave n_soft out",
+            );
+        }
+    }
+    let lengths = [
+        n_soft.len(),
+        inits.len(),
+        learning_rate.len(),
+        weight_decay.len(),
+        warm_up.len(),
+        batch_size.len(),
+        eval_every.len(),
+        patience.len(),
+        steps.len(),
+        templates.len(),
+    ];
+    if !within(reader, &at, &lengths) {
+        return Ok(None);
+    }
+    let mut cells = vec![SoftPromptParameters {
+        n_soft: 0,
+        init: SoftInit::Vocab,
+        learning_rate: 0.0,
+        weight_decay: 0.0,
+        warm_up: 0.0,
+        batch_size: 0,
+        eval_every: 0,
+        patience: 0,
+        steps: None,
+        template: None,
+    }];
+    cells = each(cells, &n_soft, |cell, &value| cell.n_soft = value);
+    cells = each(cells, &inits, |cell, value| cell.init.clone_from(value));
+    cells = each(cells, &learning_rate, |cell, &value| cell.learning_rate = value);
+    cells = each(cells, &weight_decay, |cell, &value| cell.weight_decay = value);
+    cells = each(cells, &warm_up, |cell, &value| cell.warm_up = value);
+    cells = each(cells, &batch_size, |cell, &value| cell.batch_size = value);
+    cells = each(cells, &eval_every, |cell, &value| cell.eval_every = value);
+    cells = each(cells, &patience, |cell, &value| cell.patience = value);
+    cells = each(cells, &steps, |cell, &value| cell.steps = value);
+    cells = each(cells, &templates, |cell, value| cell.template.clone_from(value));
+    Ok(Some(cells.into_iter().map(Method::SoftPrompt).collect()))
+}
+
+/// The values of `init`, `text` once for every text of `init_text`.
+fn inits(reader: &mut Reader, fields: &super::super::reader::Fields) -> Result<Vec<SoftInit>, SpecError> {
+    let texts = sweep(reader, fields, "init_text", Vec::new(), |reader, at| {
+        let text = reader.text(at)?;
+        if text.trim().is_empty() {
+            reader.value(at, "an empty text has no tokens to start from");
+        }
+        Ok(text)
+    })?;
+    let by_default = if texts.is_empty() { SoftInit::Vocab } else { SoftInit::Text(String::new()) };
+    let names = ["vocab", "random", "labels", "text"].map(|name| (name, name));
+    let given =
+        sweep(reader, fields, "init", vec![by_default.name()], |reader, at| reader.choice(at, "init", &names, &[]))?;
+    let place = fields.get("init").unwrap_or_else(|| fields.at().clone());
+    if given.contains(&"text") && texts.is_empty() {
+        reader.value(&place, "`init: text` needs `init_text`, the text whose tokens it starts from");
+    } else if !given.contains(&"text")
+        && let Some(at) = fields.get("init_text")
+    {
+        reader.value(&at, "is read with `init: text` only");
+    }
+    Ok(given
+        .into_iter()
+        .flat_map(|name| match name {
+            "random" => vec![SoftInit::Random],
+            "labels" => vec![SoftInit::Labels],
+            "text" => texts.iter().cloned().map(SoftInit::Text).collect(),
+            _ => vec![SoftInit::Vocab],
+        })
+        .collect())
+}

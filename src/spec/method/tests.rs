@@ -1,0 +1,104 @@
+use std::path::Path;
+
+use super::*;
+use crate::spec::Experiment;
+
+fn items(search: &str) -> Result<Vec<SearchItem>, String> {
+    let yaml = format!(
+        "format: 1\nname: x\ntask: {{ dataset: builtin:x, template: '{{text}} {{mask}}' }}\nmodels: [builtin:m]\nsearch:\n{search}\n"
+    );
+    Experiment::from_yaml(&yaml, Path::new("x.yaml"), &[])
+        .map(|experiment| experiment.search)
+        .map_err(|error| error.to_string())
+}
+
+fn template(text: &str) -> Template {
+    Template::parse(text).unwrap()
+}
+
+#[test]
+fn lists_in_an_item_are_a_sweep_of_all_combinations() {
+    let items = items("  - { method: autoprompt, n_trigger: [3, 5], batch_size: [8, 16] }").unwrap();
+    let cells: Vec<(usize, usize)> = items[0]
+        .cells
+        .iter()
+        .map(|cell| match cell {
+            Method::Autoprompt(method) => (method.n_trigger, method.batch_size),
+            _ => panic!("another method"),
+        })
+        .collect();
+    assert_eq!(cells, [(3, 8), (3, 16), (5, 8), (5, 16)]);
+    let [Method::Autoprompt(first), ..] = &items[0].cells[..] else { panic!("no cell") };
+    assert_eq!((first.n_candidates, first.patience, first.words_only), (32, 8, true));
+    assert_eq!(
+        items[0].describe(),
+        "{ method: autoprompt, n_trigger: [3, 5], words_only: true, n_candidates: 32, batch_size: [8, 16], patience: 8 }"
+    );
+}
+
+#[test]
+fn random_takes_over_from_the_trigger_method_beside_it() {
+    let items = items("  - random\n  - { method: autoprompt, n_trigger: [2, 4], words_only: false }").unwrap();
+    let random = |n_trigger| Method::Random(Random { n_trigger, template: None, words_only: false });
+    assert_eq!(items[0].cells, [random(2), random(4)]);
+    assert!(!items[0].added);
+    assert_eq!(items[2].cells, [Method::Manual(Manual { templates: vec![template("{text} {mask}")] })]);
+    assert!(items[2].added);
+    let own = self::items("  - { method: autoprompt, template: '{trigger:2} {text} {mask}' }").unwrap();
+    assert_eq!(own[2].name(), "random");
+    let expected = Random { n_trigger: 2, template: Some(template("{trigger:2} {text} {mask}")), words_only: true };
+    assert_eq!(own[2].cells, [Method::Random(expected)]);
+}
+
+#[test]
+fn triggers_stand_before_the_mask_or_where_the_item_says() {
+    let items = items("  - autoprompt\n  - { method: autoprompt, template: '{trigger:2} {text} {mask}' }").unwrap();
+    let task = template("{text} is {mask}");
+    let printed = |item: &SearchItem| item.cells[0].trigger_template(&task).map(|template| template.to_string());
+    assert_eq!(printed(&items[0]).unwrap(), "{text} is {trigger:3}{mask}");
+    assert_eq!(printed(&items[1]).unwrap(), "{trigger:2} {text} {mask}");
+    assert_eq!(printed(&items[2]), None);
+}
+
+#[test]
+fn contradictions_in_an_item_are_told() {
+    let message = |search: &str| items(search).unwrap_err();
+    assert_eq!(
+        message("  - { method: autoprompt, n_trigger: 3, template: '{trigger:2}{text}{mask}' }"),
+        "x.yaml:6:38: search[0].n_trigger: the template's own {trigger:N} slots have 2 tokens; leave n_trigger out"
+    );
+    assert_eq!(
+        message("  - { method: autoprompt, template: ['{trigger:2}{text}{mask}', '{text}{mask}'] }"),
+        "x.yaml:6:37: search[0].template: either all templates of a sweep have {trigger:N} or none has"
+    );
+    assert_eq!(
+        message("  - { method: autoprompt, template: '{text}{trigger:50}{trigger:1}{mask}' }"),
+        "x.yaml:6:37: search[0].template: 51 trigger tokens in one template are not allowed (1 to 50)"
+    );
+    assert_eq!(
+        message("  - { method: autoprompt, n_trigger: [3, 3] }"),
+        "x.yaml:6:42: search[0].n_trigger[1]: the same as search[0].n_trigger[0]"
+    );
+    assert_eq!(
+        message("  - manual\n  - { method: manual }"),
+        "x.yaml:7:5: search[1]: asks for the same as an item before it"
+    );
+    assert_eq!(
+        message("  - { n_trigger: 3 }"),
+        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, soft_prompt)"
+    );
+    assert_eq!(
+        message("  - { method: manual, template: '{mask}' }"),
+        "x.yaml:6:23: search[0]: unknown key `template` (did you mean templates? known: method, templates, multi_token)"
+    );
+    assert_eq!(message("  - [manual]"), "x.yaml:6:5: search[0]: a mapping with `method` is expected, found a list");
+    let long = (1..=40).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    assert_eq!(
+        message(&format!("  - {{ method: autoprompt, n_trigger: [{long}], patience: [{long}] }}")),
+        "x.yaml:6:5: search[0]: its lists make 1600 cells and at most 1000 are allowed"
+    );
+    assert_eq!(
+        message("  - { method: manual, templates: ['{soft:3}{text}{mask}'] }"),
+        "x.yaml:6:35: search[0].templates[0]: {soft:N} belongs to the `template` of a soft_prompt item, which trains it"
+    );
+}
