@@ -3,6 +3,8 @@
 
 mod causal_parity;
 mod cli;
+mod fuzz_corpus;
 mod layering;
 mod model_errors;
+mod model_gguf;
 mod model_parity;

@@ -9,6 +9,7 @@ mod config;
 mod device;
 mod error;
 mod family;
+pub mod inspect;
 mod language_model;
 mod layer;
 mod loaded;

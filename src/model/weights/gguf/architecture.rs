@@ -164,6 +164,16 @@ impl Keys<'_> {
         self.size_if_there(name)?.ok_or_else(missing)
     }
 
+    /// The number of blocks, each of which has tensors.
+    fn n_layers(&self) -> Result<u64, ModelError> {
+        let (n_layers, n_tensors) = (self.size("block_count")?, self.gguf.tensors.len());
+        if n_layers > n_tensors as u64 {
+            let key = self.key("block_count");
+            return Err(self.gguf.fault(format!("`{key}` is {n_layers}, and the file has {n_tensors} tensors")));
+        }
+        Ok(n_layers)
+    }
+
     fn number(&self, name: &str) -> Result<f64, ModelError> {
         let missing = || self.gguf.fault(format!("`{}` is missing (a number)", self.key(name)));
         self.gguf.number(&self.key(name))?.ok_or_else(missing)
@@ -181,7 +191,7 @@ impl Keys<'_> {
             "n_positions": self.size("context_length")?,
             "n_embd": self.size("embedding_length")?,
             "n_inner": self.size("feed_forward_length")?,
-            "n_layer": self.size("block_count")?,
+            "n_layer": self.n_layers()?,
             "n_head": self.size("attention.head_count")?,
             "layer_norm_epsilon": self.number("attention.layer_norm_epsilon")?,
             "activation_function": "gelu_new",
@@ -191,7 +201,7 @@ impl Keys<'_> {
     /// The fields that Llama and its descendants share, and those that each has for itself.
     fn decoder(&self, architecture: Architecture) -> Result<Map<String, Value>, ModelError> {
         let (d_model, n_heads) = (self.size("embedding_length")?, self.size("attention.head_count")?);
-        let n_layers = self.size("block_count")?;
+        let n_layers = self.n_layers()?;
         let d_head = match self.size_if_there("attention.key_length")? {
             Some(size) => size,
             None if d_model.is_multiple_of(n_heads) => d_model / n_heads,
