@@ -5,3 +5,4 @@ mod cli;
 mod layering;
 mod model_errors;
 mod model_parity;
+mod soft_prompt_parity;

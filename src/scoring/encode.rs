@@ -1,20 +1,22 @@
 //! From a template and an example to token ids (contract, definition 9).
 
 use crate::model::Tokenizer;
-use crate::prompt::{Piece, Template};
+use crate::prompt::{Piece, SoftSlot, Template};
 use crate::task::Example;
 
 use super::ScoringError;
 
-/// A prompt on one example as token ids, with places for masks and triggers.
+/// A prompt on one example as token ids, with places for masks, triggers and virtual tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// The ids with the special tokens at both ends; the mask's id in every place of a mask and of a trigger.
+    /// The ids with the special tokens at both ends; the mask's id in every place of a mask, a trigger and a virtual token.
     pub ids: Vec<u32>,
     /// Where the expanded `{mask}` begins.
     pub mask_at: usize,
     /// The places of the triggers, slot after slot.
     pub trigger_at: Vec<usize>,
+    /// The places of the virtual tokens, slot after slot.
+    pub soft_at: Vec<usize>,
     /// The inputs that were shortened: (column, characters kept).
     pub shortened: Vec<(String, usize)>,
 }
@@ -62,6 +64,8 @@ enum Bit {
     Text(String),
     /// An index into the encoder's columns.
     Column(usize),
+    /// Virtual tokens. They part no text: what is round them is encoded as if they were not there.
+    Soft(usize),
 }
 
 impl<'a> Encoder<'a> {
@@ -130,7 +134,13 @@ impl<'a> Encoder<'a> {
                     parts.push(Part::Mask);
                 }
                 Piece::Trigger(n) => parts.push(Part::Trigger(*n)),
-                Piece::Soft(_) => return Err(fault("{soft} slots are not filled by this method".into())),
+                Piece::Soft(slot) => {
+                    let n = soft_length(slot, tokenizer);
+                    if n == 0 {
+                        return Err(fault(format!("the text of {} has no token for {model}", Piece::Soft(slot.clone()))));
+                    }
+                    push_bit(&mut parts, Bit::Soft(n));
+                }
                 Piece::Demos => return Err(fault("{demos} is not in this version".into())),
             }
         }
@@ -174,14 +184,14 @@ impl<'a> Encoder<'a> {
         Ok(self.shorten(&texts))
     }
 
-    /// The tokens of the template itself: no input, no masks, no special tokens at the ends.
+    /// The tokens of the template itself, virtual ones counted: no input, no masks, no special tokens at the ends.
     pub fn n_template_tokens(&self) -> usize {
         let empty = vec![""; self.columns.len()];
         self.assemble(&empty).ids.len() - self.tokenizer.n_special() - self.n_mask
     }
 
     /// The places of the prompt's own tokens in [`Encoder::encode`]'s ids for `example`: template text and triggers, not the
-    /// input, the mask or a special token.
+    /// input, the mask, a virtual token or a special token.
     pub fn own_places(&self, example: &Example, encoded: &Encoded) -> Vec<usize> {
         let texts: Vec<String> = self
             .named_texts(example)
@@ -206,12 +216,15 @@ impl<'a> Encoder<'a> {
                             ours.push(start..text.len());
                         }
                     }
+                    let mut slots = Slots::of(bits, &texts);
                     for (_, start) in self.tokenizer.encode_text_places(&text) {
+                        place += slots.up_to(start);
                         if ours.iter().any(|range| range.contains(&start)) {
                             own.push(place);
                         }
                         place += 1;
                     }
+                    place += slots.up_to(usize::MAX);
                 }
                 Part::Special(_) => place += 1,
                 Part::Mask => place += self.n_mask,
@@ -230,7 +243,10 @@ impl<'a> Encoder<'a> {
         let mut trigger = triggers.iter();
         for part in &self.parts {
             match part {
-                Part::Text(bits) => bits.iter().for_each(|bit| out.push_str(bit.of(texts))),
+                Part::Text(bits) => bits.iter().for_each(|bit| match bit {
+                    Bit::Soft(n) => out.push_str(&Piece::Soft(SoftSlot::Count(*n)).to_string()),
+                    _ => out.push_str(bit.of(texts)),
+                }),
                 Part::Special(id) => out.push_str(&self.tokenizer.token(*id).unwrap_or_default()),
                 Part::Mask => (0..self.n_mask).for_each(|_| out.push_str(self.tokenizer.mask_token().unwrap_or("?"))),
                 Part::Trigger(n) => (0..*n).filter_map(|_| trigger.next()).for_each(|t| {
@@ -254,11 +270,26 @@ impl<'a> Encoder<'a> {
         let mut ids = Vec::new();
         let mut mask_at = 0;
         let mut trigger_at = Vec::new();
+        let mut soft_at = Vec::new();
         for part in &self.parts {
             match part {
                 Part::Text(bits) => {
                     let text: String = bits.iter().map(|bit| bit.of(texts)).collect();
-                    ids.extend(self.tokenizer.encode_text(&text));
+                    let mut slots = Slots::of(bits, texts);
+                    let mut virtual_tokens = |ids: &mut Vec<u32>, n: usize| {
+                        soft_at.extend(ids.len()..ids.len() + n);
+                        ids.extend(std::iter::repeat_n(self.mask_id, n));
+                    };
+                    virtual_tokens(&mut ids, slots.up_to(0));
+                    if slots.is_inside(text.len()) {
+                        for (id, start) in self.tokenizer.encode_text_places(&text) {
+                            virtual_tokens(&mut ids, slots.up_to(start));
+                            ids.push(id);
+                        }
+                    } else {
+                        ids.extend(self.tokenizer.encode_text(&text));
+                    }
+                    virtual_tokens(&mut ids, slots.up_to(usize::MAX));
                 }
                 Part::Special(id) => ids.push(*id),
                 Part::Mask => {
@@ -274,8 +305,8 @@ impl<'a> Encoder<'a> {
         let before = self.tokenizer.around().0.len();
         let ids = self.tokenizer.wrap(ids);
         mask_at += before;
-        trigger_at.iter_mut().for_each(|place| *place += before);
-        Encoded { ids, mask_at, trigger_at, shortened: Vec::new() }
+        trigger_at.iter_mut().chain(&mut soft_at).for_each(|place| *place += before);
+        Encoded { ids, mask_at, trigger_at, soft_at, shortened: Vec::new() }
     }
 
     /// Cuts the texts at their right ends, each at a character, of several the one with most tokens first, to the longest
@@ -318,6 +349,47 @@ impl<'a> Encoder<'a> {
     /// The template.
     pub fn template(&self) -> &Template {
         self.template
+    }
+}
+
+/// How many virtual tokens a slot has: as many as its text has tokens, where it has a text.
+pub fn soft_length(slot: &SoftSlot, tokenizer: &Tokenizer) -> usize {
+    match slot {
+        SoftSlot::Count(n) => *n,
+        SoftSlot::Init(text) => tokenizer.encode_text(text).len(),
+    }
+}
+
+/// The virtual tokens of a text part that are still to come: (the byte before which they stand, how many).
+struct Slots {
+    rest: std::iter::Peekable<std::vec::IntoIter<(usize, usize)>>,
+}
+
+impl Slots {
+    fn of(bits: &[Bit], texts: &[&str]) -> Self {
+        let mut at = 0;
+        let mut slots = Vec::new();
+        for bit in bits {
+            match bit {
+                Bit::Soft(n) => slots.push((at, *n)),
+                _ => at += bit.of(texts).len(),
+            }
+        }
+        Self { rest: slots.into_iter().peekable() }
+    }
+
+    /// Takes those that stand before a token that begins at `start`. One inside a token stands after it.
+    fn up_to(&mut self, start: usize) -> usize {
+        let mut n = 0;
+        while let Some((_, more)) = self.rest.next_if(|(at, _)| *at <= start) {
+            n += more;
+        }
+        n
+    }
+
+    /// Whether the next stand before the end of the text.
+    fn is_inside(&mut self, end: usize) -> bool {
+        self.rest.peek().is_some_and(|(at, _)| *at < end)
     }
 }
 
@@ -381,6 +453,7 @@ impl Bit {
         match self {
             Self::Text(text) => text,
             Self::Column(index) => texts[*index],
+            Self::Soft(_) => "",
         }
     }
 }
