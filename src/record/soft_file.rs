@@ -46,7 +46,7 @@ impl SavedPrompt {
         let bytes = std::fs::read(path).map_err(RecordError::io("read", path))?;
         let named = path.extension().is_some_and(|ending| ending == "safetensors");
         // A safetensors file begins with the length of its header, whose first byte is a brace.
-        if named || bytes.get(8) == Some(&b'{') && bytes[..8].iter().any(|byte| *byte == 0) {
+        if named || bytes.get(8) == Some(&b'{') && bytes[..8].contains(&0) {
             let (saved, soft) = read(&bytes).map_err(|what| RecordError::corrupt(path, None, what))?;
             saved.check_format(path)?;
             return Ok((saved, Some(soft)));

@@ -36,11 +36,7 @@ impl Sequence {
 
 impl Scorer {
     /// A batch as model inputs; `soft_of` gives the vectors of a prompt.
-    pub(super) fn inputs<'p>(
-        &self,
-        batch: &[Sequence],
-        soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>,
-    ) -> Inputs {
+    pub(super) fn inputs<'p>(&self, batch: &[Sequence], soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>) -> Inputs {
         let mut embeddings = self.embed_tokens(batch);
         // The first row of each prompt's vectors among those of the batch.
         let mut first: BTreeMap<usize, usize> = BTreeMap::new();
@@ -72,8 +68,7 @@ impl Scorer {
         // Padding is masked out: any token serves where the tokenizer names none.
         let pad = loaded.tokenizer.pad_id().unwrap_or(0);
         let longest = batch.iter().map(|s| s.ids.len()).max().unwrap_or(0);
-        let longest =
-            longest.next_multiple_of(self.settings().length_step).min(loaded.model.shape().max_positions);
+        let longest = longest.next_multiple_of(self.settings().length_step).min(loaded.model.shape().max_positions);
         let ids: Vec<Vec<u32>> =
             batch.iter().map(|s| s.ids.iter().copied().chain(std::iter::repeat(pad)).take(longest).collect()).collect();
         loaded.model.embed(&ids)

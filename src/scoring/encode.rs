@@ -137,7 +137,10 @@ impl<'a> Encoder<'a> {
                 Piece::Soft(slot) => {
                     let n = soft_length(slot, tokenizer);
                     if n == 0 {
-                        return Err(fault(format!("the text of {} has no token for {model}", Piece::Soft(slot.clone()))));
+                        return Err(fault(format!(
+                            "the text of {} has no token for {model}",
+                            Piece::Soft(slot.clone())
+                        )));
                     }
                     push_bit(&mut parts, Bit::Soft(n));
                 }

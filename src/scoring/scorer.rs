@@ -146,8 +146,9 @@ impl Scorer {
             Some(soft) if soft.n_soft() == slots && soft.d_model() == d_model => Ok(()),
             None => Err(ScoringError::Template {
                 template: prompt.template.to_string(),
-                reason: "a {soft} slot has no vectors here: soft_prompt trains them, and its prompt.safetensors holds them"
-                    .into(),
+                reason:
+                    "a {soft} slot has no vectors here: soft_prompt trains them, and its prompt.safetensors holds them"
+                        .into(),
             }),
             Some(soft) => Err(ScoringError::Vectors {
                 template: prompt.template.to_string(),
@@ -352,7 +353,6 @@ impl Scorer {
             }
         }
     }
-
 }
 
 impl Reading {

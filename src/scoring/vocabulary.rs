@@ -16,7 +16,9 @@ pub struct VocabularyFilter {
 pub fn plain_tokens(tokenizer: &Tokenizer) -> Vec<u32> {
     (0..tokenizer.vocab_size() as u32)
         .filter(|id| !tokenizer.special_ids().contains(id))
-        .filter(|&id| tokenizer.token_text(id).is_some_and(|(text, _)| !text.is_empty() && !text.starts_with("[unused")))
+        .filter(|&id| {
+            tokenizer.token_text(id).is_some_and(|(text, _)| !text.is_empty() && !text.starts_with("[unused"))
+        })
         .collect()
 }
 

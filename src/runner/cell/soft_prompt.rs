@@ -34,9 +34,8 @@ pub(super) fn search(
         })
         .collect();
     let loaded = scorer.loaded();
-    let values = start(&slots, &method.init, loaded, &prompt.verbalizer, &mut stream).map_err(|text| {
-        RunnerError::InitText { place: place.into(), text, model: loaded.name.clone() }
-    })?;
+    let values = start(&slots, &method.init, loaded, &prompt.verbalizer, &mut stream)
+        .map_err(|text| RunnerError::InitText { place: place.into(), text, model: loaded.name.clone() })?;
     let origin = match slots.iter().all(|slot| slot.text.is_some()) {
         true => "start (text)".to_owned(),
         false => format!("start ({})", method.init.name()),

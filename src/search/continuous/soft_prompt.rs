@@ -79,7 +79,13 @@ pub struct SoftPromptSearch {
 
 /// The most steps within which a training with its looks can be ended: the start, every `eval_every` steps and the end are
 /// looked at. `affords` says whether so many evaluations are within the budget.
-pub fn most_steps(affords: impl Fn(u64) -> bool, step: u64, look: u64, eval_every: usize, at_most: Option<usize>) -> usize {
+pub fn most_steps(
+    affords: impl Fn(u64) -> bool,
+    step: u64,
+    look: u64,
+    eval_every: usize,
+    at_most: Option<usize>,
+) -> usize {
     let cost = |steps: u64| {
         let looks = 1 + steps.div_ceil(eval_every.max(1) as u64);
         steps.saturating_mul(step).saturating_add(looks.saturating_mul(look))
@@ -160,7 +166,10 @@ impl SoftPromptSearch {
             None => steps == 0,
         };
         self.schedule = Some(Schedule::new(steps, self.config.warm_up));
-        Proposal::Candidates { candidates: vec![self.candidate(self.origin.clone())], trace: Some(json!({ "steps": steps })) }
+        Proposal::Candidates {
+            candidates: vec![self.candidate(self.origin.clone())],
+            trace: Some(json!({ "steps": steps })),
+        }
     }
 
     /// One step; false where its numbers are none, and the vectors stay as they were.

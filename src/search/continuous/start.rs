@@ -93,7 +93,11 @@ fn drawn_numbers(n: usize, model: &dyn LanguageModel, stream: &mut Stream) -> Ve
             (mean, (square / n_rows - mean * mean).max(0.0).sqrt())
         })
         .collect();
-    (0..n).flat_map(|_| spread.iter().map(|(mean, deviation)| (mean + deviation * stream.normal()) as f32).collect::<Vec<_>>()).collect()
+    (0..n)
+        .flat_map(|_| {
+            spread.iter().map(|(mean, deviation)| (mean + deviation * stream.normal()) as f32).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 fn numbers<const D: usize>(tensor: burn::Tensor<D>) -> Vec<f32> {
@@ -127,7 +131,11 @@ mod tests {
     fn a_text_is_repeated_and_cut_and_a_slot_may_have_its_own() {
         let text = SoftInit::Text("the film".into());
         assert_eq!(started(&open(3), &text, 1).unwrap(), embedded("the film the"));
-        let slots = [Slot { n_soft: 1, text: None }, Slot { n_soft: 2, text: Some("very good") }, Slot { n_soft: 1, text: None }];
+        let slots = [
+            Slot { n_soft: 1, text: None },
+            Slot { n_soft: 2, text: Some("very good") },
+            Slot { n_soft: 1, text: None },
+        ];
         assert_eq!(started(&slots, &text, 1).unwrap(), embedded("the very good film"));
         assert_eq!(started(&open(3), &SoftInit::Text("\u{200b}".into()), 1).unwrap_err(), "\u{200b}");
     }
@@ -161,6 +169,9 @@ mod tests {
         };
         let table = numbers(toy().model.embedding_table());
         let ((mean, deviation), (of_table, as_wide)) = (spread(&found), spread(&table));
-        assert!((mean - of_table).abs() < 0.03 && (deviation - as_wide).abs() < 0.03, "{mean} {deviation} {of_table} {as_wide}");
+        assert!(
+            (mean - of_table).abs() < 0.03 && (deviation - as_wide).abs() < 0.03,
+            "{mean} {deviation} {of_table} {as_wide}"
+        );
     }
 }

@@ -24,7 +24,13 @@ struct Fake {
 
 impl Fake {
     fn new(budget: u64) -> Self {
-        Self { left: budget, target: vec![1.0, -2.0, 0.5, 3.0], flat: false, broken_from: usize::MAX, batches: Vec::new() }
+        Self {
+            left: budget,
+            target: vec![1.0, -2.0, 0.5, 3.0],
+            flat: false,
+            broken_from: usize::MAX,
+            batches: Vec::new(),
+        }
     }
 
     fn loss(&self, prompt: &Prompt) -> f64 {
@@ -224,7 +230,16 @@ fn a_training_that_blows_up_is_flagged() {
     let mut search = search(SoftPromptConfig { learning_rate: 1_000.0, weight_decay: 1_000.0, ..CONFIG });
     let (found, _) = drive(&mut search, &mut oracle, by_loss);
     assert_eq!(search.flags(), ["diverged"]);
-    assert!(found.iter().all(|(candidate, ..)| candidate.prompt.soft.as_ref().unwrap().values().iter().all(|x| x.is_finite())));
+    assert!(
+        found.iter().all(|(candidate, ..)| candidate
+            .prompt
+            .soft
+            .as_ref()
+            .unwrap()
+            .values()
+            .iter()
+            .all(|x| x.is_finite()))
+    );
 
     // It does not leave the numbers, and ends farther away than it began.
     let mut search = self::search(SoftPromptConfig { learning_rate: 100.0, ..CONFIG });

@@ -63,7 +63,12 @@ impl Oracle for Fake {
         self.batches.push(examples.to_vec());
         // A row names its position; `gains` below reads it.
         let rows = (0..prompt.triggers.0.len()).map(|place| vec![if self.flat { 0.0 } else { place as f32 + 1.0 }]);
-        Ok(PromptGradient { loss: self.loss(&prompt.triggers.0), triggers: rows.collect(), soft: Vec::new(), cost: Cost::default() })
+        Ok(PromptGradient {
+            loss: self.loss(&prompt.triggers.0),
+            triggers: rows.collect(),
+            soft: Vec::new(),
+            cost: Cost::default(),
+        })
     }
     fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
         rows.iter()
@@ -96,7 +101,12 @@ fn drive(search: &mut dyn Search, oracle: &mut Fake) -> (Vec<Candidate>, Proposa
                 let scored: Vec<Scored> = candidates
                     .iter()
                     .zip(found.len() as u64..)
-                    .map(|(c, candidate)| Scored { candidate, score: -oracle.loss(&c.prompt.triggers.0), margin: 0.0, signature: 0 })
+                    .map(|(c, candidate)| Scored {
+                        candidate,
+                        score: -oracle.loss(&c.prompt.triggers.0),
+                        margin: 0.0,
+                        signature: 0,
+                    })
                     .collect();
                 search.observe(&scored);
                 found.extend(candidates);
