@@ -1,7 +1,7 @@
 //! The oracle of a trial: train only, charged to the ledger, cached.
 
 use crate::prompt::Prompt;
-use crate::scoring::{ScoreCache, Scorer, SetHash, TriggerGradient};
+use crate::scoring::{PromptGradient, ScoreCache, Scorer, SetHash};
 use crate::search::{Oracle, SearchError};
 use crate::task::Example;
 
@@ -62,7 +62,7 @@ impl Oracle for TrialOracle<'_> {
             .collect())
     }
 
-    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<TriggerGradient, SearchError> {
+    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError> {
         let gradient = self.scorer.gradient(prompt, self.columns, &self.examples(examples))?;
         self.ledger.charge(gradient.cost);
         Ok(gradient)

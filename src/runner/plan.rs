@@ -7,6 +7,7 @@ use crate::model::{self, ResolvedDevice};
 use crate::prompt::Verbalizer;
 use crate::record::TrialKey;
 use crate::scoring::{Scorer, Settings};
+use crate::search::continuous::most_steps;
 use crate::spec::{Experiment, Method, SearchItem};
 use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
@@ -95,7 +96,7 @@ impl Plan {
             for scorer in &scorers {
                 let scorer = &with_rule(scorer, item);
                 for prompt in prompts(item, &task) {
-                    scorer.check(&prompt, &dataset.columns).map_err(|source| RunnerError::Prompt {
+                    scorer.check_template(&prompt, &dataset.columns).map_err(|source| RunnerError::Prompt {
                         place: format!("search[{index}] with {}", scorer.loaded().source),
                         source: Box::new(source),
                     })?;
@@ -259,6 +260,10 @@ impl Plan {
                     ));
                     break;
                 }
+                if let Some(note) = self.soft_prompt_note(item, trial) {
+                    self.notes.push(note);
+                    continue;
+                }
                 let Some(Method::Autoprompt(autoprompt)) = item.cells.first() else { continue };
                 let batch_size = autoprompt.batch_size.min(trial.draw.train.len()) as u64;
                 let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
@@ -276,6 +281,43 @@ impl Plan {
                 }
             }
         }
+    }
+
+    /// What a `soft_prompt` item does within its budget, by its first cell, once for each model and number of shots.
+    fn soft_prompt_note(&self, item: &SearchItem, trial: &PlannedTrial) -> Option<String> {
+        let Some(Method::SoftPrompt(method)) = item.cells.first() else { return None };
+        let same = |other: &&PlannedTrial| {
+            (other.item, other.model, &other.key.shots) == (trial.item, trial.model, &trial.key.shots)
+        };
+        if !self.trials.iter().find(same).is_some_and(|first| std::ptr::eq(first, trial)) {
+            return None;
+        }
+        let share = self.experiment.budget.evaluations / item.cells.len() as u64;
+        let batch_size = method.batch_size.min(trial.draw.train.len());
+        let look = trial.candidate_evaluations;
+        let step = 3 * (look / (trial.n_selection() as u64).max(1)) * batch_size as u64;
+        let steps = most_steps(|cost| cost <= share, step, look, method.eval_every, method.steps);
+        let scorer = &self.scorers[trial.model];
+        let prompt = prompts(item, &self.task).into_iter().next()?;
+        let n_soft: usize = scorer.soft_lengths(&prompt.template).iter().sum();
+        let place = format!("`{}` at {} shots with {}", trial.key.label, trial.key.shots, trial.key.model);
+        if steps == 0 {
+            return Some(format!(
+                "{share} evaluations do not cover the start, one step and the look after it of {place}, which cost {}: it \
+                 would score its start only (take a smaller batch_size or a larger budget)",
+                2 * look + step
+            ));
+        }
+        let cells = match item.cells.len() {
+            1 => String::new(),
+            n => format!(" (the first of {n} cells that share the budget)"),
+        };
+        Some(format!(
+            "{place} trains {n_soft} x {} numbers for at most {steps} steps of {batch_size} examples and looks at dev at most \
+             {} times{cells}",
+            scorer.loaded().model.shape().d_model,
+            1 + steps.div_ceil(method.eval_every)
+        ))
     }
 
     /// Refuses a budget within which nothing can be scored.

@@ -1,7 +1,7 @@
 //! The ask/tell trait of every method, and the oracle that it asks.
 
 use crate::prompt::{Candidate, Prompt};
-use crate::scoring::TriggerGradient;
+use crate::scoring::PromptGradient;
 
 use super::SearchError;
 
@@ -97,11 +97,12 @@ pub trait Oracle {
     /// [`SearchError`] if a score cannot be had.
     fn train_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError>;
 
-    /// The loss's gradient with respect to the trigger embeddings on some training examples.
+    /// The loss's gradient with respect to the trigger embeddings and the virtual tokens, whichever the prompt has, on some
+    /// training examples.
     ///
     /// # Errors
     /// [`SearchError`] if it cannot be had.
-    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<TriggerGradient, SearchError>;
+    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError>;
 
     /// First-order gains of putting each token of the vocabulary in a trigger's place: `[n][vocab_size]`.
     fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>>;

@@ -5,5 +5,6 @@ mod commands;
 mod help;
 mod runs;
 mod saved_prompts;
+mod soft_prompts;
 mod terminal;
 mod workplace;

@@ -33,7 +33,7 @@ pub struct TaskPrompt {
     pub verbalizer: Arc<Verbalizer>,
 }
 
-/// Every prompt of an item whose trigger tokens do not matter, to be checked against a model before anything runs.
+/// Every prompt of an item whose trigger tokens and vectors do not matter, to be checked against a model before anything runs.
 pub fn prompts(item: &SearchItem, task: &TaskPrompt) -> Vec<Prompt> {
     item.cells.iter().flat_map(|method| bare(method, task)).collect()
 }
@@ -102,7 +102,7 @@ pub fn cells(
                     (paraphrase::search(paraphrase, prompts, scorer, stream())?, Vec::new())
                 }
                 Method::SoftPrompt(soft_prompt) => {
-                    (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream())?, Vec::new())
+                    (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
             };
             Ok(Cell { name: several.then(|| format!("cell {index}: {}", describe(method))), search, vocabulary })

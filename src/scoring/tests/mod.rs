@@ -6,6 +6,7 @@ mod gradient;
 mod perplexity;
 mod refusals;
 mod scores;
+mod soft;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
