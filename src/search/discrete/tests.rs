@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::prompt::{Candidate, Prompt, Template, TriggerTokens, Verbalizer};
-use crate::scoring::{Cost, TriggerGradient};
+use crate::scoring::{Cost, Gap, TriggerGradient};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
@@ -76,6 +76,18 @@ impl Oracle for Fake {
     fn token_text(&self, id: u32) -> String {
         format!("t{id}")
     }
+    fn n_texts(&self) -> usize {
+        0
+    }
+    fn fill(&mut self, _: &[Gap], _: usize) -> Result<Vec<Vec<Vec<f32>>>, SearchError> {
+        unreachable!("no search of these tests asks for words")
+    }
+    fn encode(&self, _: &str, _: bool) -> Option<Vec<u32>> {
+        None
+    }
+    fn word(&self, _: u32) -> Option<String> {
+        None
+    }
 }
 
 fn prompt(n_trigger: usize) -> Prompt {
@@ -96,7 +108,12 @@ fn drive(search: &mut dyn Search, oracle: &mut Fake) -> (Vec<Candidate>, Proposa
                 let scored: Vec<Scored> = candidates
                     .iter()
                     .zip(found.len() as u64..)
-                    .map(|(c, candidate)| Scored { candidate, score: -oracle.loss(&c.prompt.triggers.0), margin: 0.0 })
+                    .map(|(c, candidate)| Scored {
+                        candidate,
+                        score: -oracle.loss(&c.prompt.triggers.0),
+                        margin: 0.0,
+                        signature: candidate,
+                    })
                     .collect();
                 search.observe(&scored);
                 found.extend(candidates);
