@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::model::{self, ResolvedDevice};
-use crate::prompt::Verbalizer;
+use crate::prompt::{Prompt, Verbalizer};
 use crate::record::TrialKey;
 use crate::scoring::{Scorer, Settings};
-use crate::search::discrete::{Offer, Synonyms};
+use crate::search::discrete::{Offer, Synonyms, has_han};
 use crate::spec::{Experiment, Method, Paraphrase, SearchItem};
 use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
@@ -255,7 +255,7 @@ impl Plan {
                 }
                 if let Some(Method::Paraphrase(method)) = item.cells.first() {
                     let share = budget / item.cells.len() as u64;
-                    self.notes.push(round_note(method, prompts(item, &self.task).len(), trial, share));
+                    self.notes.push(round_note(method, &prompts(item, &self.task), trial, share));
                     break;
                 }
                 let Some(Method::Autoprompt(autoprompt)) = item.cells.first() else { continue };
@@ -288,12 +288,14 @@ impl Plan {
 }
 
 /// What `paraphrase` makes of its budget.
-fn round_note(method: &Paraphrase, n_starts: usize, trial: &PlannedTrial, share: u64) -> String {
+fn round_note(method: &Paraphrase, starts: &[Prompt], trial: &PlannedTrial, share: u64) -> String {
     let config = paraphrase::config(method);
     let n_train = trial.draw.train.len();
     let n_texts = if n_train > 0 { n_train } else { trial.draw.unlabelled.len() };
     let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
-    let offer = Offer { n_train, n_texts, n_selection: trial.n_selection(), passes };
+    let han = starts.iter().any(|start| has_han(&start.template));
+    let offer = Offer { n_train, n_texts, n_selection: trial.n_selection(), passes, han };
+    let n_starts = starts.len();
     let start = n_starts as u64 * trial.candidate_evaluations + config.first_comparison(n_starts, offer);
     let (least, whole) = (config.round(1, offer), config.round(config.n_candidates, offer));
     let (label, shots) = (&trial.key.label, &trial.key.shots);

@@ -10,5 +10,5 @@ mod tests;
 
 pub use autoprompt::{Autoprompt, AutopromptConfig};
 pub use manual::Manual;
-pub use paraphrase::{Generators, Offer, Paraphrase, ParaphraseConfig, Synonyms, SynonymsError, Thesaurus};
+pub use paraphrase::{Generators, Offer, Paraphrase, ParaphraseConfig, Synonyms, SynonymsError, Thesaurus, has_han};
 pub use random::Random;

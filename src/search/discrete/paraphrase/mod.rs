@@ -31,7 +31,7 @@
 
 mod beam;
 mod edit;
-mod english;
+mod grammar;
 mod inflection;
 mod irregular;
 mod likelihood;
@@ -45,6 +45,6 @@ mod thesaurus;
 mod word;
 
 pub use rewrite::Generators;
-pub use search::{Offer, Paraphrase, ParaphraseConfig};
+pub use search::{Offer, Paraphrase, ParaphraseConfig, has_han};
 pub use synonyms::{Synonyms, SynonymsError};
 pub use thesaurus::Thesaurus;

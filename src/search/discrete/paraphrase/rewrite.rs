@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::edit::Edit;
+use super::grammar::{may_come, may_replace};
 use super::likelihood::{Questions, highest, likeliest};
 use super::site::{self, Site};
 use super::thesaurus::{Thesaurus, is_english};
@@ -10,9 +11,12 @@ use super::word::{Script, Word, is_han, words};
 use crate::prompt::Template;
 use crate::search::{Oracle, SearchError};
 
-/// The most gaps that one site asks the model about: three lengths of a replaced word, the second half of the old one and
-/// three beginnings of a new one; the others need fewer.
-pub const GAPS: u64 = 7;
+/// The most gaps that one site asks the model about in a text of words: a word beside the change before it and after two, and
+/// what is put in; or two words before and after.
+pub const GAPS: u64 = 4;
+/// The same in a text of Chinese characters: three lengths of a replaced word, the second half of the old one and three
+/// beginnings of a new one.
+pub const GAPS_HAN: u64 = 7;
 /// The longest replacement, in tokens.
 const TOKENS: usize = 3;
 /// Answers of the model that are taken from one place.
@@ -110,6 +114,17 @@ enum Draft {
     Without { changed: Template, checks: Vec<Check> },
 }
 
+/// A word of two characters that the model may say.
+struct Pair {
+    draft: usize,
+    text: String,
+    /// The log-probability of its first character with the second masked.
+    first: f64,
+    second: u32,
+    /// The question for the second with the first filled in.
+    question: usize,
+}
+
 /// The old text: its tokens and the question that has its places.
 struct Judged {
     ids: Vec<u32>,
@@ -155,24 +170,30 @@ impl Rewriter<'_> {
         }
         self.questions.ask(oracle)?;
 
-        // What needs another look: second characters, and neighbours of what was put in.
-        let mut pairs: Vec<(usize, u32, f64, usize)> = Vec::new();
+        // What needs another look: the second characters of words of two.
+        let words: Vec<(String, Vec<u32>)> = self
+            .thesaurus
+            .two_characters()
+            .into_iter()
+            .filter_map(|word| oracle.encode(&word, false).filter(|ids| ids.len() == 2).map(|ids| (word, ids)))
+            .collect();
+        let mut pairs: Vec<Pair> = Vec::new();
         for (number, (parent, site, draft)) in drafts.iter().enumerate() {
-            let (question, n) = match draft {
-                Draft::Pair { question, .. } => (*question, 2),
-                Draft::New { question, n } => (*question, *n),
+            let question = match draft {
+                Draft::Pair { question, .. } | Draft::New { question, n: 2 } => *question,
                 _ => continue,
             };
-            let Some(gap) = (n == 2).then(|| self.gap(parent, site, 2)).flatten() else { continue };
-            let row = &self.questions.rows(question)[0];
-            let firsts: Vec<(u32, f64)> = likeliest(row, f64::NEG_INFINITY, LOOKED_AT)
-                .into_iter()
-                .filter(|&id| oracle.word(id).is_some_and(|text| single_han(&text)))
-                .map(|id| (id, f64::from(row[id as usize])))
-                .take(ANSWERS)
+            let Some(gap) = self.gap(parent, site, 2) else { continue };
+            let mut found: Vec<(f64, &String, &Vec<u32>)> = words
+                .iter()
+                .filter(|(word, _)| fits(parent, site, word))
+                .map(|(word, ids)| (self.questions.mean(question, ids), word, ids))
                 .collect();
-            for (first, logprob) in firsts {
-                pairs.push((number, first, logprob, self.questions.note(gap.clone(), vec![Some(first), None])));
+            found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+            for (_, word, ids) in found.into_iter().take(ANSWERS) {
+                let first = f64::from(self.questions.rows(question)[0][ids[0] as usize]);
+                let question = self.questions.note(gap.clone(), vec![Some(ids[0]), None]);
+                pairs.push(Pair { draft: number, text: word.clone(), first, second: ids[1], question });
             }
         }
         self.questions.ask(oracle)?;
@@ -194,7 +215,7 @@ impl Rewriter<'_> {
                 Draft::Pair { old_ids, question, old_second } => {
                     let first = f64::from(self.questions.rows(*question)[0][old_ids[0] as usize]);
                     let least = (first + self.questions.mean(*old_second, &old_ids[1..])) / 2.0;
-                    for (text, logprob, _) in self.pairs(&pairs, number, oracle) {
+                    for (text, logprob, _) in self.pairs(&pairs, number) {
                         if logprob < least - self.likelihood {
                             self.dropped.unlikely += 1;
                         } else {
@@ -211,9 +232,13 @@ impl Rewriter<'_> {
                             .map(|(text, logprob)| (text, logprob - best))
                             .collect()
                     } else {
-                        self.pairs(&pairs, number, oracle)
+                        // The likeliest first character stands for all that may come first.
+                        let best_first = highest(&self.questions.rows(*question)[0]);
+                        let firsts = pairs.iter().filter(|pair| pair.draft == number).map(|pair| pair.first);
+                        let lost = best_first - firsts.fold(f64::NEG_INFINITY, f64::max);
+                        self.pairs(&pairs, number)
                             .into_iter()
-                            .map(|(text, logprob, best)| (text, logprob - best))
+                            .map(|(text, logprob, best)| (text, logprob - best - lost / 2.0))
                             .filter(|(_, nats)| *nats >= -self.likelihood)
                             .collect::<Vec<_>>()
                     };
@@ -405,39 +430,32 @@ impl Rewriter<'_> {
         least: f64,
         oracle: &dyn Oracle,
     ) -> Vec<(String, f64)> {
-        let (script, old) = match site {
-            Site::Replace(word) | Site::LeaveOut(word) => {
-                (parent.words[*word].script, Some(parent.words[*word].text.to_lowercase()))
-            }
-            Site::PutIn { script, .. } => (*script, None),
+        let script = match site {
+            Site::Replace(word) | Site::LeaveOut(word) => parent.words[*word].script,
+            Site::PutIn { script, .. } => *script,
         };
         likeliest(row, least, LOOKED_AT)
             .into_iter()
             .filter_map(|id| Some((oracle.word(id)?, f64::from(row[id as usize]))))
             .filter(|(text, _)| match script {
-                Script::Han => single_han(text),
+                Script::Han => text.chars().all(is_han) && self.thesaurus.is_han_word(text),
                 Script::Spaced => !text.chars().any(is_han) && (!parent.english || self.thesaurus.is_word(text)),
             })
-            .filter(|(text, _)| old.as_ref() != Some(&text.to_lowercase()))
+            .filter(|(text, _)| fits(parent, site, text))
             .map(|(text, logprob)| (if text == "i" { "I".to_owned() } else { text }, logprob))
             .take(ANSWERS)
             .collect()
     }
 
-    /// Two characters from their first ones: text, mean log-probability, and the mean of the best at both places.
-    fn pairs(&self, pairs: &[(usize, u32, f64, usize)], draft: usize, oracle: &dyn Oracle) -> Vec<(String, f64, f64)> {
+    /// Words of two characters: text, mean log-probability, and the mean with the likeliest in the second's place.
+    fn pairs(&self, pairs: &[Pair], draft: usize) -> Vec<(String, f64, f64)> {
         let mut found: Vec<(String, f64, f64)> = pairs
             .iter()
-            .filter(|(number, ..)| *number == draft)
-            .filter_map(|&(_, first, logprob, question)| {
-                let row = &self.questions.rows(question)[0];
-                let start = oracle.word(first)?;
-                let (second, text) = likeliest(row, f64::NEG_INFINITY, LOOKED_AT).into_iter().find_map(|id| {
-                    let text = oracle.word(id).filter(|text| single_han(text) && *text != start)?;
-                    Some((id, text))
-                })?;
-                let both = (logprob + f64::from(row[second as usize])) / 2.0;
-                Some((format!("{start}{text}"), both, (logprob + highest(row)) / 2.0))
+            .filter(|pair| pair.draft == draft)
+            .map(|pair| {
+                let row = &self.questions.rows(pair.question)[0];
+                let second = f64::from(row[pair.second as usize]);
+                (pair.text.clone(), (pair.first + second) / 2.0, (pair.first + highest(row)) / 2.0)
             })
             .collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -469,7 +487,15 @@ impl Rewriter<'_> {
     }
 }
 
-fn single_han(text: &str) -> bool {
-    let mut characters = text.chars();
-    characters.next().is_some_and(is_han) && characters.next().is_none()
+/// Whether an answer of the model may stand at a site.
+fn fits(parent: &Parent, site: &Site, text: &str) -> bool {
+    let text = text.to_lowercase();
+    match site {
+        Site::Replace(word) => {
+            let old = parent.words[*word].text.to_lowercase();
+            text != old && may_replace(&old, &text)
+        }
+        Site::PutIn { .. } => may_come(&text),
+        Site::LeaveOut(_) => false,
+    }
 }

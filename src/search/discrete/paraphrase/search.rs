@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::beam::{Member, beam};
 use super::likelihood::Questions;
-use super::rewrite::{Dropped, GAPS, Generators, Parent, Rewrite, Rewriter};
+use super::rewrite::{Dropped, GAPS, GAPS_HAN, Generators, Parent, Rewrite, Rewriter};
 use super::site::{Site, sites};
 use super::thesaurus::Thesaurus;
+use super::word::is_han;
 use crate::prompt::{Candidate, Piece, Prompt, Template, Verbalizer};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
@@ -44,12 +45,20 @@ pub struct Offer {
     pub n_selection: usize,
     /// Evaluations of one template on one example.
     pub passes: u64,
+    /// Whether there is Chinese in a template, whose words of two characters take more passes.
+    pub han: bool,
+}
+
+/// Whether there is Chinese in a template's own text.
+pub fn has_han(template: &Template) -> bool {
+    template.pieces().iter().any(|piece| matches!(piece, Piece::Text(text) if text.chars().any(is_han)))
 }
 
 impl ParaphraseConfig {
     /// The most that a round costs in which `n_candidates` templates are tried.
     pub fn round(&self, n_candidates: usize, offer: Offer) -> u64 {
-        let fill = n_sites(n_candidates) as u64 * GAPS * self.n_texts.min(offer.n_texts) as u64;
+        let gaps = if offer.han { GAPS_HAN } else { GAPS };
+        let fill = n_sites(n_candidates) as u64 * gaps * self.n_texts.min(offer.n_texts) as u64;
         let proposed = if offer.n_train > 0 { self.beam.min(n_candidates) } else { n_candidates };
         fill + offer.passes * (n_candidates as u64 * self.batch(offer) + (proposed * offer.n_selection) as u64)
     }
@@ -284,7 +293,8 @@ impl Search for Paraphrase {
             passes = passes.max(oracle.passes(&self.prompt(&member.template))?);
         }
         let (n_train, n_texts) = (oracle.n_train(), oracle.n_texts());
-        let offer = Offer { n_train, n_texts, n_selection: oracle.n_selection(), passes };
+        let han = self.members.iter().any(|member| has_han(&member.template));
+        let offer = Offer { n_train, n_texts, n_selection: oracle.n_selection(), passes, han };
         if n_texts == 0 {
             return Ok(Proposal::Done);
         }
@@ -407,7 +417,7 @@ fn tokens(template: &Template, oracle: &dyn Oracle) -> String {
 fn says(template: &Template, word: &str, oracle: &dyn Oracle) -> bool {
     let ids = oracle.encode(word, false);
     let lower = word.to_lowercase();
-    let han = lower.chars().any(super::word::is_han);
+    let han = lower.chars().any(is_han);
     template.pieces().iter().any(|piece| {
         let Piece::Text(text) = piece else { return false };
         let own = oracle.encode(text, false);

@@ -1,6 +1,7 @@
 //! Where a template may be changed, and how.
 
 use super::edit::{Edit, capitalised, in_case_of};
+use super::grammar::{may_follow, may_go};
 use super::word::{Script, Word, is_han};
 use crate::prompt::{Piece, Template};
 
@@ -34,6 +35,13 @@ pub fn sites(template: &Template, words: &[Word]) -> Vec<Site> {
         lengths.iter().for_each(|&n| found.push(Site::PutIn { piece, at, before, script, n }));
     };
     for (number, word) in words.iter().enumerate() {
+        // Not into what may be one word: 意大利.
+        let inside = number.checked_sub(1).map(|before| &words[before]).is_some_and(|before| {
+            !before.whole && !word.whole && before.piece == word.piece && before.place.end == word.place.start
+        });
+        if inside || !may_follow(&word.text.to_lowercase()) {
+            continue;
+        }
         put_in(word.piece, word.place.start, Some(number), word.script);
     }
     for (piece, pair) in template.pieces().windows(2).enumerate() {
@@ -45,9 +53,9 @@ pub fn sites(template: &Template, words: &[Word]) -> Vec<Site> {
             put_in(piece, text.len(), None, Script::Spaced);
         }
     }
-    for number in 0..words.len() {
+    for (number, word) in words.iter().enumerate().filter(|(_, word)| word.whole) {
         found.push(Site::Replace(number));
-        if words.len() > 1 {
+        if words.len() > 1 && may_go(&word.text.to_lowercase()) {
             found.push(Site::LeaveOut(number));
         }
     }
@@ -124,7 +132,7 @@ mod tests {
     fn every_word_and_the_place_before_the_answer_are_sites() {
         let (template, found) = read("{text} It was {mask}.");
         let sites = sites(&template, &found);
-        assert_eq!(sites.len(), 3 + 2 + 2);
+        assert_eq!(sites.len(), 2 + 1 + 2, "neither word may be left out");
         assert!(sites.contains(&Site::PutIn { piece: 1, at: 8, before: None, script: Script::Spaced, n: 1 }));
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use super::english::{is_common, is_function_word};
+use super::grammar::{Class, class_of, is_common};
 use super::inflection::{inflect, lemmas};
 use super::synonyms::{Synonyms, SynonymsError};
 use super::word::{is_han, run};
@@ -77,7 +77,7 @@ impl Thesaurus {
         };
         self.lists.iter().flat_map(|list| list.of(&lower)).for_each(&mut add);
         let english = lower.chars().all(|c| !is_han(c)) && lower.is_ascii();
-        if self.wordnet && english && !is_function_word(&lower) {
+        if self.wordnet && english && class_of(&lower).is_none() {
             for (lemma, form) in lemmas(&lower, |stem| wordnet().contains_key(stem)) {
                 for other in wordnet().get(&lemma).into_iter().flatten() {
                     if let Some(other) = entry(other) {
@@ -86,6 +86,21 @@ impl Thesaurus {
                 }
             }
         }
+        found
+    }
+
+    /// Whether a Chinese word is one: of the lists, or of those that hold sentences together.
+    pub fn is_han_word(&self, word: &str) -> bool {
+        class_of(word).is_some() || self.lists.iter().any(|list| list.contains(word))
+    }
+
+    /// The Chinese words of two characters, each once.
+    pub fn two_characters(&self) -> Vec<String> {
+        let words = self.lists.iter().flat_map(|list| list.groups()).flatten();
+        let two = |word: &&String| word.chars().count() == 2 && word.chars().all(is_han);
+        let mut found: Vec<String> = words.filter(two).cloned().collect();
+        found.sort();
+        found.dedup();
         found
     }
 
@@ -125,7 +140,8 @@ fn entry(word: &str) -> Option<String> {
     let letters =
         word.chars().all(|c| c.is_ascii_lowercase() || c == ' ' || c == '-') && word.starts_with(char::is_alphabetic);
     let whole = word.split(' ').count() <= PHRASE - 1 && word.chars().count() > 2 && wordnet().contains_key(&word);
-    (letters && whole).then_some(word)
+    let turned = word.split(' ').any(|part| class_of(part) == Some(Class::Negation));
+    (letters && whole && !turned).then_some(word)
 }
 
 /// Whether a word of a language in Latin letters is an English one: then the model's answers must be too.

@@ -25,6 +25,8 @@ pub struct Word {
     pub script: Script,
     /// Itself.
     pub text: String,
+    /// Whether it is a word for sure; a Chinese character that is not may be a part of one.
+    pub whole: bool,
 }
 
 impl Word {
@@ -63,7 +65,8 @@ pub fn words(template: &Template, thesaurus: &Thesaurus) -> Vec<Word> {
             let word = &rest[..length];
             let bracketed = text[..at].ends_with(['[', '<']) && rest[length..].starts_with([']', '>']);
             if !bracketed && !word.chars().any(char::is_numeric) {
-                found.push(Word { piece, place: at..at + length, script, text: word.to_owned() });
+                let whole = script == Script::Spaced || thesaurus.is_han_word(word);
+                found.push(Word { piece, place: at..at + length, script, text: word.to_owned(), whole });
             }
             at += length;
         }
