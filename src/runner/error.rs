@@ -49,6 +49,16 @@ pub enum RunnerError {
         /// The model.
         model: String,
     },
+    /// A list of synonyms cannot be read.
+    #[error("{place}.synonyms: {}: {what}", path.display())]
+    Synonyms {
+        /// The key path of the item.
+        place: String,
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is the matter, with the line.
+        what: String,
+    },
     /// A split that the experiment needs is not there.
     #[error("the data set `{dataset}` has no {split} split, and {what} needs one")]
     NoSplit {
@@ -83,7 +93,7 @@ impl Fault for RunnerError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Prompt { source, .. } => source.exit_code(),
-            Self::NoSplit { .. } => ExitCode::Data,
+            Self::NoSplit { .. } | Self::Synonyms { .. } => ExitCode::Data,
             Self::Initial { .. } | Self::InitText { .. } => ExitCode::Model,
             Self::Only { .. } => ExitCode::Usage,
             Self::Verbalizer(source) => source.exit_code(),

@@ -40,6 +40,11 @@ impl TrialData<'_> {
     pub fn selection(&self) -> &[&Example] {
         if self.dev.is_empty() { &self.unlabelled } else { &self.dev }
     }
+
+    /// What a search may read without labels: the training texts, or the unlabelled ones where there are none.
+    pub fn texts(&self) -> &[&Example] {
+        if self.train.is_empty() { &self.unlabelled } else { &self.train }
+    }
 }
 
 /// Everything that a trial needs.
@@ -250,6 +255,7 @@ impl Work<'_, '_> {
                 ledger: &mut self.ledger,
                 columns: &self.trial.dataset.columns,
                 train: &self.trial.data.train,
+                texts: self.trial.data.texts(),
                 n_selection: self.trial.data.selection().len(),
                 vocabulary: &cell.vocabulary,
             };

@@ -1,7 +1,7 @@
 //! The ask/tell trait of every method, and the oracle that it asks.
 
 use crate::prompt::{Candidate, Prompt};
-use crate::scoring::PromptGradient;
+use crate::scoring::{Gap, PromptGradient};
 
 use super::SearchError;
 
@@ -112,4 +112,20 @@ pub trait Oracle {
 
     /// A token as text, for the record.
     fn token_text(&self, id: u32) -> String;
+
+    /// The texts that may be read without their labels: those of train, or the unlabelled ones at 0 shots.
+    fn n_texts(&self) -> usize;
+
+    /// What the model would write at the open places of templates: log-probabilities over the whole vocabulary, each the
+    /// mean over the first `n_texts` texts, `[gap][open place][token]`. An evaluation for each gap and text.
+    ///
+    /// # Errors
+    /// [`SearchError`] if it cannot be had.
+    fn fill(&mut self, gaps: &[Gap], n_texts: usize) -> Result<Vec<Vec<Vec<f32>>>, SearchError>;
+
+    /// The tokens of a piece of text, after a space or not; `None` if the tokenizer cannot write it.
+    fn encode(&self, text: &str, after_space: bool) -> Option<Vec<u32>>;
+
+    /// A token that alone is a word, or a character of a script without spaces: its text. `None` for all others.
+    fn word(&self, id: u32) -> Option<String>;
 }

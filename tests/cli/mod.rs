@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod help;
+mod paraphrase;
 mod runs;
 mod saved_prompts;
 mod soft_prompts;

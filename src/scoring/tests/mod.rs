@@ -2,6 +2,7 @@
 
 mod encoding;
 mod flags;
+mod gap;
 mod gradient;
 mod perplexity;
 mod refusals;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::prompt::{Candidate, Prompt, Template, TriggerTokens, Verbalizer};
-use crate::scoring::{Cost, PromptGradient};
+use crate::scoring::{Cost, Gap, PromptGradient};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
@@ -80,6 +80,18 @@ impl Oracle for Fake {
     }
     fn token_text(&self, id: u32) -> String {
         format!("t{id}")
+    }
+    fn n_texts(&self) -> usize {
+        0
+    }
+    fn fill(&mut self, _: &[Gap], _: usize) -> Result<Vec<Vec<Vec<f32>>>, SearchError> {
+        unreachable!("no search of these tests asks for words")
+    }
+    fn encode(&self, _: &str, _: bool) -> Option<Vec<u32>> {
+        None
+    }
+    fn word(&self, _: u32) -> Option<String> {
+        None
     }
 }
 
