@@ -52,7 +52,7 @@ impl InputOptions {
     /// [`CliError::Usage`] for `--columns` that cannot be read, [`crate::task::TaskError`] for the file.
     pub fn read(&self, needed: Vec<String>, labels: Option<&[String]>, need_label: bool) -> Result<Table> {
         let columns = self.columns.as_deref().map(columns).transpose()?;
-        let options = TableOptions { columns, header: self.header.into(), needed };
+        let options = TableOptions { columns, header: self.header.into(), needed, ..TableOptions::default() };
         Ok(read_labelled(&self.input, &options, labels, need_label)?)
     }
 }

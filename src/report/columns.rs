@@ -91,6 +91,8 @@ pub(super) const LEADERBOARD: &[Column<Row>] = &[
         row.prompt_file.as_ref().map_or(Cell::Unknown, |path| Cell::words(path.to_string_lossy().replace('\\', "/")))
     }),
     up("verdict", |row| verdict(row.rank_low, row.tied)),
+    down("label_free_spearman", |row| Cell::number(row.label_free_spearman)),
+    down("label_free_kendall", |row| Cell::number(row.label_free_kendall)),
 ];
 
 /// The columns of `candidates.csv`.

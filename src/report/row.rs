@@ -108,6 +108,14 @@ pub struct Row {
     pub seconds: f64,
     /// `(seeds, why)` of the trials that failed.
     pub failures: Vec<(String, String)>,
+    /// Texts that the label-free score of a seed is taken over, at 0 shots.
+    pub n_texts: Option<usize>,
+    /// Spearman's correlation of the label-free score with test over a trial's candidates, at 0 shots; mean over the seeds.
+    pub label_free_spearman: Option<f64>,
+    /// Kendall's tau-b of the same.
+    pub label_free_kendall: Option<f64>,
+    /// The fewest and the most candidates of a trial, and the test examples, behind these correlations.
+    pub correlated: Option<(usize, usize, usize)>,
 }
 
 impl Row {
@@ -168,6 +176,14 @@ impl Row {
             flags: flags(entry, shown, dev_only),
             seconds: entry.over.iter().map(|trial| seconds(trial)).sum(),
             failures: failures.into_iter().map(|(seeds, why)| (seeds, why.into())).collect(),
+            n_texts: first.map(|trial| trial.texts.len()).filter(|n| *n > 0),
+            label_free_spearman: entry.mean(|trial| trial.correlation?.spearman),
+            label_free_kendall: entry.mean(|trial| trial.correlation?.kendall),
+            correlated: entry
+                .complete()
+                .filter_map(|trial| trial.correlation)
+                .map(|of| (of.n_candidates, of.n_candidates, of.n_test))
+                .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1), a.2.min(b.2))),
         }
     }
 }

@@ -14,13 +14,14 @@ mod listener;
 mod matrix;
 mod oracle;
 mod plan;
+mod rank_correlation;
 mod run;
 mod trial;
 
 pub use cell::TaskPrompt;
 pub use error::RunnerError;
 pub use ledger::Ledger;
-pub use listener::{Listener, Silent};
+pub use listener::{Beginning, Listener, Silent};
 pub use plan::{Plan, PlannedTrial};
 pub use run::{RunOptions, Summary, recorded_batch_size, run};
 pub use trial::TrialData;

@@ -28,7 +28,7 @@ pub use encode::{Encoded, Encoder};
 pub use error::ScoringError;
 pub use explain::{Explanation, WordScore};
 pub use fill::Filled;
-pub use outcome::{Outcome, argmax, mutual_information};
+pub use outcome::{Outcome, argmax, information_parts, mutual_information};
 pub use passes::{Pass, Passes, Read, Word, encode_words, log_sum_exp};
 pub use scorer::{Cost, Round, Scorer, Settings, TriggerGradient};
 pub use vocabulary::{VocabularyFilter, trigger_vocabulary};

@@ -53,7 +53,12 @@ impl Dataset {
             DatasetSource::Builtin(name) => builtin::find(name)?.load(needed),
             DatasetSource::Folder(folder) => load_folder(folder, needed),
             DatasetSource::Files { train, dev, test, columns, header, labels } => {
-                let options = TableOptions { columns: columns.clone(), header: *header, needed: needed.to_vec() };
+                let options = TableOptions {
+                    columns: columns.clone(),
+                    header: *header,
+                    needed: needed.to_vec(),
+                    ..TableOptions::default()
+                };
                 let paths = [train, dev, test];
                 let files = Split::ALL.into_iter().zip(paths).filter_map(|(split, path)| Some((split, path.clone()?)));
                 let files: BTreeMap<Split, PathBuf> = files.collect();

@@ -2,8 +2,15 @@
 
 mod bad_input;
 mod commands;
+mod damage;
+mod disk;
+mod gpu;
 mod help;
+mod killed;
+mod real_model;
 mod runs;
 mod saved_prompts;
+mod signals;
 mod terminal;
 mod workplace;
+mod zero_shots;

@@ -96,7 +96,12 @@ fn drive(search: &mut dyn Search, oracle: &mut Fake) -> (Vec<Candidate>, Proposa
                 let scored: Vec<Scored> = candidates
                     .iter()
                     .zip(found.len() as u64..)
-                    .map(|(c, candidate)| Scored { candidate, score: -oracle.loss(&c.prompt.triggers.0), margin: 0.0 })
+                    .map(|(c, candidate)| Scored {
+                        candidate,
+                        score: -oracle.loss(&c.prompt.triggers.0),
+                        margin: 0.0,
+                        signature: 0,
+                    })
                     .collect();
                 search.observe(&scored);
                 found.extend(candidates);
