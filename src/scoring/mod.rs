@@ -37,7 +37,7 @@ pub use gap::{Gap, GapAnswers};
 pub use generate::{Decoding, Generated};
 pub use gradient::PromptGradient;
 pub use nearest::{NearToken, NearestTokens};
-pub use outcome::{Outcome, argmax, mutual_information};
+pub use outcome::{Outcome, argmax, information_parts, mutual_information};
 pub use passes::{Pass, Passes, Read, Word, WordPlace, encode_words, log_sum_exp};
 pub use scorer::{Ask, Cost, Round, Scorer, Settings};
 pub use vocabulary::{VocabularyFilter, plain_tokens, trigger_vocabulary};

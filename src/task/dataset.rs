@@ -167,8 +167,13 @@ fn shared_columns(rows: &BTreeMap<Split, Rows>) -> Result<Vec<String>, TaskError
 
 fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
     let Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank } = source;
-    let options =
-        TableOptions { columns: columns.clone(), header: *header, needed: needed.to_vec(), skip_blank: *skip_blank };
+    let options = TableOptions {
+        columns: columns.clone(),
+        header: *header,
+        needed: needed.to_vec(),
+        skip_blank: *skip_blank,
+        ..TableOptions::default()
+    };
     let paths = [train, dev, test];
     let files = Split::ALL.into_iter().zip(paths).filter_map(|(split, path)| Some((split, path.clone()?)));
     let files: BTreeMap<Split, PathBuf> = files.collect();
