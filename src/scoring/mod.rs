@@ -16,6 +16,7 @@ mod error;
 mod explain;
 mod fill;
 mod gradient;
+mod input;
 mod nearest;
 mod outcome;
 mod passes;
