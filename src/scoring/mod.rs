@@ -18,6 +18,7 @@ mod fill;
 mod gap;
 mod generate;
 mod gradient;
+mod input;
 mod nearest;
 mod outcome;
 mod passes;

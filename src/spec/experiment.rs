@@ -424,6 +424,8 @@ search:
   - { method: manual, templates: ['{mask}{text}', \"{\\\"[X]\\\"} {text}{{ {mask:2}\\n\"] }
   - { method: autoprompt, n_trigger: [3, 5], n_candidates: [8, 4], initial: [the, '1'], words_only: [true, false] }
   - { method: autoprompt, template: ['{trigger:2}{text}{trigger:1}{mask}', '{text}{trigger:4} {mask}'], patience: 2 }
+  - { method: soft_prompt, n_soft: [2, 30], init: [labels, text], init_text: ['the film', a], learning_rate: [0.1, 1e-3], steps: 7 }
+  - { method: soft_prompt, template: ['{soft:2}{text}{mask}', '{soft:\"so: \\\"x\\\"\"}{text} {mask}'], weight_decay: 0.01, warm_up: 0 }
 limits: { dev: 7, unlabelled: 9 }
 ";
         let experiment = read(&full).unwrap();
