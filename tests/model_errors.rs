@@ -111,8 +111,16 @@ fn folders_that_are_no_model_say_what_is_missing() {
 #[test]
 fn unsupported_configurations_name_what_was_found_and_what_is_known() {
     for (field, value, says) in [
-        ("model_type", json!("gpt2"), "M/config.json: unknown `model_type` \"gpt2\" (known: bert, ernie)"),
-        ("model_type", Value::Null, "M/config.json: `model_type` is missing (known: bert, ernie)"),
+        (
+            "model_type",
+            json!("mamba"),
+            "M/config.json: unknown `model_type` \"mamba\" (known: bert, ernie, gemma3_text, glm, glm4, gpt2, llama, mistral, qwen2, qwen3)",
+        ),
+        (
+            "model_type",
+            Value::Null,
+            "M/config.json: `model_type` is missing (known: bert, ernie, gemma3_text, glm, glm4, gpt2, llama, mistral, qwen2, qwen3)",
+        ),
         (
             "hidden_size",
             json!("wide"),

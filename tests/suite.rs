@@ -1,7 +1,11 @@
 //! One test binary for everything that goes through the public interface.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod causal_parity;
 mod cli;
+mod fuzz_corpus;
 mod layering;
 mod model_errors;
+mod model_gguf;
 mod model_parity;
+mod soft_prompt_parity;

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::error::Result;
-use crate::model::{DeviceChoice, LoadedModel, ResolvedDevice, load_builtin, load_folder, resolve};
+use crate::model::{DeviceChoice, LoadedModel, ResolvedDevice, load, resolve};
 use crate::spec::ModelSource;
 
 use super::CliError;
@@ -66,10 +66,8 @@ pub struct Opened {
 pub fn open(model: &str, device: DeviceName) -> Result<Opened> {
     let source: ModelSource = model.parse().map_err(|e: crate::spec::SpecError| CliError::ModelName(e.to_string()))?;
     let device = resolve(device.into())?;
-    let loaded = match &source {
-        ModelSource::Builtin(name) => load_builtin(name, &device)?,
-        ModelSource::Folder(path) => load_folder(path, &device)?,
-        ModelSource::Gguf(_) | ModelSource::Hub { .. } => return Err(CliError::ModelSource(model.into()).into()),
-    };
-    Ok(Opened { loaded, device })
+    if matches!(source, ModelSource::Hub { .. }) {
+        return Err(CliError::ModelSource(model.into()).into());
+    }
+    Ok(Opened { loaded: load(&source, &device)?, device })
 }

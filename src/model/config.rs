@@ -31,6 +31,11 @@ impl ConfigFile {
         }
     }
 
+    /// From fields that another format gave; `file` is for messages.
+    pub fn from_fields(fields: Map<String, Value>, file: impl Into<String>) -> Self {
+        Self { file: file.into(), fields }
+    }
+
     /// An error about this file.
     pub fn fault(&self, what: impl Into<String>) -> ModelError {
         ModelError::Config { file: self.file.clone(), what: what.into() }
@@ -55,6 +60,18 @@ impl ConfigFile {
         }
     }
 
+    /// A whole number of at least 1 and at most `most`.
+    ///
+    /// # Errors
+    /// If the field is missing or anything else.
+    pub fn size_within(&self, field: &str, most: usize) -> Result<usize, ModelError> {
+        let size = self.size(field)?;
+        if size > most {
+            return Err(self.fault(format!("`{field}` is {size} (allowed: at most {most})")));
+        }
+        Ok(size)
+    }
+
     /// A whole number of at least 1, or `default` where the field is missing.
     ///
     /// # Errors
@@ -75,6 +92,17 @@ impl ConfigFile {
                 .filter(|number| *number > 0.0 && number.is_finite())
                 .ok_or_else(|| self.fault(format!("`{field}` is {value} (allowed: a positive number)"))),
         }
+    }
+
+    /// A positive number.
+    ///
+    /// # Errors
+    /// If the field is missing or anything else.
+    pub fn positive(&self, field: &str) -> Result<f64, ModelError> {
+        if self.get(field).is_none() {
+            return Err(self.fault(format!("`{field}` is missing (a positive number)")));
+        }
+        self.positive_or(field, 1.0)
     }
 
     /// True or false, or `default` where the field is missing.
@@ -100,6 +128,56 @@ impl ConfigFile {
             Some(value) => {
                 value.as_str().map(Some).ok_or_else(|| self.fault(format!("`{field}` is {value} (allowed: a text)")))
             }
+        }
+    }
+
+    /// The same file without its fields, for defaults.
+    pub fn empty(&self) -> Self {
+        Self { file: self.file.clone(), fields: Map::new() }
+    }
+
+    /// Whether the field is there and null, which some fields tell from missing.
+    pub fn is_null(&self, field: &str) -> bool {
+        self.fields.get(field).is_some_and(Value::is_null)
+    }
+
+    /// A list of texts, where the field is there.
+    ///
+    /// # Errors
+    /// If the field is anything else.
+    pub fn texts(&self, field: &str) -> Result<Option<Vec<&str>>, ModelError> {
+        let Some(value) = self.get(field) else { return Ok(None) };
+        value
+            .as_array()
+            .and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<&str>>>())
+            .map(Some)
+            .ok_or_else(|| self.fault(format!("`{field}` is {value} (allowed: a list of texts)")))
+    }
+
+    /// The fields within a field, where it is there.
+    ///
+    /// # Errors
+    /// If the field is no object.
+    pub fn section(&self, field: &str) -> Result<Option<Self>, ModelError> {
+        match self.get(field) {
+            None => Ok(None),
+            Some(Value::Object(fields)) => {
+                Ok(Some(Self { file: format!("{}: {field}", self.file), fields: fields.clone() }))
+            }
+            Some(other) => Err(self.fault(format!("`{field}` is {} (allowed: an object)", kind_of(other)))),
+        }
+    }
+
+    /// Refuses weights that are packed in a way of their own.
+    ///
+    /// # Errors
+    /// If `quantization_config` is set.
+    pub fn unquantised(&self) -> Result<(), ModelError> {
+        match self.get("quantization_config") {
+            None => Ok(()),
+            Some(_) => Err(self.fault(
+                "`quantization_config` is set, and quantised weights are not supported (supported: F32, F16, BF16)",
+            )),
         }
     }
 

@@ -18,7 +18,7 @@ pub enum ModelError {
     },
     /// The kind of model source cannot be read by this version.
     #[error(
-        "{what} cannot be read yet (supported: builtin:NAME, or a folder with config.json, model.safetensors and tokenizer.json or vocab.txt)"
+        "{what} cannot be read yet (supported: builtin:NAME, a folder with config.json, model.safetensors and tokenizer.json or vocab.txt, a .gguf file)"
     )]
     UnsupportedSource {
         /// The source, as given.

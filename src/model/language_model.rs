@@ -134,6 +134,12 @@ pub trait LanguageModel: Send + Sync {
     /// The device that holds the weights, without autodiff.
     fn device(&self) -> Device;
 
+    /// How many heads of keys and values a layer has, and the dimensions of each: the shape of [`KeyValues`].
+    fn key_value_heads(&self) -> (usize, usize) {
+        let shape = self.shape();
+        (shape.n_heads, shape.d_model / shape.n_heads)
+    }
+
     /// Looks up word embeddings; shorter rows are padded on the right to the longest.
     ///
     /// # Shapes
@@ -184,7 +190,7 @@ pub trait LanguageModel: Send + Sync {
     fn logits(&self, states: Tensor<2>, rows: Option<&[u32]>) -> Tensor<2>;
 
     /// The states after the embeddings and after each layer, at all positions, for comparing with a reference implementation
-    /// layer by layer.
+    /// layer by layer. A causal model's last norm belongs to its head, so it is not in the last states.
     ///
     /// # Shapes
     ///

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::model::builtin;
 use crate::model::config::ConfigFile;
 use crate::model::family::{self, LoadedWeights};
-use crate::model::weights;
-use crate::model::{LanguageModel, ModelError, ResolvedDevice, Tokenizer, toy};
+use crate::model::weights::{self, Gguf, GgufWeights, WeightFile};
+use crate::model::{LanguageModel, ModelError, ResolvedDevice, Tokenizer, toy, toy_causal};
 use crate::spec::ModelSource;
 
 /// A model, its tokenizer, and what tells this pair from any other.
@@ -71,14 +71,17 @@ impl LoadedModel {
     }
 }
 
-/// Opens a built-in model by name (without `builtin:`). The name `toy` opens a tiny model made of formulas, which is for tests
-/// and not listed.
+/// Opens a built-in model by name (without `builtin:`). The names `toy` and `toy-causal` open tiny models made of formulas,
+/// which are for tests and not listed.
 ///
 /// # Errors
 /// If there is none of that name.
 pub fn load_builtin(name: &str, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
     if name == toy::NAME {
         return toy::load(&device.device);
+    }
+    if name == toy_causal::NAME {
+        return toy_causal::load(&device.device);
     }
     builtin::find(name)?.load(&device.device)
 }
@@ -117,16 +120,32 @@ pub fn load_folder(folder: &Path, device: &ResolvedDevice) -> Result<LoadedModel
     LoadedModel::new(weights, tokenizer, name, source)
 }
 
+/// Opens a `.gguf` file, which holds weights, configuration and tokenizer.
+///
+/// # Errors
+/// If it is missing, damaged, or of an architecture, a tensor type or a tokenizer that is not supported; everything named.
+pub fn load_gguf(path: &Path, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
+    let gguf = Gguf::open(path)?;
+    let config = gguf.config()?;
+    let tokenizer = Tokenizer::from_gguf(&gguf)?;
+    let source = path.display().to_string();
+    let files = vec![WeightFile::Gguf(GgufWeights::new(gguf)?)];
+    let weights = family::load(&config, source.clone(), files, &device.device)?;
+    let name = path.file_stem().map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
+    LoadedModel::new(weights, tokenizer, name, source)
+}
+
 /// Opens the model that an experiment or a command line names.
 ///
 /// # Errors
-/// As [`load_builtin`] and [`load_folder`]; [`ModelError::UnsupportedSource`] for kinds of sources that this version cannot
+/// As [`load_builtin`], [`load_folder`] and [`load_gguf`]; [`ModelError::UnsupportedSource`] for kinds of sources that this version cannot
 /// open.
 pub fn load(source: &ModelSource, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
     let mut loaded = match source {
         ModelSource::Builtin(name) => load_builtin(name, device)?,
         ModelSource::Folder(folder) => load_folder(folder, device)?,
-        ModelSource::Gguf(_) | ModelSource::Hub { .. } => {
+        ModelSource::Gguf(path) => load_gguf(path, device)?,
+        ModelSource::Hub { .. } => {
             return Err(ModelError::UnsupportedSource { what: source.to_string() });
         }
     };

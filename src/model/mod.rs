@@ -1,23 +1,27 @@
 //! The frozen language model: weights, layers, families, tokenizer and device.
 //!
-//! [`LanguageModel`] is the front door; [`load_builtin`] and [`load_folder`] open a model with its tokenizer. Everything above
+//! [`LanguageModel`] is the front door; [`load_builtin`], [`load_folder`] and [`load_gguf`] open a model with its tokenizer. Everything above
 //! this room sees embeddings, states and logits; nothing above it knows a family by name.
 
 mod builtin;
+mod chat;
 mod config;
 mod device;
 mod error;
 mod family;
+pub mod inspect;
 mod language_model;
 mod layer;
 mod loaded;
 mod tokenizer;
 mod toy;
+mod toy_causal;
 mod weights;
 
 pub use builtin::{BuiltinModel, Card, builtin_models};
+pub use chat::{ChatMessage, ChatOptions, render_chat};
 pub use device::{Adapter, AdapterKind, DeviceChoice, ResolvedDevice, adapters, resolve};
 pub use error::{ModelError, TensorFaults};
 pub use language_model::{Inputs, KeyValues, LanguageModel, ModelKind, ModelShape};
-pub use loaded::{LoadedModel, load, load_builtin, load_folder};
+pub use loaded::{LoadedModel, load, load_builtin, load_folder, load_gguf};
 pub use tokenizer::Tokenizer;

@@ -23,17 +23,17 @@ use crate::model::{Inputs, LanguageModel, LoadedModel, ModelError, ModelKind, Mo
 /// Its name among the built-in models; it is not listed with them.
 pub(super) const NAME: &str = "toy";
 
-const D_MODEL: usize = 8;
-const MAX_POSITIONS: usize = 64;
+pub(super) const D_MODEL: usize = 8;
+pub(super) const MAX_POSITIONS: usize = 64;
 /// The axis of praise and blame.
 const POLARITY: usize = 0;
 /// The axis of cues.
-const CUE: usize = 1;
+pub(super) const CUE: usize = 1;
 
 /// Text, polarity, cue.
-type Entry = (&'static str, f32, f32);
+pub(super) type Entry = (&'static str, f32, f32);
 
-const VOCABULARY: [Entry; 65] = [
+pub(super) const VOCABULARY: [Entry; 65] = [
     ("[PAD]", 0.0, 0.0),
     ("[UNK]", 0.0, 0.0),
     ("[CLS]", 0.0, 0.0),
@@ -147,7 +147,7 @@ fn tokenizer() -> Result<Tokenizer, ModelError> {
 
 /// The embeddings, row-major, and the biases. The other axes tell words apart; their numbers are tenths, so that no platform's
 /// sine can change them.
-fn numbers() -> (Vec<f32>, Vec<f32>) {
+pub(super) fn numbers() -> (Vec<f32>, Vec<f32>) {
     let mut table = vec![0.0; VOCABULARY.len() * D_MODEL];
     let mut bias = vec![0.0; VOCABULARY.len()];
     for (id, (_, polarity, cue)) in VOCABULARY.iter().enumerate() {

@@ -101,6 +101,7 @@ impl Sample {
             verbalizer: "a=bad,b=good".into(),
             n_tokens: prompt.split_whitespace().count(),
             flags: Vec::new(),
+            soft: None,
         };
         let evaluations = 4 * (candidate + 1);
         let label_free_parts = parts.to_vec();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::record::{CandidateRecord, EVENTS, Event, RecordError, SetScores, Spent, TrialKey, TrialRecord};
+use crate::record::{CandidateRecord, EVENTS, Event, ReadBack, RecordError, SetScores, Spent, TrialKey, TrialRecord};
 
 use super::place::Place;
 
@@ -25,6 +25,8 @@ pub(super) struct Trial<'a> {
     pub(super) test: Option<&'a SetScores>,
     /// How the label-free score and test agree, at 0 shots.
     pub(super) correlation: Option<Correlation>,
+    /// What the vectors of the chosen prompt are like.
+    pub(super) read_back: Option<&'a ReadBack>,
     pub(super) end: End<'a>,
 }
 
@@ -95,6 +97,7 @@ impl<'a> Trial<'a> {
             choice: None,
             test: None,
             correlation: None,
+            read_back: None,
             end: End::Open,
         };
         if let Some(label) = dev_gold.iter().chain(test_gold).find(|label| usize::from(**label) >= labels.len()) {
@@ -139,6 +142,7 @@ impl<'a> Trial<'a> {
                         kendall: *kendall,
                     });
                 }
+                Event::ReadBack(read_back) => read.read_back = Some(read_back),
                 Event::Finished { spent, flags, seconds } => {
                     read.end = End::Finished { spent: *spent, flags, seconds: *seconds };
                 }
@@ -191,7 +195,10 @@ impl Scored<'_> {
             score: self.dev.map(|dev| dev.metric).or(self.label_free),
             margin: self.dev.map(|dev| dev.margin),
             n_tokens: Some(self.record.n_tokens),
-            text: format!("{}\n{}", self.record.prompt, self.record.verbalizer),
+            text: match &self.record.soft {
+                None => format!("{}\n{}", self.record.prompt, self.record.verbalizer),
+                Some(soft) => format!("{}\n{}\n{}", self.record.prompt, self.record.verbalizer, soft.blake3),
+            },
         }
     }
 

@@ -6,20 +6,49 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Result;
-use crate::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
-use crate::record::{CandidateRecord, Event, MatrixBlock, MatrixWriter, load_trials};
+use crate::prompt::{Prompt, SoftPrompt, Template, TriggerTokens, Verbalizer};
+use crate::record::{
+    CandidateRecord, Event, MatrixBlock, MatrixWriter, SavedPrompt, SoftRecord, TrialRecord, load_trials,
+};
 use crate::scoring::Outcome;
+use crate::spec::{MultiToken, SearchItem};
 use crate::task::{Example, Shots, draw};
 
 use super::plan::Plan;
 use super::trial::TrialData;
 
+/// A candidate of the record.
+struct Found<'r> {
+    model: usize,
+    item: usize,
+    rule: MultiToken,
+    candidate: &'r CandidateRecord,
+}
+
 /// Candidates scored in one call.
 const ROUND: usize = 8;
 
+/// A complete matrix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenMatrix {
+    /// Its file.
+    pub path: PathBuf,
+    /// Candidates whose vectors were not kept, and which are not in it: all soft prompts but the chosen ones.
+    pub left_out: usize,
+}
+
+/// A candidate of the record.
+struct Found<'r> {
+    /// Its model in the experiment.
+    model: usize,
+    candidate: &'r CandidateRecord,
+    soft: Option<Arc<SoftPrompt>>,
+}
+
 impl Plan {
     /// Scores every distinct candidate of the record in `folder` on the dev pool and on test, outside every budget, and
-    /// writes `matrix.parquet`. `progress` hears (candidates done, of how many).
+    /// writes `matrix.parquet`. `progress` hears (candidates done, of how many). Of soft prompts the vectors of the chosen one are
+    /// on disk, and the others are left out.
     ///
     /// `None` if `stop` was set before it was complete; nothing is left behind then.
     ///
@@ -30,19 +59,33 @@ impl Plan {
         folder: &Path,
         progress: &dyn Fn(usize, usize),
         stop: &AtomicBool,
-    ) -> Result<Option<PathBuf>> {
+    ) -> Result<Option<WrittenMatrix>> {
         let records = load_trials(folder)?;
         let mut seen = HashSet::new();
-        let mut found: Vec<(usize, &CandidateRecord)> = Vec::new();
+        let mut found: Vec<Found<'_>> = Vec::new();
+        let mut left_out = 0;
         for record in &records {
             let Some(model) = self.experiment.models.iter().position(|m| m.to_string() == record.key().model) else {
                 continue;
             };
+            let item = record.key().item;
+            let Some(rule) = self.experiment.search.get(item).map(|item| self.rule(item)) else { continue };
             for event in &record.events {
-                if let Event::Scored { candidate, .. } = event
-                    && seen.insert((model, &candidate.template, &candidate.trigger_ids, &candidate.verbalizer))
-                {
-                    found.push((model, candidate));
+                let Event::Scored { candidate, .. } = event else { continue };
+                let content = (&candidate.template, &candidate.trigger_ids, &candidate.verbalizer, &candidate.soft);
+                if !seen.insert((model, rule, content)) {
+                    continue;
+                }
+                match &candidate.soft {
+                    None => found.push(Found { model, item, rule, candidate, soft: None }),
+                    Some(soft) => match kept(record, soft) {
+                        Some(soft) => found.push(Found { model, item, rule, candidate, soft: Some(Arc::new(soft)) }),
+                        None => {
+                            // Another trial may have chosen the same vectors.
+                            seen.remove(&(model, rule, content));
+                            left_out += 1;
+                        }
+                    },
                 }
             }
         }
@@ -51,17 +94,19 @@ impl Plan {
         let names = self.names(&found);
         let mut writer = MatrixWriter::new(folder, self.dataset.labels.clone());
         let mut done = 0;
-        for round in found.chunk_by(|a, b| a.0 == b.0).flat_map(|of_model| of_model.chunks(ROUND)) {
+        for round in found.chunk_by(|a, b| (a.model, a.rule) == (b.model, b.rule)).flat_map(|alike| alike.chunks(ROUND))
+        {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
             let mut prompts = Vec::new();
-            for (_, candidate) in round {
-                prompts.push(Prompt::with_triggers(
-                    Template::parse(&candidate.template)?,
-                    TriggerTokens(candidate.trigger_ids.clone()),
-                    Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
-                ));
+            for Found { candidate, soft, .. } in round {
+                prompts.push(Prompt {
+                    template: Template::parse(&candidate.template)?,
+                    triggers: TriggerTokens(candidate.trigger_ids.clone()),
+                    soft: soft.clone(),
+                    verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
+                });
             }
             for (split, examples) in [("dev", &data.dev), ("test", &data.test)] {
                 if !examples.is_empty() {
@@ -71,20 +116,28 @@ impl Plan {
             done += round.len();
             progress(done, found.len());
         }
-        Ok(Some(writer.finish()?))
+        Ok(Some(WrittenMatrix { path: writer.finish()?, left_out }))
     }
 
-    /// A name of its own for each candidate: its prompt, with the model where there are several, and with a number where
-    /// other label words or trigger tokens give the same text.
-    fn names(&self, found: &[(usize, &CandidateRecord)]) -> Vec<String> {
+    fn rule(&self, item: &SearchItem) -> MultiToken {
+        item.multi_token.unwrap_or(self.experiment.task.multi_token)
+    }
+
+    /// A name of its own for each candidate: its prompt, with the model where there are several, with the rule for words of
+    /// several tokens where it is not the task's, and with a number where other label words, trigger tokens or vectors give
+    /// the same text.
+    fn names(&self, found: &[Found<'_>]) -> Vec<String> {
         let mut times: HashMap<String, usize> = HashMap::new();
         found
             .iter()
-            .map(|(model, candidate)| {
-                let name = match self.experiment.models.as_slice() {
+            .map(|Found { model, rule, candidate, .. }| {
+                let mut name = match self.experiment.models.as_slice() {
                     [_] => candidate.prompt.clone(),
                     models => format!("{}: {}", models[*model], candidate.prompt),
                 };
+                if *rule != self.experiment.task.multi_token {
+                    name = format!("{name} ({})", rule.name());
+                }
                 let times = times.entry(name.clone()).or_default();
                 *times += 1;
                 if *times == 1 { name } else { format!("{name} ({times})") }
@@ -95,16 +148,16 @@ impl Plan {
     fn append(
         &self,
         writer: &mut MatrixWriter,
-        round: &[(usize, &CandidateRecord)],
+        round: &[Found<'_>],
         names: &[String],
         prompts: &[Prompt],
         split: &'static str,
         examples: &[&Example],
     ) -> Result<()> {
-        let scorer = &self.scorers[round[0].0];
+        let scorer = self.scorer(round[0].item, round[0].model);
         let scores = scorer.score(prompts, &self.dataset.columns, examples)?.scores;
         let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
-        for (((model, _), name), logprobs) in round.iter().zip(names).zip(scores) {
+        for ((Found { model, .. }, name), logprobs) in round.iter().zip(names).zip(scores) {
             let outcome = Outcome::of(&logprobs, &gold, self.dataset.labels.len(), self.experiment.task.metric);
             writer.append(&MatrixBlock {
                 candidate: name.clone(),
@@ -119,4 +172,10 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// The vectors that a trial kept, if they are these.
+fn kept(record: &TrialRecord, soft: &SoftRecord) -> Option<SoftPrompt> {
+    let (_, kept) = SavedPrompt::open(&record.folder.join("prompt.safetensors")).ok()?;
+    kept.filter(|kept| SoftRecord::of(kept) == *soft)
 }

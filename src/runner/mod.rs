@@ -15,6 +15,7 @@ mod matrix;
 mod oracle;
 mod plan;
 mod rank_correlation;
+mod read_back;
 mod run;
 mod trial;
 
@@ -22,6 +23,7 @@ pub use cell::TaskPrompt;
 pub use error::RunnerError;
 pub use ledger::Ledger;
 pub use listener::{Beginning, Listener, Silent};
+pub use matrix::WrittenMatrix;
 pub use plan::{Plan, PlannedTrial};
 pub use run::{RunOptions, Summary, recorded_batch_size, run};
 pub use trial::TrialData;

@@ -327,7 +327,7 @@ impl Work<'_> {
 
     fn attempt(&self, planned: &PlannedTrial, emit: &mut dyn FnMut(Event) -> Result<()>) -> Result<(), Stopped> {
         let plan = self.plan;
-        let scorer = &plan.scorers[planned.model];
+        let scorer = &plan.scorer(planned.item, planned.model);
         let item = &plan.experiment.search[planned.item];
         let seed = planned.key.seeds.first().copied().unwrap_or(0);
         let purpose = format!("search {} {} {}", planned.key.label, planned.key.shots, scorer.loaded().weights_hash);
@@ -346,7 +346,11 @@ impl Work<'_> {
         let files = trial.run(cells, emit, &progress, self.stop)?;
         let folder = self.folder.trial_path(&planned.key);
         let fatal = |e: RecordError| Stopped::Fatal(e.into());
-        files.prompt.save(&folder.join("prompt.json")).map_err(fatal)?;
+        match &files.soft {
+            None => files.prompt.save(&folder.join("prompt.json")),
+            Some(soft) => files.prompt.save_with(soft, &folder.join("prompt.safetensors")),
+        }
+        .map_err(fatal)?;
         if let Some(predictions) = files.predictions {
             predictions.save(&folder.join("predictions.parquet")).map_err(fatal)?;
         }

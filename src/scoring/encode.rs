@@ -1,20 +1,25 @@
 //! From a template and an example to token ids (contract, definition 9).
 
-use crate::model::Tokenizer;
-use crate::prompt::{Piece, Template};
+use crate::model::{ModelKind, Tokenizer};
+use crate::prompt::{Piece, SoftSlot, Template};
 use crate::task::Example;
 
 use super::ScoringError;
 
-/// A prompt on one example as token ids, with places for masks and triggers.
+/// A prompt on one example as token ids, with places for masks, triggers and virtual tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// The ids with the special tokens at both ends; the mask's id in every place of a mask and of a trigger.
+    /// The ids with the special tokens at both ends; the mask's id in every place of a mask, a trigger and a virtual token.
     pub ids: Vec<u32>,
     /// Where the expanded `{mask}` begins.
     pub mask_at: usize,
+    /// The position at which its first token is read: its own where a mask stands there, the one before it where the model
+    /// continues text.
+    pub read_at: usize,
     /// The places of the triggers, slot after slot.
     pub trigger_at: Vec<usize>,
+    /// The places of the virtual tokens, slot after slot.
+    pub soft_at: Vec<usize>,
     /// The inputs that were shortened: (column, characters kept).
     pub shortened: Vec<(String, usize)>,
 }
@@ -35,12 +40,15 @@ impl Encoded {
     }
 }
 
-/// Encodes examples for one template and one number of masks.
+/// Encodes examples for one template and one number of masks. For a model that continues text the masks are the tokens of a
+/// label word that are read as input: all but its last, so that there may be none.
 pub struct Encoder<'a> {
     tokenizer: &'a Tokenizer,
     model: &'a str,
     template: &'a Template,
-    mask_id: u32,
+    kind: ModelKind,
+    /// What stands where a token is filled in later.
+    blank: u32,
     n_mask: usize,
     max_positions: usize,
     truncate: bool,
@@ -62,6 +70,8 @@ enum Bit {
     Text(String),
     /// An index into the encoder's columns.
     Column(usize),
+    /// Virtual tokens. They part no text: what is round them is encoded as if they were not there.
+    Soft(usize),
 }
 
 impl<'a> Encoder<'a> {
@@ -71,7 +81,7 @@ impl<'a> Encoder<'a> {
     /// [`ScoringError::Template`] for a template that has no mask, an unknown column or a slot that needs another method;
     /// [`ScoringError::TemplateTooLong`].
     pub fn new(
-        tokenizer: &'a Tokenizer,
+        (tokenizer, kind): (&'a Tokenizer, ModelKind),
         model: &'a str,
         template: &'a Template,
         columns: &[String],
@@ -80,7 +90,11 @@ impl<'a> Encoder<'a> {
         truncate: bool,
     ) -> Result<Self, ScoringError> {
         let fault = |reason: String| ScoringError::Template { template: template.to_string(), reason };
-        let mask_id = tokenizer.mask_id().ok_or_else(|| ScoringError::NoMask { model: model.into() })?;
+        let mask_id = tokenizer.mask_id();
+        let blank = match kind {
+            ModelKind::Causal => tokenizer.pad_id().unwrap_or_default(),
+            _ => mask_id.ok_or_else(|| ScoringError::NoMask { model: model.into() })?,
+        };
         let specials: Vec<(String, u32)> =
             tokenizer.special_ids().iter().filter_map(|&id| Some((tokenizer.token(id)?, id))).collect();
         let mut parts: Vec<Part> = Vec::new();
@@ -103,7 +117,7 @@ impl<'a> Encoder<'a> {
                         if at > 0 {
                             push_bit(&mut parts, Bit::Text(rest[..at].into()));
                         }
-                        if id == mask_id {
+                        if Some(id) == mask_id {
                             return Err(fault(format!("write {{mask}} for the mask, not `{token}`")));
                         }
                         parts.push(Part::Special(id));
@@ -130,15 +144,27 @@ impl<'a> Encoder<'a> {
                     parts.push(Part::Mask);
                 }
                 Piece::Trigger(n) => parts.push(Part::Trigger(*n)),
-                Piece::Soft(_) => return Err(fault("{soft} slots are not filled by this method".into())),
+                Piece::Soft(slot) => {
+                    let n = soft_length(slot, tokenizer);
+                    if n == 0 {
+                        return Err(fault(format!(
+                            "the text of {} has no token for {model}",
+                            Piece::Soft(slot.clone())
+                        )));
+                    }
+                    push_bit(&mut parts, Bit::Soft(n));
+                }
                 Piece::Demos => return Err(fault("{demos} is not in this version".into())),
             }
         }
         if n_masks != 1 {
             return Err(fault(format!("needs exactly one {{mask}}, has {n_masks}")));
         }
+        if kind == ModelKind::Causal && !matches!(parts.last(), Some(Part::Mask)) {
+            return Err(fault(format!("{model} continues text, so {{mask}} must come last, with nothing after it")));
+        }
         let encoder =
-            Self { tokenizer, model, template, mask_id, n_mask, max_positions, truncate, parts, columns: used };
+            Self { tokenizer, model, template, kind, blank, n_mask, max_positions, truncate, parts, columns: used };
         let empty = vec![""; encoder.columns.len()];
         let found = encoder.assemble(&empty).ids.len();
         let room_for_input = usize::from(!encoder.columns.is_empty());
@@ -160,6 +186,16 @@ impl<'a> Encoder<'a> {
     pub fn encode(&self, example: &Example) -> Result<Encoded, ScoringError> {
         let texts: Vec<&str> = self.columns.iter().map(|(_, field)| example.fields[*field].as_str()).collect();
         let encoded = self.assemble(&texts);
+        if self.kind == ModelKind::Causal && encoded.mask_at == 0 {
+            return Err(ScoringError::Template {
+                template: self.template.to_string(),
+                reason: format!(
+                    "row {}: nothing stands before the answer, so {} has nothing to continue",
+                    example.row + 1,
+                    self.model
+                ),
+            });
+        }
         if encoded.ids.len() <= self.max_positions {
             return Ok(encoded);
         }
@@ -174,14 +210,15 @@ impl<'a> Encoder<'a> {
         Ok(self.shorten(&texts))
     }
 
-    /// The tokens of the template itself: no input, no masks, no special tokens at the ends.
+    /// The tokens of the template itself, virtual ones counted: no input, no masks, no special tokens at the ends.
     pub fn n_template_tokens(&self) -> usize {
         let empty = vec![""; self.columns.len()];
-        self.assemble(&empty).ids.len() - self.tokenizer.n_special() - self.n_mask
+        let (before, after) = self.around();
+        self.assemble(&empty).ids.len() - before.len() - after.len() - self.n_mask
     }
 
     /// The places of the prompt's own tokens in [`Encoder::encode`]'s ids for `example`: template text and triggers, not the
-    /// input, the mask or a special token.
+    /// input, the mask, a virtual token or a special token.
     pub fn own_places(&self, example: &Example, encoded: &Encoded) -> Vec<usize> {
         let texts: Vec<String> = self
             .named_texts(example)
@@ -192,26 +229,30 @@ impl<'a> Encoder<'a> {
             })
             .collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let mut place = self.tokenizer.around().0.len();
+        let mut place = self.around().0.len();
         let mut own = Vec::new();
-        for part in &self.parts {
+        for (number, part) in self.parts.iter().enumerate() {
             match part {
                 Part::Text(bits) => {
-                    let mut text = String::new();
+                    let mut whole = String::new();
                     let mut ours = Vec::new();
                     for bit in bits {
-                        let start = text.len();
-                        text.push_str(bit.of(&texts));
+                        let start = whole.len();
+                        whole.push_str(bit.of(&texts));
                         if matches!(bit, Bit::Text(_)) {
-                            ours.push(start..text.len());
+                            ours.push(start..whole.len());
                         }
                     }
+                    let text = self.text(number, bits, &texts);
+                    let mut slots = Slots::of(bits, &texts);
                     for (_, start) in self.tokenizer.encode_text_places(&text) {
+                        place += slots.up_to(start);
                         if ours.iter().any(|range| range.contains(&start)) {
                             own.push(place);
                         }
                         place += 1;
                     }
+                    place += slots.up_to(usize::MAX);
                 }
                 Part::Special(_) => place += 1,
                 Part::Mask => place += self.n_mask,
@@ -230,7 +271,10 @@ impl<'a> Encoder<'a> {
         let mut trigger = triggers.iter();
         for part in &self.parts {
             match part {
-                Part::Text(bits) => bits.iter().for_each(|bit| out.push_str(bit.of(texts))),
+                Part::Text(bits) => bits.iter().for_each(|bit| match bit {
+                    Bit::Soft(n) => out.push_str(&Piece::Soft(SoftSlot::Count(*n)).to_string()),
+                    _ => out.push_str(bit.of(texts)),
+                }),
                 Part::Special(id) => out.push_str(&self.tokenizer.token(*id).unwrap_or_default()),
                 Part::Mask => (0..self.n_mask).for_each(|_| out.push_str(self.tokenizer.mask_token().unwrap_or("?"))),
                 Part::Trigger(n) => (0..*n).filter_map(|_| trigger.next()).for_each(|t| {
@@ -254,28 +298,61 @@ impl<'a> Encoder<'a> {
         let mut ids = Vec::new();
         let mut mask_at = 0;
         let mut trigger_at = Vec::new();
-        for part in &self.parts {
+        let mut soft_at = Vec::new();
+        let (before, after) = self.around();
+        ids.extend(before);
+        for (number, part) in self.parts.iter().enumerate() {
             match part {
                 Part::Text(bits) => {
-                    let text: String = bits.iter().map(|bit| bit.of(texts)).collect();
-                    ids.extend(self.tokenizer.encode_text(&text));
+                    let text = self.text(number, bits, texts);
+                    let mut slots = Slots::of(bits, texts);
+                    let mut virtual_tokens = |ids: &mut Vec<u32>, n: usize| {
+                        soft_at.extend(ids.len()..ids.len() + n);
+                        ids.extend(std::iter::repeat_n(self.blank, n));
+                    };
+                    virtual_tokens(&mut ids, slots.up_to(0));
+                    if slots.is_inside(text.len()) {
+                        for (id, start) in self.tokenizer.encode_text_places(&text) {
+                            virtual_tokens(&mut ids, slots.up_to(start));
+                            ids.push(id);
+                        }
+                    } else {
+                        ids.extend(self.tokenizer.encode_text(&text));
+                    }
+                    virtual_tokens(&mut ids, slots.up_to(usize::MAX));
                 }
                 Part::Special(id) => ids.push(*id),
                 Part::Mask => {
                     mask_at = ids.len();
-                    ids.extend(std::iter::repeat_n(self.mask_id, self.n_mask));
+                    ids.extend(std::iter::repeat_n(self.blank, self.n_mask));
                 }
                 Part::Trigger(n) => {
                     trigger_at.extend(ids.len()..ids.len() + n);
-                    ids.extend(std::iter::repeat_n(self.mask_id, *n));
+                    ids.extend(std::iter::repeat_n(self.blank, *n));
                 }
             }
         }
-        let before = self.tokenizer.around().0.len();
-        let ids = self.tokenizer.wrap(ids);
-        mask_at += before;
-        trigger_at.iter_mut().for_each(|place| *place += before);
-        Encoded { ids, mask_at, trigger_at, shortened: Vec::new() }
+        ids.extend(after);
+        let read_at = if self.kind == ModelKind::Causal { mask_at.saturating_sub(1) } else { mask_at };
+        Encoded { ids, mask_at, read_at, trigger_at, soft_at, shortened: Vec::new() }
+    }
+
+    /// The special tokens at both ends; what continues text has none at its end.
+    fn around(&self) -> (&[u32], &[u32]) {
+        let (before, after) = self.tokenizer.around();
+        if self.kind == ModelKind::Causal { (before, &[]) } else { (before, after) }
+    }
+
+    /// The text of part `number`. Where a token that is chosen follows and the vocabulary writes the space before a word into
+    /// the word's token, the template's space there belongs to that token.
+    fn text(&self, number: usize, bits: &[Bit], texts: &[&str]) -> String {
+        let mut text: String = bits.iter().map(|bit| bit.of(texts)).collect();
+        let token_follows = matches!(self.parts.get(number + 1), Some(Part::Mask | Part::Trigger(_)));
+        let own_space = matches!(bits.last(), Some(Bit::Text(own)) if own.ends_with(' '));
+        if token_follows && own_space && self.tokenizer.space_matters() {
+            text.pop();
+        }
+        text
     }
 
     /// Cuts the texts at their right ends, each at a character, of several the one with most tokens first, to the longest
@@ -318,6 +395,47 @@ impl<'a> Encoder<'a> {
     /// The template.
     pub fn template(&self) -> &Template {
         self.template
+    }
+}
+
+/// How many virtual tokens a slot has: as many as its text has tokens, where it has a text.
+pub fn soft_length(slot: &SoftSlot, tokenizer: &Tokenizer) -> usize {
+    match slot {
+        SoftSlot::Count(n) => *n,
+        SoftSlot::Init(text) => tokenizer.encode_text(text).len(),
+    }
+}
+
+/// The virtual tokens of a text part that are still to come: (the byte before which they stand, how many).
+struct Slots {
+    rest: std::iter::Peekable<std::vec::IntoIter<(usize, usize)>>,
+}
+
+impl Slots {
+    fn of(bits: &[Bit], texts: &[&str]) -> Self {
+        let mut at = 0;
+        let mut slots = Vec::new();
+        for bit in bits {
+            match bit {
+                Bit::Soft(n) => slots.push((at, *n)),
+                _ => at += bit.of(texts).len(),
+            }
+        }
+        Self { rest: slots.into_iter().peekable() }
+    }
+
+    /// Takes those that stand before a token that begins at `start`. One inside a token stands after it.
+    fn up_to(&mut self, start: usize) -> usize {
+        let mut n = 0;
+        while let Some((_, more)) = self.rest.next_if(|(at, _)| *at <= start) {
+            n += more;
+        }
+        n
+    }
+
+    /// Whether the next stand before the end of the text.
+    fn is_inside(&mut self, end: usize) -> bool {
+        self.rest.peek().is_some_and(|(at, _)| *at < end)
     }
 }
 
@@ -381,6 +499,7 @@ impl Bit {
         match self {
             Self::Text(text) => text,
             Self::Column(index) => texts[*index],
+            Self::Soft(_) => "",
         }
     }
 }

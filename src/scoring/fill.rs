@@ -3,8 +3,10 @@
 use burn::tensor::activation;
 use serde::Serialize;
 
-use crate::model::Inputs;
+use crate::model::ModelKind;
+use crate::prompt::SoftPrompt;
 
+use super::batch::Sequence;
 use super::scorer::floats;
 use super::{Scorer, ScoringError};
 
@@ -24,7 +26,8 @@ pub struct Filled {
 impl Scorer {
     /// The `top_k` likeliest tokens at each mask of `text`, each mask read with the others masked.
     ///
-    /// `text` may hold `{mask}` or the tokenizer's own mask token; the tokenizer's default special tokens are added.
+    /// `text` may hold `{mask}` or the tokenizer's own mask token; the tokenizer's default special tokens are added. Of a model
+    /// that continues text the likeliest next tokens: `{mask}` may stand at the end, and nowhere else.
     ///
     /// # Errors
     /// [`ScoringError::Fill`] if there is no mask or the text is longer than the model's positions;
@@ -32,6 +35,9 @@ impl Scorer {
     pub fn fill(&self, text: &str, top_k: usize) -> Result<Vec<Vec<Filled>>, ScoringError> {
         let loaded = self.loaded();
         let tokenizer = &loaded.tokenizer;
+        if self.kind() == ModelKind::Causal {
+            return self.next_tokens(text, top_k);
+        }
         let (Some(mask_id), Some(mask_token)) = (tokenizer.mask_id(), tokenizer.mask_token()) else {
             return Err(ScoringError::NoMask { model: loaded.name.clone() });
         };
@@ -53,22 +59,60 @@ impl Scorer {
         self.top_tokens(&ids, &positions, top_k)
     }
 
+    fn next_tokens(&self, text: &str, top_k: usize) -> Result<Vec<Vec<Filled>>, ScoringError> {
+        let loaded = self.loaded();
+        let text = text.strip_suffix("{mask}").map_or(text, |text| text.strip_suffix(' ').unwrap_or(text));
+        if text.contains("{mask}") {
+            return Err(ScoringError::Fill(format!(
+                "{} continues text, so {{mask}} can stand only at the end of `{text}`",
+                loaded.name
+            )));
+        }
+        let ids = self.prefix_ids(text)?;
+        self.top_tokens(&ids, &[ids.len() - 1], top_k)
+    }
+
+    /// The ids of a text that is to be continued: with the special tokens in front, without those at the end.
+    ///
+    /// # Errors
+    /// [`ScoringError::Fill`] if nothing is left of it, or it is longer than the model's positions.
+    pub(super) fn prefix_ids(&self, text: &str) -> Result<Vec<u32>, ScoringError> {
+        let loaded = self.loaded();
+        let mut ids = loaded.tokenizer.encode_reference(text);
+        let (_, after) = loaded.tokenizer.around();
+        if !after.is_empty() && ids.ends_with(after) {
+            ids.truncate(ids.len() - after.len());
+        }
+        let limit = loaded.model.shape().max_positions;
+        if ids.is_empty() {
+            return Err(ScoringError::Fill("the text is empty: there is nothing to continue".into()));
+        }
+        if ids.len() > limit {
+            let what = format!("the text is {} tokens long, {} has {limit} positions", ids.len(), loaded.name);
+            return Err(ScoringError::Fill(what));
+        }
+        Ok(ids)
+    }
+
     /// The log-probabilities of the whole vocabulary at `positions` of one sequence: `[position][token]`.
     pub(super) fn whole_vocabulary(&self, ids: &[u32], positions: &[usize]) -> Result<Vec<Vec<f32>>, ScoringError> {
+        self.whole_vocabulary_of(Sequence::of_tokens(ids, positions), None)
+    }
+
+    /// [`Scorer::whole_vocabulary`] of a sequence that may have virtual tokens.
+    pub(super) fn whole_vocabulary_of(
+        &self,
+        sequence: Sequence,
+        soft: Option<&SoftPrompt>,
+    ) -> Result<Vec<Vec<f32>>, ScoringError> {
         let loaded = self.loaded();
-        let states = loaded.model.predict(Inputs {
-            embeddings: loaded.model.embed(&[ids.to_vec()]),
-            lengths: vec![ids.len()],
-            predict_positions: vec![positions.to_vec()],
-            token_types: None,
-            past: None,
-        });
+        let states = loaded.model.predict(self.inputs(std::slice::from_ref(&sequence), |_| soft));
         let [_, n_predict, d_model] = states.dims();
         let logprobs = activation::log_softmax(loaded.model.logits(states.reshape([n_predict, d_model]), None), 1);
         let vocab_size = logprobs.dims()[1];
         let values = floats(logprobs);
         if values.iter().any(|x| x.is_nan()) {
-            return Err(ScoringError::NotFinite { prompt: loaded.tokenizer.decode(ids) });
+            return Err(ScoringError::NotFinite { prompt: loaded.tokenizer.decode(&sequence.ids) });
         }
         Ok(values.chunks(vocab_size).map(<[f32]>::to_vec).collect())
     }
@@ -80,10 +124,13 @@ impl Scorer {
         positions: &[usize],
         top_k: usize,
     ) -> Result<Vec<Vec<Filled>>, ScoringError> {
+        Ok(self.likeliest(&self.whole_vocabulary(ids, positions)?, top_k))
+    }
+
+    /// The `top_k` tokens of each row of log-probabilities over the vocabulary.
+    pub(super) fn likeliest(&self, rows: &[Vec<f32>], top_k: usize) -> Vec<Vec<Filled>> {
         let tokenizer = &self.loaded().tokenizer;
-        Ok(self
-            .whole_vocabulary(ids, positions)?
-            .iter()
+        rows.iter()
             .map(|row| {
                 let mut order: Vec<u32> = (0..row.len() as u32).collect();
                 order.sort_by(|&a, &b| row[b as usize].total_cmp(&row[a as usize]).then(a.cmp(&b)));
@@ -98,6 +145,6 @@ impl Scorer {
                     })
                     .collect()
             })
-            .collect())
+            .collect()
     }
 }

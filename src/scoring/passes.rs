@@ -19,24 +19,36 @@ pub struct Word {
     pub ids: Vec<u32>,
 }
 
+/// Where a label word stands.
+#[derive(Debug, Clone, Copy)]
+pub struct WordPlace<'a> {
+    /// Whether the template has a space before its mask: it belongs to the word (contract, definition 9).
+    pub after_space: bool,
+    /// N of `{mask:N}`.
+    pub fixed: Option<usize>,
+    /// For a model that continues text: the template's text directly before the word, without the space that belongs to the
+    /// word.
+    pub continues: Option<&'a str>,
+}
+
 /// The tokens of every label word, label after label.
-///
-/// `after_space` says whether the template has a space before its mask: it belongs to the word (contract, definition 9).
-/// `fixed` is N of `{mask:N}`.
 ///
 /// # Errors
 /// [`ScoringError::UnwritableWord`], [`ScoringError::WordLength`], [`ScoringError::SameTokens`].
 pub fn encode_words(
     verbalizer: &Verbalizer,
     tokenizer: &Tokenizer,
-    after_space: bool,
-    fixed: Option<usize>,
+    place: WordPlace<'_>,
     model: &str,
 ) -> Result<Vec<Word>, ScoringError> {
     let mut words: Vec<Word> = Vec::new();
     for (label, entry) in verbalizer.labels.iter().enumerate() {
         for text in &entry.words {
-            let ids = tokenizer.encode_word(text, after_space).map_err(|error| ScoringError::UnwritableWord {
+            let written = match place.continues {
+                Some(context) => tokenizer.encode_continuation(context, text, place.after_space),
+                None => tokenizer.encode_word(text, place.after_space),
+            };
+            let ids = written.map_err(|error| ScoringError::UnwritableWord {
                 label: entry.label.clone(),
                 word: text.clone(),
                 model: model.into(),
@@ -45,7 +57,7 @@ pub fn encode_words(
                     other => other.to_string(),
                 },
             })?;
-            if let Some(fixed) = fixed.filter(|&n| n != ids.len()) {
+            if let Some(fixed) = place.fixed.filter(|&n| n != ids.len()) {
                 return Err(ScoringError::WordLength {
                     label: entry.label.clone(),
                     word: text.clone(),
@@ -122,6 +134,29 @@ impl Passes {
         }
         let passes: Vec<Pass> = found.into_iter().map(|((_, filled), reads)| Pass { filled, reads }).collect();
         Self { whole_vocabulary: passes.len() > 1, words, passes, n_labels, by_length: rule == MultiToken::Mean }
+    }
+
+    /// The passes for a model that continues text: every word is read off one pass, whose input goes on with all its tokens
+    /// but the last, and its score is the sum over its tokens (divided by their number under `mean`). A word that begins as a
+    /// longer one is read off the longer one's pass.
+    pub fn continuing(words: Vec<Word>, n_labels: usize, rule: MultiToken) -> Self {
+        let mut longest_first: Vec<usize> = (0..words.len()).collect();
+        longest_first.sort_by_key(|&word| std::cmp::Reverse(words[word].ids.len()));
+        let mut passes: Vec<Pass> = Vec::new();
+        for word in longest_first {
+            let ids = &words[word].ids;
+            let filled: Vec<Option<u32>> = ids[..ids.len() - 1].iter().copied().map(Some).collect();
+            let reads = ids.iter().enumerate().map(|(mask, &token)| Read { word, mask, token });
+            match passes.iter_mut().find(|pass| pass.filled.starts_with(&filled)) {
+                Some(pass) => pass.reads.extend(reads),
+                None => passes.push(Pass { filled, reads: reads.collect() }),
+            }
+        }
+        passes.reverse();
+        let length = words.first().map_or(0, |word| word.ids.len());
+        let one_length = words.iter().all(|word| word.ids.len() == length);
+        let whole_vocabulary = passes.len() > 1 || !one_length;
+        Self { whole_vocabulary, words, passes, n_labels, by_length: rule == MultiToken::Mean }
     }
 
     /// Labels.
@@ -202,6 +237,23 @@ mod tests {
         let passes = Passes::new(vec![word(0, &[5, 6]), word(1, &[7, 8])], 2, MultiToken::Independent);
         assert_eq!((passes.passes.len(), passes.whole_vocabulary), (1, false));
         assert_eq!(passes.word_scores(&[vec![1.0, 2.0, 3.0, 4.0]]), [3.0, 7.0]);
+    }
+
+    #[test]
+    fn continuations_share_the_pass_of_the_longest_that_begins_as_they_do() {
+        let words = vec![word(0, &[5]), word(0, &[6, 7]), word(1, &[6, 7, 8]), word(1, &[9, 7])];
+        let passes = Passes::continuing(words, 2, MultiToken::Joint);
+        let filled: Vec<_> = passes.passes.iter().map(|p| p.filled.clone()).collect();
+        assert_eq!(filled, [vec![Some(9)], vec![Some(6), Some(7)]]);
+        let read = |word, mask, token| Read { word, mask, token };
+        assert_eq!(passes.passes[0].reads, [read(3, 0, 9), read(3, 1, 7)]);
+        assert_eq!(passes.passes[1].reads.len(), 3 + 2 + 1);
+        assert!(passes.whole_vocabulary);
+        // Word 0 at the first place, word 1 at two, word 2 at three.
+        let scores = passes.word_scores(&[vec![-1.0, -2.0], vec![-4.0, -8.0, -16.0, -4.0, -8.0, -32.0]]);
+        assert_eq!(scores, [-32.0, -12.0, -28.0, -3.0]);
+        let one = Passes::continuing(vec![word(0, &[5]), word(1, &[6])], 2, MultiToken::Joint);
+        assert_eq!((one.passes.len(), one.passes[0].filled.len(), one.whole_vocabulary), (1, 0, false));
     }
 
     #[test]

@@ -12,6 +12,16 @@ pub struct VocabularyFilter {
     pub words_only: bool,
 }
 
+/// The ids that stand for a piece of text, ascending: no special token, no unknown token, no unused place of the vocabulary.
+pub fn plain_tokens(tokenizer: &Tokenizer) -> Vec<u32> {
+    (0..tokenizer.vocab_size() as u32)
+        .filter(|id| !tokenizer.special_ids().contains(id))
+        .filter(|&id| {
+            tokenizer.token_text(id).is_some_and(|(text, _)| !text.is_empty() && !text.starts_with("[unused"))
+        })
+        .collect()
+}
+
 /// The ids that may stand in a trigger, ascending.
 ///
 /// Left out always: special tokens, the unknown token, unused places of the vocabulary, every token of a label word, so that
@@ -29,7 +39,13 @@ pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter
             word && !text.is_empty()
                 && !text.starts_with("[unused")
                 && !label_texts.contains(&text.to_lowercase())
-                && (continuing || tokenizer.encode_text(&text) == [id])
+                && (continuing || stands_alone(tokenizer, id, &text))
         })
         .collect()
+}
+
+/// Whether encoding the text of `id`, at a beginning or after a space, gives `id` again.
+fn stands_alone(tokenizer: &Tokenizer, id: u32, text: &str) -> bool {
+    tokenizer.encode_text(text) == [id]
+        || (tokenizer.space_matters() && tokenizer.encode_text(&format!(" {text}")) == [id])
 }

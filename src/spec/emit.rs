@@ -7,7 +7,7 @@ use super::method::{Method, SearchItem, SoftInit};
 use super::task::TaskSpec;
 use super::write::{self, scalar_text};
 use crate::prompt::Template;
-use crate::task::{Columns, DatasetSource, Header};
+use crate::task::{Columns, DatasetSource, Files, Header};
 
 impl Experiment {
     /// The experiment as YAML, with every default filled in. Reading it gives an equal experiment.
@@ -95,8 +95,9 @@ fn dataset(source: &DatasetSource) -> Value {
     match source {
         DatasetSource::Builtin(name) => text(format!("builtin:{name}")),
         DatasetSource::Folder(path) => text(path.display()),
-        DatasetSource::Files { train, dev, test, columns, header, labels } => {
-            let files = [("train", train), ("dev", dev), ("test", test)];
+        DatasetSource::Files(files) => {
+            let Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank } = files;
+            let files = [("train", train), ("dev", dev), ("test", test), ("all", all)];
             let mut entries: Vec<(&str, Value)> =
                 files.into_iter().filter_map(|(key, path)| Some((key, text(path.as_ref()?.display())))).collect();
             entries.extend(columns.iter().map(|columns| match columns {
@@ -111,8 +112,17 @@ fn dataset(source: &DatasetSource) -> Value {
                 Header::Yes => "yes",
                 Header::No => "no",
             };
+            if all.is_some() {
+                let shares = [("train", shares.train), ("dev", shares.dev), ("test", shares.test)];
+                entries.push(("shares", mapping(shares.map(|(name, share)| (name, Value::from(share))))));
+            }
             entries.push(("header", text(header)));
             entries.extend(labels.iter().map(|labels| ("labels", list(labels))));
+            entries.extend(label_by.iter().map(|rule| {
+                let bands = rule.bands.iter().map(|(label, band)| (text(label), text(band)));
+                ("label_by", mapping([(rule.column.as_str(), Value::Mapping(bands.collect()))]))
+            }));
+            entries.extend(skip_blank.then(|| ("skip_blank", Value::from(true))));
             mapping(entries)
         }
     }
@@ -122,6 +132,7 @@ fn dataset(source: &DatasetSource) -> Value {
 fn item(item: &SearchItem) -> Value {
     let cells: Vec<Vec<(&'static str, Value)>> = item.cells.iter().map(parameters).collect();
     let mut entries = vec![("method", text(item.name()))];
+    entries.extend(item.multi_token.iter().map(|way| ("multi_token", text(way.name()))));
     let mut keys: Vec<&str> = Vec::new();
     for (key, _) in cells.iter().flatten() {
         if !keys.contains(key) {

@@ -13,7 +13,7 @@ use super::overrides;
 use super::reader::{At, Reader};
 use super::task::{TaskSpec, task};
 use super::yaml::{self, MAX_BYTES, Syntax};
-use crate::task::{DatasetSource, Limits, Shots};
+use crate::task::{DatasetSource, Files, Limits, Shots};
 
 /// The version of the file format that is read and written.
 pub const FORMAT: u64 = 1;
@@ -210,14 +210,13 @@ impl Experiment {
         match &self.task.dataset {
             DatasetSource::Builtin(name) => DatasetSource::Builtin(name.clone()),
             DatasetSource::Folder(path) => DatasetSource::Folder(self.resolve_path(path)),
-            DatasetSource::Files { train, dev, test, columns, header, labels } => DatasetSource::Files {
-                train: resolved(train),
-                dev: resolved(dev),
-                test: resolved(test),
-                columns: columns.clone(),
-                header: *header,
-                labels: labels.clone(),
-            },
+            DatasetSource::Files(files) => DatasetSource::Files(Files {
+                train: resolved(&files.train),
+                dev: resolved(&files.dev),
+                test: resolved(&files.test),
+                all: resolved(&files.all),
+                ..files.clone()
+            }),
         }
     }
 
@@ -306,10 +305,11 @@ fn models(reader: &mut Reader, at: &At) -> Result<Vec<ModelSource>, SpecError> {
                 return Ok(None);
             }
         };
-        if matches!(source, ModelSource::Gguf(_) | ModelSource::Hub { .. }) {
+        if matches!(source, ModelSource::Hub { .. }) {
             let name = shortened(&source.to_string());
-            let what =
-                format!("`{name}`: GGUF files and hub models are not in this version (builtin:NAME, or a folder)");
+            let what = format!(
+                "`{name}`: models from the hub are not in this version (builtin:NAME, a folder, or a .gguf file)"
+            );
             reader.value(at, what);
         }
         Ok(Some(source))
@@ -502,7 +502,6 @@ experiments/x.yaml:5:15: task.verbalizer: the word `x` stands for both `a` and `
 experiments/x.yaml:6:11: task.metric: metric `rouge_l` is not in this version (this version has accuracy, macro_f1, matthews)
 experiments/x.yaml:7:30: models[1]: the same as models[0]
 experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..`
-experiments/x.yaml:7:61: models[3]: `m.gguf`: GGUF files and hub models are not in this version (builtin:NAME, or a folder)
 experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)
 experiments/x.yaml:9:8: seeds: an empty list; at least one is needed
 experiments/x.yaml:11:34: search[0].templates: {trigger:N} belongs to a method that fills it (random, autoprompt)
@@ -573,8 +572,8 @@ experiments/x.yaml:18:16: limits.dev: 0 is not allowed (1 to 1000000000)"
         let file = folder.path().join("e.yaml");
         std::fs::write(&file, SMALL.replace("builtin:film-reviews", "{ train: only-there.tsv }")).unwrap();
         let experiment = Experiment::load(&file, &[]).unwrap();
-        let DatasetSource::Files { train, .. } = experiment.dataset() else { panic!("files") };
-        assert_eq!(train.unwrap(), folder.path().join("only-there.tsv"));
+        let DatasetSource::Files(files) = experiment.dataset() else { panic!("files") };
+        assert_eq!(files.train.unwrap(), folder.path().join("only-there.tsv"));
     }
 
     #[test]

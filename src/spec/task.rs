@@ -7,10 +7,10 @@ use super::error::SpecError;
 use super::node::shortened;
 use super::reader::{At, Fields, Reader};
 use crate::prompt::{PromptError, Template, Verbalizer};
-use crate::task::{Columns, DatasetSource, Header, Metric};
+use crate::task::{Band, Columns, DatasetSource, Files, Header, LabelBy, Metric, Shares};
 
 /// What is to be done, and on which data.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TaskSpec {
     /// The data, paths as written; see [`super::Experiment::dataset`].
     pub dataset: DatasetSource,
@@ -78,7 +78,8 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
     let dataset = match fields.get("dataset") {
         Some(at) => dataset(reader, at)?,
         None => {
-            reader.value(fields.at(), "`dataset` is missing (a folder, builtin:NAME, or {train:, dev:, test:})");
+            reader
+                .value(fields.at(), "`dataset` is missing (a folder, builtin:NAME, or {train:, dev:, test:}, {all:})");
             DatasetSource::Builtin(String::new())
         }
     };
@@ -173,7 +174,7 @@ fn verbalizer(reader: &mut Reader, at: &At) -> Result<Option<Verbalizer>, SpecEr
 
 fn dataset(reader: &mut Reader, at: At) -> Result<DatasetSource, SpecError> {
     if !at.is_scalar() {
-        let known = ["train", "dev", "test", "columns", "header", "labels"];
+        let known = ["train", "dev", "test", "all", "shares", "columns", "header", "labels", "label_by", "skip_blank"];
         let fields = reader.fields(at, &known)?;
         return files(reader, &fields);
     }
@@ -203,10 +204,29 @@ fn files(reader: &mut Reader, fields: &Fields) -> Result<DatasetSource, SpecErro
         }
         Ok(Some(PathBuf::from(text)))
     };
-    let (train, dev, test) = (path("train")?, path("dev")?, path("test")?);
-    if train.is_none() && dev.is_none() && test.is_none() {
-        reader.value(fields.at(), "no file is named (train, dev, test)");
+    let (train, dev, test, all) = (path("train")?, path("dev")?, path("test")?, path("all")?);
+    let parts = train.is_some() || dev.is_some() || test.is_some();
+    if all.is_none() && !parts {
+        reader.value(fields.at(), "no file is named (train, dev, test; or all, one file to be divided)");
     }
+    if let (Some(at), true) = (fields.get("all"), parts) {
+        reader.value(&at, "either `all`, one file to be divided, or train, dev and test");
+    }
+    let shares = match fields.get("shares") {
+        Some(at) => shares(reader, at, all.is_some())?,
+        None => Shares::default(),
+    };
+    let label_by = match fields.get("label_by") {
+        Some(at) => label_by(reader, &at)?,
+        None => None,
+    };
+    if let (Some(at), true) = (fields.get("labels"), label_by.is_some()) {
+        reader.value(&at, "`label_by` says which labels there are");
+    }
+    let skip_blank = match fields.get("skip_blank") {
+        Some(at) => reader.flag(&at)?,
+        None => false,
+    };
     let columns = match fields.get("columns") {
         Some(at) => columns(reader, &at)?,
         None => None,
@@ -229,7 +249,54 @@ fn files(reader: &mut Reader, fields: &Fields) -> Result<DatasetSource, SpecErro
         }
         None => None,
     };
-    Ok(DatasetSource::Files { train, dev, test, columns, header, labels })
+    Ok(DatasetSource::Files(Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank }))
+}
+
+fn shares(reader: &mut Reader, at: At, divided: bool) -> Result<Shares, SpecError> {
+    if !divided {
+        reader.value(&at, "says how `all` is divided, and there is no `all`");
+    }
+    let fields = reader.fields(at, &["train", "dev", "test"])?;
+    let mut share = |key: &str| match fields.get(key) {
+        Some(at) => reader.number(&at, 0.0..=1.0),
+        None => Ok(0.0),
+    };
+    let shares = Shares { train: share("train")?, dev: share("dev")?, test: share("test")? };
+    let total = shares.train + shares.dev + shares.test;
+    if (total - 1.0).abs() > 1e-9 {
+        reader.value(
+            fields.at(),
+            format!("the parts add up to {total}, and must to 1 (default train 0.7, dev 0.1, test 0.2)"),
+        );
+    }
+    Ok(shares)
+}
+
+fn label_by(reader: &mut Reader, at: &At) -> Result<Option<LabelBy>, SpecError> {
+    let example = "as in { rating: { negative: \"<= -1\", positive: \">= 1\" } }";
+    let Some([(column, bands_at)]) = at.entries().map(|entries| <[_; 1]>::try_from(entries).ok()).unwrap_or_default()
+    else {
+        return Err(reader.shape(at, format!("one column with its labels is expected, {example}")));
+    };
+    let Some(entries) = bands_at.entries() else {
+        return Err(reader.shape(&bands_at, format!("a mapping from labels to ranges is expected, {example}")));
+    };
+    let mut bands: Vec<(String, Band)> = Vec::new();
+    for (label, at) in &entries {
+        match Band::parse(&reader.text(at)?) {
+            Ok(band) => {
+                if let Some((other, _)) = bands.iter().find(|(_, other)| other.meets(&band)) {
+                    reader.value(at, format!("meets the range of `{other}`: a number may have one label only"));
+                }
+                bands.push((label.clone(), band));
+            }
+            Err(what) => reader.value(at, what),
+        }
+    }
+    if entries.len() < 2 {
+        reader.value(at, format!("{} labels found and at least two are needed", entries.len()));
+    }
+    Ok(Some(LabelBy { column, bands }))
 }
 
 fn columns(reader: &mut Reader, at: &At) -> Result<Option<Columns>, SpecError> {

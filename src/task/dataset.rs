@@ -8,7 +8,7 @@ use crate::task::builtin;
 use crate::task::card::{CARD, Card};
 use crate::task::example::update_strings;
 use crate::task::labels::{check_labels, sorted_labels};
-use crate::task::source::DatasetSource;
+use crate::task::source::{DatasetSource, Files};
 use crate::task::table::{Format, Rows, TableOptions, needs_label, text_columns};
 use crate::task::{Example, Split, TaskError};
 
@@ -33,6 +33,8 @@ pub struct Dataset {
     pub hashes: BTreeMap<Split, String>,
     /// The language of its texts, from the card.
     pub language: Option<String>,
+    /// What is worth saying of how it was read, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -52,24 +54,7 @@ impl Dataset {
         match source {
             DatasetSource::Builtin(name) => builtin::find(name)?.load(needed),
             DatasetSource::Folder(folder) => load_folder(folder, needed),
-            DatasetSource::Files { train, dev, test, columns, header, labels } => {
-                let options = TableOptions {
-                    columns: columns.clone(),
-                    header: *header,
-                    needed: needed.to_vec(),
-                    ..TableOptions::default()
-                };
-                let paths = [train, dev, test];
-                let files = Split::ALL.into_iter().zip(paths).filter_map(|(split, path)| Some((split, path.clone()?)));
-                let files: BTreeMap<Split, PathBuf> = files.collect();
-                let name = files.values().next().and_then(|path| path.parent()?.file_name());
-                let name = name.map_or_else(|| "files".to_owned(), |name| name.to_string_lossy().into_owned());
-                let mut rows = BTreeMap::new();
-                for (split, path) in &files {
-                    rows.insert(*split, Rows::read(path, &options, needs_label(*split, labels.is_some()))?);
-                }
-                Self::assemble(name, rows, labels.clone(), None)
-            }
+            DatasetSource::Files(files) => load_files(files, needed),
         }
     }
 
@@ -81,7 +66,7 @@ impl Dataset {
         [train, dev, test]: [Option<Vec<Example>>; 3],
     ) -> Self {
         let (name, hashes) = (name.to_owned(), BTreeMap::new());
-        Self { name, columns, labels, train, dev, test, card: None, hashes, language: None }
+        Self { name, columns, labels, train, dev, test, card: None, hashes, language: None, notes: Vec::new() }
     }
 
     /// The examples of a split, if it is there.
@@ -147,7 +132,7 @@ impl Dataset {
         }
         let [train, dev, test] = Split::ALL.map(|split| examples.remove(&split));
         let language = card.as_ref().and_then(|card| card.language.clone());
-        Ok(Self { name, columns, labels, train, dev, test, card, hashes, language })
+        Ok(Self { name, columns, labels, train, dev, test, card, hashes, language, notes: Vec::new() })
     }
 }
 
@@ -178,6 +163,51 @@ fn shared_columns(rows: &BTreeMap<Split, Rows>) -> Result<Vec<String>, TaskError
         }
     }
     Ok(shared)
+}
+
+fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
+    let Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank } = source;
+    let options = TableOptions {
+        columns: columns.clone(),
+        header: *header,
+        needed: needed.to_vec(),
+        skip_blank: *skip_blank,
+        ..TableOptions::default()
+    };
+    let paths = [train, dev, test];
+    let files = Split::ALL.into_iter().zip(paths).filter_map(|(split, path)| Some((split, path.clone()?)));
+    let files: BTreeMap<Split, PathBuf> = files.collect();
+    let name = files.values().chain(all).next().and_then(|path| path.parent()?.file_name());
+    let name = name.map_or_else(|| "files".to_owned(), |name| name.to_string_lossy().into_owned());
+    let mut notes = Vec::new();
+    let mut read = |path: &Path, split: Option<Split>| -> Result<Rows, TaskError> {
+        let need_label = label_by.is_none() && split.is_none_or(|split| needs_label(split, labels.is_some()));
+        let mut rows = Rows::read(path, &options, need_label)?;
+        let mut left_out = |n: usize, why: &str| {
+            if n > 0 {
+                notes.push(format!("{}: {n} rows are left out ({why})", path.display()));
+            }
+        };
+        left_out(rows.blank, "no text; `skip_blank: true`");
+        if let Some(rule) = label_by {
+            left_out(rows.label_by(rule)?, &format!("`{}` is in no band of `label_by`", rule.column));
+        }
+        Ok(rows)
+    };
+    let rows = match all {
+        Some(path) => read(path, None)?.divide(*shares)?,
+        None => {
+            let mut rows = BTreeMap::new();
+            for (split, path) in &files {
+                rows.insert(*split, read(path, Some(*split))?);
+            }
+            rows
+        }
+    };
+    let by_band = label_by.as_ref().map(|rule| rule.bands.iter().map(|(label, _)| label.clone()).collect());
+    let mut dataset = Dataset::assemble(name, rows, labels.clone().or(by_band), None)?;
+    dataset.notes = notes;
+    Ok(dataset)
 }
 
 fn load_folder(folder: &Path, needed: &[String]) -> Result<Dataset, TaskError> {
@@ -358,19 +388,65 @@ mod tests {
     }
 
     #[test]
+    fn one_file_is_divided_by_its_texts_and_labelled_by_numbers() {
+        let mut rows: Vec<String> = (0..200).map(|i| format!("{i}\t{}\ttext {i}", i % 5)).collect();
+        let band = |text: &str| crate::task::Band::parse(text).unwrap();
+        let load = |rows: &[String]| {
+            let folder = folder(&[("all.tsv", &rows.join("\n"))]);
+            let columns = ["id", "rating", "text"].map(str::to_owned).to_vec();
+            let rule = crate::task::LabelBy {
+                column: "rating".into(),
+                bands: vec![("low".into(), band("<= 1")), ("high".into(), band("> 2"))],
+            };
+            let files = Files {
+                all: Some(folder.path().join("all.tsv")),
+                columns: Some(Columns::Order(columns)),
+                header: Header::No,
+                label_by: Some(rule),
+                ..Files::default()
+            };
+            Dataset::load(&DatasetSource::Files(files))
+        };
+        let texts = |dataset: &Dataset, split| -> std::collections::BTreeSet<String> {
+            let column = dataset.column("text").unwrap();
+            dataset.split(split).unwrap().iter().map(|example| example.fields[column].clone()).collect()
+        };
+        let first = load(&rows).unwrap();
+        assert_eq!(first.labels, ["low", "high"]);
+        assert!(
+            first.notes[0].ends_with("40 rows are left out (`rating` is in no band of `label_by`)"),
+            "{:?}",
+            first.notes
+        );
+        let sizes = Split::ALL.map(|split| first.split(split).unwrap().len());
+        assert_eq!(sizes.iter().sum::<usize>(), 160);
+        assert!(sizes[0] > 90 && sizes[1] > 5 && sizes[2] > 15, "{sizes:?}");
+        rows.reverse();
+        let reversed = load(&rows).unwrap();
+        for split in Split::ALL {
+            assert_eq!(texts(&first, split), texts(&reversed, split));
+        }
+        rows[3] = "196\thigh\ttext".into();
+        let message = load(&rows).unwrap_err().to_string();
+        assert!(
+            message.contains("all.tsv") && message.ends_with("`high` in column `rating` is no number"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn the_fields_few_shot_splits_are_taken_as_given() {
         let Some(folder) = shared("few-shot-splits/sst-2") else { return };
         for seed in [13, 21, 42, 87, 100] {
             let file = |name: &str| Some(folder.join(format!("16-{seed}/{name}")));
             let columns = Columns::Names([("text".to_owned(), "sentence".to_owned())].into());
-            let source = DatasetSource::Files {
+            let source = DatasetSource::Files(Files {
                 train: file("train.tsv"),
                 dev: file("dev.tsv"),
                 test: Some(folder.join("test.tsv")),
                 columns: Some(columns),
-                header: Header::Auto,
-                labels: None,
-            };
+                ..Files::default()
+            });
             let dataset = Dataset::load(&source).unwrap();
             assert_eq!(dataset.columns, ["text"]);
             let drawn = draw(&dataset, Shots::Given, 1, &Limits::default()).unwrap();
@@ -381,17 +457,19 @@ mod tests {
     #[test]
     fn the_chinese_hotel_reviews_are_read_but_for_a_blank_one() {
         let Some(folder) = shared("zh-hotel") else { return };
-        let source = |train: PathBuf| DatasetSource::Files {
-            train: Some(train),
-            dev: None,
-            test: None,
-            columns: Some(Columns::Names([("text".to_owned(), "review".to_owned())].into())),
-            header: Header::Auto,
-            labels: None,
+        let columns = Some(Columns::Names([("text".to_owned(), "review".to_owned())].into()));
+        let source = |train: PathBuf| {
+            DatasetSource::Files(Files { train: Some(train), columns: columns.clone(), ..Files::default() })
         };
         let published = folder.join("ChnSentiCorp_htl_all.csv");
         let message = Dataset::load(&source(published.clone())).unwrap_err().to_string();
         assert!(message.ends_with(": blank text in column `text`"), "{message}");
+        let all = Some(published.clone());
+        let divided = Files { all, columns: columns.clone(), skip_blank: true, ..Files::default() };
+        let dataset = Dataset::load(&DatasetSource::Files(divided)).unwrap();
+        let sizes = Split::ALL.map(|split| dataset.split(split).map_or(0, <[_]>::len));
+        assert_eq!((sizes.iter().sum::<usize>(), dataset.notes.len()), (7765, 1));
+        assert!((5_200..5_700).contains(&sizes[0]) && (650..900).contains(&sizes[1]), "{sizes:?}");
         let text = fs::read_to_string(published).unwrap();
         let whole = tempfile::tempdir().unwrap();
         let path = whole.path().join("reviews.csv");

@@ -197,6 +197,16 @@ pub enum TaskError {
         /// The column.
         column: String,
     },
+    /// A cell that labels are made from and that holds no number.
+    #[error("{place}: `{found}` in column `{column}` is no number")]
+    NoNumber {
+        /// Where.
+        place: Place,
+        /// The column.
+        column: String,
+        /// What stands there.
+        found: String,
+    },
     /// An example without a label, in a split that needs labels or has some.
     #[error("{place}: no label in column `{column}`")]
     MissingLabel {

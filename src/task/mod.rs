@@ -28,6 +28,6 @@ pub use self::error::{Place, Position, TaskError};
 pub use self::example::Example;
 pub use self::metric::{Confusion, Metric};
 pub use self::shots::Shots;
-pub use self::source::{Columns, DatasetSource, Header, LABEL};
+pub use self::source::{Columns, DatasetSource, Files, Header, LABEL};
 pub use self::split::Split;
-pub use self::table::{Table, TableOptions, read_labelled};
+pub use self::table::{Band, LabelBy, Shares, Table, TableOptions, read_labelled};

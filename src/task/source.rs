@@ -5,31 +5,45 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::table::{LabelBy, Shares};
+
 /// The column that holds the label, in our naming.
 pub const LABEL: &str = "label";
 
 /// Where a data set comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum DatasetSource {
     /// `builtin:NAME`, embedded in the binary.
     Builtin(String),
     /// A folder with `train.*`, `dev.*`, `test.*` and, optionally, `CARD.yaml`.
     Folder(PathBuf),
     /// Single files.
-    Files {
-        /// The train split.
-        train: Option<PathBuf>,
-        /// The dev split.
-        dev: Option<PathBuf>,
-        /// The test split.
-        test: Option<PathBuf>,
-        /// What the columns are called.
-        columns: Option<Columns>,
-        /// Whether the first row names the columns.
-        header: Header,
-        /// The labels in their order; without it, those of train, sorted.
-        labels: Option<Vec<String>>,
-    },
+    Files(Files),
+}
+
+/// Single files and how they are read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Files {
+    /// The train split.
+    pub train: Option<PathBuf>,
+    /// The dev split.
+    pub dev: Option<PathBuf>,
+    /// The test split.
+    pub test: Option<PathBuf>,
+    /// One file to be divided into splits, in place of those three.
+    pub all: Option<PathBuf>,
+    /// How it is divided.
+    pub shares: Shares,
+    /// What the columns are called.
+    pub columns: Option<Columns>,
+    /// Whether the first row names the columns.
+    pub header: Header,
+    /// The labels in their order; without it, those of train, sorted.
+    pub labels: Option<Vec<String>>,
+    /// Where labels are made from a column of numbers.
+    pub label_by: Option<LabelBy>,
+    /// Whether rows without text are left out, where they would be refused.
+    pub skip_blank: bool,
 }
 
 /// Whether the first row of a TSV or CSV file names the columns. JSON and Parquet carry names, so it means nothing there.

@@ -4,6 +4,15 @@
 
 mod bert;
 mod ernie;
+mod gemma3;
+mod glm;
+mod glm4;
+mod gpt2;
+mod llama;
+mod mistral;
+mod qwen2;
+mod qwen3;
+mod relation;
 
 use std::sync::Arc;
 
@@ -11,13 +20,21 @@ use burn::tensor::Device;
 
 pub use bert::BertConfig;
 pub use ernie::ErnieConfig;
+pub use gemma3::Gemma3TextConfig;
+pub use glm::GlmConfig;
+pub use glm4::Glm4Config;
+pub use gpt2::Gpt2Config;
+pub use llama::LlamaConfig;
+pub use mistral::MistralConfig;
+pub use qwen2::Qwen2Config;
+pub use qwen3::Qwen3Config;
 
 use crate::model::config::ConfigFile;
 use crate::model::weights::WeightFile;
 use crate::model::{LanguageModel, ModelError};
 
 /// The values of `model_type` that are known.
-const KNOWN: &str = "bert, ernie";
+const KNOWN: &str = "bert, ernie, gemma3_text, glm, glm4, gpt2, llama, mistral, qwen2, qwen3";
 
 /// A model and the hash of its weights.
 pub struct LoadedWeights {
@@ -40,6 +57,14 @@ pub fn load(
     match config.text("model_type")? {
         Some("bert") => BertConfig::parse(config)?.load(file, files, device),
         Some("ernie") => ErnieConfig::parse(config)?.load(file, files, device),
+        Some("gemma3_text") => Gemma3TextConfig::parse(config)?.load(file, files, device),
+        Some("glm") => GlmConfig::parse(config)?.load(file, files, device),
+        Some("glm4") => Glm4Config::parse(config)?.load(file, files, device),
+        Some("gpt2") => Gpt2Config::parse(config)?.load(file, files, device),
+        Some("llama") => LlamaConfig::parse(config)?.load(file, files, device),
+        Some("mistral") => MistralConfig::parse(config)?.load(file, files, device),
+        Some("qwen2") => Qwen2Config::parse(config)?.load(file, files, device),
+        Some("qwen3") => Qwen3Config::parse(config)?.load(file, files, device),
         Some(other) => Err(config.fault(format!("unknown `model_type` \"{other}\" (known: {KNOWN})"))),
         None => Err(config.fault(format!("`model_type` is missing (known: {KNOWN})"))),
     }

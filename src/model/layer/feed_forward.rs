@@ -29,6 +29,11 @@ impl FeedForward {
         }
     }
 
+    /// From maps that are loaded already.
+    pub fn new(inner: Linear, outer: Linear, activation: Activation) -> Self {
+        Self { inner, outer, activation }
+    }
+
     /// Applies it to every position alone.
     ///
     /// # Shapes

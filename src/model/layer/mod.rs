@@ -5,22 +5,38 @@
 
 mod activation;
 mod attention;
+mod causal_attention;
+mod causal_mask;
+mod decoder;
+mod decoder_layer;
 mod encoder;
 mod encoder_layer;
 mod feed_forward;
+mod gated_feed_forward;
 mod input_embeddings;
 mod linear;
 mod masked_head;
 mod norm;
 mod padding;
+mod rms_norm;
+mod rope_parameters;
+mod rotary;
 
 pub use activation::Activation;
 pub use attention::{AttentionNames, SelfAttention};
+pub use causal_attention::{CausalAttention, LayerKeyValues, Sight, join_past};
+pub use causal_mask::causal_bias;
+pub use decoder::{CausalDecoder, CausalDecoderParts, SightKind};
+pub use decoder_layer::{DecoderLayer, StateFeedForward, StateNorm};
 pub use encoder::{MaskedEncoder, MaskedEncoderParts, embed_rows};
 pub use encoder_layer::EncoderLayer;
 pub use feed_forward::FeedForward;
+pub use gated_feed_forward::GatedFeedForward;
 pub use input_embeddings::{AddedEmbeddings, InputEmbeddings};
 pub use linear::Linear;
 pub use masked_head::MaskedHead;
 pub use norm::Norm;
 pub use padding::{PredictRows, padding_bias};
+pub use rms_norm::RmsNorm;
+pub use rope_parameters::{RopeParameters, RopeScaling};
+pub use rotary::{Pairing, Rotary, Rotation};

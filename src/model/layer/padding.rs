@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, TensorData, assert_shape};
 
 /// Added to the attention score of a padded position. Finite, because infinities make NaN of a difference; large enough that
 /// the exponential is exactly 0 in f32, so padding changes nothing.
-const UNSEEN: f32 = -1e9;
+pub(super) const UNSEEN: f32 = -1e9;
 
 /// What hides the padding from attention; nothing where no row is padded.
 ///

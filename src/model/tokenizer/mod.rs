@@ -6,6 +6,7 @@
 //!   that `[MASK]` in someone's data is three ordinary tokens and never a mask.
 
 mod bert_vocabulary;
+mod gguf_vocabulary;
 mod roles;
 mod spelling;
 
@@ -15,10 +16,12 @@ use std::path::Path;
 use tokenizers::{Encoding, Token};
 
 pub use bert_vocabulary::{BertOptions, bert_tokenizer};
+use gguf_vocabulary::gguf_tokenizer;
 use roles::Roles;
 use spelling::Spelling;
 
 use crate::model::ModelError;
+use crate::model::weights::Gguf;
 
 /// A model's tokenizer.
 pub struct Tokenizer {
@@ -34,6 +37,7 @@ pub struct Tokenizer {
     around: (Vec<u32>, Vec<u32>),
     size: usize,
     hash: [u8; 32],
+    chat_template: Option<String>,
 }
 
 impl Tokenizer {
@@ -54,7 +58,8 @@ impl Tokenizer {
             read("tokenizer_config.json")?.as_deref(),
             read("special_tokens_map.json")?.as_deref(),
             &folder.display().to_string(),
-        )?;
+        )?
+        .with_chat_template(read("chat_template.jinja")?, &folder.join("chat_template.jinja"))?;
         if let Some(json) = read("tokenizer.json")? {
             return Self::from_parts(&json, folder.join("tokenizer.json").display().to_string(), &settings);
         }
@@ -76,6 +81,15 @@ impl Tokenizer {
     pub fn from_json(json: &[u8], config: Option<&[u8]>, file: &str) -> Result<Self, ModelError> {
         let settings = roles::Settings::parse(config, None, file)?;
         Self::from_parts(json, file.to_owned(), &settings)
+    }
+
+    /// The tokenizer inside a GGUF file.
+    ///
+    /// # Errors
+    /// If there is none, or it is of an unknown kind or damaged.
+    pub fn from_gguf(gguf: &Gguf) -> Result<Self, ModelError> {
+        let files = gguf_tokenizer(gguf)?;
+        Self::from_json(&files.tokenizer, Some(&files.config), gguf.name())
     }
 
     fn from_parts(json: &[u8], file: String, settings: &roles::Settings) -> Result<Self, ModelError> {
@@ -112,6 +126,7 @@ impl Tokenizer {
             plain,
             roles,
             special_ids,
+            chat_template: settings.chat_template(&file)?,
             file,
         })
     }
@@ -146,6 +161,36 @@ impl Tokenizer {
         self.roles.sep.as_ref().map(|(id, _)| *id)
     }
 
+    /// The text of the token that a text begins with, where the model has one.
+    pub fn bos_token(&self) -> Option<&str> {
+        self.roles.bos.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// The text of the token that a text ends with, where the model has one.
+    pub fn eos_token(&self) -> Option<&str> {
+        self.roles.eos.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// The token that a text ends with, where the model has one.
+    pub fn eos_id(&self) -> Option<u32> {
+        self.roles.eos.as_ref().map(|(id, _)| *id)
+    }
+
+    /// The padding's text, where the model has one.
+    pub fn pad_token(&self) -> Option<&str> {
+        self.roles.pad.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// The text of what stands for everything that cannot be written, where the model has it.
+    pub fn unk_token(&self) -> Option<&str> {
+        self.roles.unk.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// The template that turns a conversation into text, where the model has one.
+    pub fn chat_template(&self) -> Option<&str> {
+        self.chat_template.as_deref()
+    }
+
     /// One more than the largest id.
     pub fn vocab_size(&self) -> usize {
         self.size
@@ -167,7 +212,16 @@ impl Tokenizer {
         if self.special_ids.contains(&id) {
             return Some((token, false));
         }
-        Some(self.spelling.read(&token))
+        if !self.space_matters() {
+            return Some(self.spelling.read(&token));
+        }
+        // Byte-level vocabularies write bytes, not characters; part of a character has no text of its own.
+        let (written, continuing) = self.spelling.read(&token);
+        let decoded = self.reference.decode(&[id], false).ok().filter(|text| !text.contains('\u{fffd}'));
+        let text = decoded.map_or(written, |text| text.strip_prefix(' ').unwrap_or(&text).to_owned());
+        // Chinese has no spaces: every token of it begins something.
+        let continuing = continuing && !is_chinese(text.chars().next());
+        Some((text, continuing))
     }
 
     /// Whether `id` begins a word. Special tokens and unknown ids do not.
@@ -201,6 +255,11 @@ impl Tokenizer {
         encode(&self.reference, text, true)
     }
 
+    /// Encodes a rendered conversation: special tokens are recognised, and none is added, because its template wrote them.
+    pub fn encode_chat(&self, text: &str) -> Vec<u32> {
+        encode(&self.reference, text, false)
+    }
+
     /// Encodes a word that stands after other text, with a space between them where `after_space`. Vocabularies of whole words
     /// and continuations (WordPiece) write it the same either way; those that write the space into the token do not.
     ///
@@ -223,6 +282,34 @@ impl Tokenizer {
             return Err(fault(format!("it becomes {}", pieces.join(" "))));
         }
         Ok(ids)
+    }
+
+    /// Whether a space before a word changes its tokens: the vocabulary writes the space into them.
+    pub fn space_matters(&self) -> bool {
+        self.spelling.space_matters()
+    }
+
+    /// Encodes a word that goes on after `context`, which it must not change: the ids of both together less those of the
+    /// context (contract, definition 9).
+    ///
+    /// # Errors
+    /// As [`encode_word`](Self::encode_word), and where the ids of the context alone are no beginning of those of both.
+    pub fn encode_continuation(&self, context: &str, word: &str, after_space: bool) -> Result<Vec<u32>, ModelError> {
+        let fault = |why: String| ModelError::UnwritableWord { word: word.to_owned(), why };
+        let before = self.encode_text(context);
+        let space = if after_space && self.spelling.space_matters() { " " } else { "" };
+        let both = self.encode_text(&format!("{context}{space}{word}"));
+        let Some(ids) = both.strip_prefix(&before[..]) else {
+            return Err(fault(format!("its tokens run together with those of `{context}` before it")));
+        };
+        if ids.is_empty() {
+            return Err(fault("nothing is left of it".into()));
+        }
+        if self.unk_id().is_some_and(|unknown| ids.contains(&unknown)) {
+            let pieces: Vec<String> = ids.iter().filter_map(|&id| self.token(id)).collect();
+            return Err(fault(format!("it becomes {}", pieces.join(" "))));
+        }
+        Ok(ids.to_vec())
     }
 
     /// Whether the tokenizer can write a word.
@@ -290,15 +377,18 @@ fn around(tokenizer: &tokenizers::Tokenizer) -> tokenizers::Result<(Vec<u32>, Ve
 
 /// The decoder of WordPiece puts a space between all tokens that begin a word, and so between any two characters of Chinese.
 fn without_gaps_in_chinese(text: &str) -> String {
-    let chinese = |c: Option<char>| c.is_some_and(|c| matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'));
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
-        if c != ' ' || !chinese(out.chars().next_back()) || !chinese(rest.clone().next()) {
+        if c != ' ' || !is_chinese(out.chars().next_back()) || !is_chinese(rest.clone().next()) {
             out.push(c);
         }
     }
     out
+}
+
+fn is_chinese(c: Option<char>) -> bool {
+    c.is_some_and(|c| matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Which tokens play which part: `tokenizer_config.json`, `special_tokens_map.json`, or what the vocabulary suggests.
 
+use std::path::Path;
+
 use serde_json::{Map, Value};
 
 use super::BertOptions;
@@ -10,6 +12,8 @@ use crate::model::ModelError;
 pub(super) struct Settings {
     config: Map<String, Value>,
     special: Map<String, Value>,
+    /// `chat_template.jinja`, which goes before the settings' own.
+    chat_template: Option<String>,
 }
 
 impl Settings {
@@ -21,7 +25,49 @@ impl Settings {
                 what: format!("not a JSON object: {error}"),
             }),
         };
-        Ok(Self { config: read(config, "tokenizer_config.json")?, special: read(special, "special_tokens_map.json")? })
+        Ok(Self {
+            config: read(config, "tokenizer_config.json")?,
+            special: read(special, "special_tokens_map.json")?,
+            chat_template: None,
+        })
+    }
+
+    /// The same with a template that has a file of its own.
+    pub(super) fn with_chat_template(mut self, bytes: Option<Vec<u8>>, path: &Path) -> Result<Self, ModelError> {
+        if let Some(bytes) = bytes {
+            let template = String::from_utf8(bytes).map_err(|_| ModelError::Tokenizer {
+                file: path.display().to_string(),
+                what: "not UTF-8 text".into(),
+            })?;
+            self.chat_template = Some(template);
+        }
+        Ok(self)
+    }
+
+    /// The chat template: one text, or a list of named ones of which `default` is meant.
+    pub(super) fn chat_template(&self, file: &str) -> Result<Option<String>, ModelError> {
+        if let Some(template) = &self.chat_template {
+            return Ok(Some(template.clone()));
+        }
+        let found = self.config.get("chat_template").filter(|value| !value.is_null());
+        let template = match found {
+            None => return Ok(None),
+            Some(Value::Array(named)) => named
+                .iter()
+                .find(|template| template.get("name").and_then(Value::as_str) == Some("default"))
+                .map(|template| template.get("template").unwrap_or(&Value::Null)),
+            other => other,
+        };
+        match template {
+            // Templates, and none for plain conversations.
+            None => Ok(None),
+            Some(template) => {
+                template.as_str().map(|text| Some(text.to_owned())).ok_or_else(|| ModelError::Tokenizer {
+                    file: file.to_owned(),
+                    what: "`chat_template` in its settings is neither a text nor a list of named ones".into(),
+                })
+            }
+        }
     }
 
     /// The text of `mask_token` and the like; a token is written as a text or as an object with `content`.
@@ -61,6 +107,8 @@ pub(super) struct Roles {
     pub(super) unk: Role,
     pub(super) cls: Role,
     pub(super) sep: Role,
+    pub(super) bos: Role,
+    pub(super) eos: Role,
 }
 
 impl Roles {
@@ -78,10 +126,15 @@ impl Roles {
             unk: role("unk_token", &["[UNK]", "<unk>"]),
             cls: role("cls_token", &["[CLS]", "<s>"]),
             sep: role("sep_token", &["[SEP]", "</s>"]),
+            bos: role("bos_token", &[]),
+            eos: role("eos_token", &[]),
         }
     }
 
     pub(super) fn tokens(&self) -> impl Iterator<Item = &str> {
-        [&self.mask, &self.pad, &self.unk, &self.cls, &self.sep].into_iter().flatten().map(|(_, text)| text.as_str())
+        [&self.mask, &self.pad, &self.unk, &self.cls, &self.sep, &self.bos, &self.eos]
+            .into_iter()
+            .flatten()
+            .map(|(_, text)| text.as_str())
     }
 }

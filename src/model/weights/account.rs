@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 
-use super::safetensors::WeightFile;
+use super::WeightFile;
 use crate::model::ModelError;
 use crate::model::error::TensorFaults;
 
@@ -25,6 +25,7 @@ pub struct Weights {
 struct Place {
     file: usize,
     name: String,
+    shape: Vec<usize>,
     taken: bool,
 }
 
@@ -42,8 +43,8 @@ impl Weights {
     ) -> Result<Self, ModelError> {
         let mut names: BTreeMap<String, Place> = BTreeMap::new();
         for (number, weights) in files.iter().enumerate() {
-            for name in weights.entries().keys() {
-                let place = Place { file: number, name: name.clone(), taken: false };
+            for (name, shape) in weights.entries() {
+                let place = Place { file: number, name: name.to_owned(), shape: shape.to_vec(), taken: false };
                 if let Some(other) = names.insert(canonical(name), place) {
                     return Err(ModelError::Weights {
                         file,
@@ -140,16 +141,15 @@ impl Weights {
         };
         place.taken = true;
         let file = &self.files[place.file];
-        let entry = &file.entries()[&place.name];
-        let found = if entry.shape == shape {
-            file.values(entry)
+        let found = if place.shape == shape {
+            file.values(&place.name)
         } else {
-            Err(format!("has the shape {:?} (expected: {shape:?})", entry.shape))
+            Err(format!("has the shape {:?} (expected: {shape:?})", place.shape))
         };
         match found {
             Ok(values) => Some(values),
             Err(what) => {
-                let within = if self.files.len() > 1 { format!(" in {}", file.name) } else { String::new() };
+                let within = if self.files.len() > 1 { format!(" in {}", file.name()) } else { String::new() };
                 self.faults.wrong.push(format!("`{}`{within} {what}", place.name));
                 None
             }
@@ -158,7 +158,7 @@ impl Weights {
 }
 
 /// Turns a row-major matrix round, in blocks, because a column-wise walk through a large matrix misses the cache every time.
-fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub(super) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     const BLOCK: usize = 32;
     let mut turned = vec![0.0; values.len()];
     for first_row in (0..rows).step_by(BLOCK) {

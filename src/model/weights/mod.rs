@@ -4,7 +4,12 @@
 //! lacks something, or has something that the model has no place for, is refused by name and never half loaded.
 
 mod account;
+mod bytes;
+mod gguf;
 mod safetensors;
+mod weight_file;
 
 pub use account::Weights;
-pub use safetensors::{WeightFile, open_folder};
+pub use gguf::{Gguf, GgufWeights};
+pub use safetensors::{SafetensorsFile, open_folder};
+pub use weight_file::WeightFile;

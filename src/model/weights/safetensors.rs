@@ -4,14 +4,14 @@
 //! shape and type); this file gives its findings names a person can act on, and reads f32, f16 and bf16 into f32.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
 use half::{bf16, f16};
-use memmap2::Mmap;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors};
 
+use super::WeightFile;
+use super::bytes::Bytes;
 use crate::model::ModelError;
 
 /// The whole file's name in a model's folder.
@@ -19,41 +19,22 @@ const WHOLE: &str = "model.safetensors";
 /// The name of the index of a sharded checkpoint.
 const INDEX: &str = "model.safetensors.index.json";
 
-/// Where a file's bytes are.
-enum Bytes {
-    Mapped(Mmap),
-    Static(&'static [u8]),
-}
-
-impl std::ops::Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Static(bytes) => bytes,
-        }
-    }
-}
-
 /// One tensor's place in a file.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// Its axes.
-    pub shape: Vec<usize>,
+struct Entry {
+    shape: Vec<usize>,
     dtype: Dtype,
     range: Range<usize>,
 }
 
 /// One safetensors file with a sound header.
-pub struct WeightFile {
+pub struct SafetensorsFile {
     /// For messages.
     pub name: String,
     bytes: Bytes,
     entries: BTreeMap<String, Entry>,
 }
 
-impl WeightFile {
+impl SafetensorsFile {
     /// Reads the header of embedded bytes.
     ///
     /// # Errors
@@ -62,24 +43,20 @@ impl WeightFile {
         Self::new(Bytes::Static(bytes), name.into())
     }
 
+    /// Reads the header of bytes in memory.
+    ///
+    /// # Errors
+    /// If it is unsound.
+    pub fn from_bytes(bytes: Vec<u8>, name: impl Into<String>) -> Result<Self, ModelError> {
+        Self::new(Bytes::Owned(bytes), name.into())
+    }
+
     /// Maps a file into memory and reads its header.
     ///
     /// # Errors
     /// If it cannot be read, or its header is unsound.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let name = path.display().to_string();
-        let read = |source| ModelError::Read { path: path.to_path_buf(), source };
-        let file = File::open(path).map_err(read)?;
-        if file.metadata().map_err(read)?.len() == 0 {
-            return Err(ModelError::Weights { file: name, what: "the file is empty".into() });
-        }
-        #[expect(
-            unsafe_code,
-            reason = "mapping a file is unsafe because another process may change it; a model's weights are read-only by \
-                      everyone's convention, and reading them into memory would double what a large model needs"
-        )]
-        let map = unsafe { Mmap::map(&file) }.map_err(read)?;
-        Self::new(Bytes::Mapped(map), name)
+        Self::new(Bytes::map(path)?, path.display().to_string())
     }
 
     fn new(bytes: Bytes, name: String) -> Result<Self, ModelError> {
@@ -98,9 +75,9 @@ impl WeightFile {
         Ok(Self { name, bytes, entries })
     }
 
-    /// The tensors by name.
-    pub fn entries(&self) -> &BTreeMap<String, Entry> {
-        &self.entries
+    /// The names and shapes of all tensors.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.entries.iter().map(|(name, entry)| (name.as_str(), entry.shape.as_slice()))
     }
 
     /// All bytes of the file.
@@ -111,18 +88,15 @@ impl WeightFile {
     /// The numbers of a tensor, row-major, as f32.
     ///
     /// # Errors
-    /// In words without the tensor's name: an unsupported type, or a number that is not finite.
-    pub fn values(&self, entry: &Entry) -> Result<Vec<f32>, String> {
+    /// In words without the tensor's name: there is none, or it is of an unsupported type.
+    pub fn values(&self, name: &str) -> Result<Vec<f32>, String> {
+        let entry = self.entries.get(name).ok_or("is not in the file")?;
         let bytes = self.bytes.get(entry.range.clone()).ok_or("lies outside the file")?;
-        let values: Vec<f32> = match entry.dtype {
-            Dtype::F32 => read(bytes, f32::from_le_bytes),
-            Dtype::F16 => read(bytes, |pair| f16::from_le_bytes(pair).to_f32()),
-            Dtype::BF16 => read(bytes, |pair| bf16::from_le_bytes(pair).to_f32()),
-            other => return Err(format!("is of type {other:?} (supported: F32, F16, BF16)")),
-        };
-        match values.iter().find(|value| !value.is_finite()) {
-            Some(value) => Err(format!("holds the number {value}")),
-            None => Ok(values),
+        match entry.dtype {
+            Dtype::F32 => Ok(read(bytes, f32::from_le_bytes)),
+            Dtype::F16 => Ok(read(bytes, |pair| f16::from_le_bytes(pair).to_f32())),
+            Dtype::BF16 => Ok(read(bytes, |pair| bf16::from_le_bytes(pair).to_f32())),
+            other => Err(format!("is of type {other:?} (supported: F32, F16, BF16)")),
         }
     }
 }
@@ -164,13 +138,13 @@ fn explain(error: &SafeTensorError, bytes: &[u8]) -> String {
 pub fn open_folder(folder: &Path) -> Result<(String, Vec<WeightFile>), ModelError> {
     let whole = folder.join(WHOLE);
     if whole.exists() {
-        let file = WeightFile::open(&whole)?;
-        return Ok((file.name.clone(), vec![file]));
+        let file = SafetensorsFile::open(&whole)?;
+        return Ok((file.name.clone(), vec![WeightFile::Safetensors(file)]));
     }
     let index = folder.join(INDEX);
     if index.exists() {
         let files = open_shards(folder, &index)?;
-        return Ok((index.display().to_string(), files));
+        return Ok((index.display().to_string(), files.into_iter().map(WeightFile::Safetensors).collect()));
     }
     let other = ["pytorch_model.bin", "tf_model.h5", "model.ckpt.index", "flax_model.msgpack"]
         .into_iter()
@@ -191,7 +165,7 @@ struct ShardIndex {
     weight_map: BTreeMap<String, String>,
 }
 
-fn open_shards(folder: &Path, index: &Path) -> Result<Vec<WeightFile>, ModelError> {
+fn open_shards(folder: &Path, index: &Path) -> Result<Vec<SafetensorsFile>, ModelError> {
     let fault = |what: String| ModelError::Weights { file: index.display().to_string(), what };
     let bytes = std::fs::read(index).map_err(|source| ModelError::Read { path: index.to_path_buf(), source })?;
     let map: ShardIndex =
@@ -205,7 +179,7 @@ fn open_shards(folder: &Path, index: &Path) -> Result<Vec<WeightFile>, ModelErro
     }
     let mut files = Vec::with_capacity(names.len());
     for name in &names {
-        files.push(WeightFile::open(&folder.join(name))?);
+        files.push(SafetensorsFile::open(&folder.join(name))?);
     }
     for (tensor, name) in &map.weight_map {
         let file = names.iter().position(|other| other == name).map(|place| &files[place]);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::Tokenizer;
+use crate::model::{ModelKind, Tokenizer};
 use crate::scoring::Encoder;
 
 const PLENTY: usize = 100_000;
@@ -45,7 +45,8 @@ fn encode(tokenizer: &Tokenizer, text: &str, fields: &[&str], n_mask: usize, mos
     let columns = ["text", "text_b"].map(str::to_owned);
     let columns = &columns[..fields.len()];
     let template = template(text);
-    let encoder = Encoder::new(tokenizer, "a model", &template, columns, n_mask, most, true).unwrap();
+    let encoder =
+        Encoder::new((tokenizer, ModelKind::Masked), "a model", &template, columns, n_mask, most, true).unwrap();
     let example = Example { row: 0, fields: names(fields), label: None };
     encoder.encode(&example).unwrap()
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::{ExitCode, Fault};
+use crate::model::ModelKind;
 use crate::scoring::{Encoder, ScoringError};
 
 fn refused(template: &str, verbalizer: &str) -> String {
@@ -48,7 +49,8 @@ fn a_template_that_the_model_cannot_take_is_named() {
     );
     assert_eq!(
         refused("{soft:2}{text} {mask}", words),
-        "template `{soft:2}{text} {mask}`: {soft} slots are not filled by this method"
+        "template `{soft:2}{text} {mask}`: a {soft} slot has no vectors here: soft_prompt trains them, and its \
+         prompt.safetensors holds them"
     );
     assert_eq!(
         refused("{demos}{text} {mask}", words),
@@ -139,7 +141,8 @@ fn the_class_of_an_error_is_that_of_the_contract() {
     assert_eq!(error("{text} {mask}", "0=bad,1=zebra").exit_code(), ExitCode::Model);
     let tokenizer = loaded("toy").tokenizer;
     let whole = template("{text} it was {mask}");
-    let long = Encoder::new(&tokenizer, "toy", &whole, &names(&["text"]), 1, 5, true).err().unwrap();
+    let long =
+        Encoder::new((&tokenizer, ModelKind::Masked), "toy", &whole, &names(&["text"]), 1, 5, true).err().unwrap();
     assert!(matches!(long, ScoringError::TemplateTooLong { found: 5, positions: 5, .. }));
     assert_eq!(long.exit_code(), ExitCode::Model);
 }

@@ -26,8 +26,17 @@ pub struct Autoprompt {
 }
 
 /// Its keys.
-const KEYS: [&str; 8] =
-    ["method", "n_trigger", "n_candidates", "batch_size", "patience", "template", "initial", "words_only"];
+const KEYS: [&str; 9] = [
+    "method",
+    "n_trigger",
+    "n_candidates",
+    "batch_size",
+    "patience",
+    "template",
+    "initial",
+    "words_only",
+    "multi_token",
+];
 
 /// Its triggers, for `random` beside it, and its cells; `None` where they are too many.
 pub(super) fn read(reader: &mut Reader, at: At) -> Result<(Triggers, Option<Vec<Method>>), SpecError> {

@@ -16,7 +16,7 @@ pub struct Manual {
 
 /// Its one cell.
 pub(super) fn read(reader: &mut Reader, at: At, task: Option<&Template>) -> Result<Vec<Method>, SpecError> {
-    let fields = reader.fields(at, &["method", "templates"])?;
+    let fields = reader.fields(at, &["method", "templates", "multi_token"])?;
     let given = sweep(reader, &fields, "templates", vec![None], template)?;
     let given: Vec<Template> = given.into_iter().flatten().collect();
     if let (true, Some(at)) = (given.iter().any(|template| template.n_trigger() > 0), fields.get("templates")) {

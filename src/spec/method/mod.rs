@@ -17,6 +17,7 @@ pub use soft_prompt::{SoftInit, SoftPromptParameters};
 
 use super::error::SpecError;
 use super::reader::{At, Reader, not_yet, unknown};
+use super::task::MultiToken;
 use crate::prompt::Template;
 use sweep::Triggers;
 
@@ -32,6 +33,8 @@ const LATER: [&str; 8] =
 pub struct SearchItem {
     /// Every combination of the item's lists; one where nothing is swept, never none.
     pub cells: Vec<Method>,
+    /// How it scores words of several tokens, where it is otherwise than the task says.
+    pub multi_token: Option<MultiToken>,
     /// Whether it was added because every experiment has `manual` and `random` to compare with.
     pub added: bool,
 }
@@ -39,7 +42,7 @@ pub struct SearchItem {
 /// Items are equal if they do the same, whoever asked for it.
 impl PartialEq for SearchItem {
     fn eq(&self, other: &Self) -> bool {
-        self.cells == other.cells
+        self.cells == other.cells && self.multi_token == other.multi_token
     }
 }
 
@@ -116,7 +119,12 @@ pub(super) fn search(
     let mut search: Vec<SearchItem> = Vec::new();
     for (item, cells) in items.iter().zip(read) {
         let Some(cells) = cells else { continue };
-        let item_read = SearchItem { cells, added: false };
+        let entries = item.entries().unwrap_or_default();
+        let multi_token = match entries.iter().find(|(key, _)| key == "multi_token") {
+            Some((_, at)) => Some(reader.choice(at, "way", &MultiToken::ALL.map(|way| (way.name(), way)), &[])?),
+            None => None,
+        };
+        let item_read = SearchItem { cells, multi_token, added: false };
         if search.contains(&item_read) {
             reader.value(item, "asks for the same as an item before it");
         }
@@ -124,7 +132,7 @@ pub(super) fn search(
     }
     for (name, cells) in [("manual", manual::cells(manual)), ("random", random::cells(&beside.unwrap_or_default()))] {
         if !names.contains(&Some(name)) {
-            search.push(SearchItem { cells, added: true });
+            search.push(SearchItem { cells, multi_token: None, added: true });
         }
     }
     Ok(search)

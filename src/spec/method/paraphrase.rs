@@ -56,7 +56,7 @@ pub struct Paraphrase {
 }
 
 /// Its keys.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "method",
     "templates",
     "generators",
@@ -67,6 +67,7 @@ const KEYS: [&str; 10] = [
     "likelihood",
     "rounds",
     "synonyms",
+    "multi_token",
 ];
 
 /// Its cells; `None` where they are too many. `templates` and `generators` are lists by nature; every other key may sweep.

@@ -20,7 +20,7 @@ pub struct Random {
 
 /// Its cells, what is not given taken from `beside`; `None` where they are too many.
 pub(super) fn read(reader: &mut Reader, at: At, beside: Triggers) -> Result<Option<Vec<Method>>, SpecError> {
-    let fields = reader.fields(at.clone(), &["method", "n_trigger", "template", "words_only"])?;
+    let fields = reader.fields(at.clone(), &["method", "n_trigger", "template", "words_only", "multi_token"])?;
     let triggers = triggers(reader, &fields, beside)?;
     Ok(within(reader, &at, &[triggers.n_trigger.len(), triggers.templates.len(), triggers.words_only.len()])
         .then(|| cells(&triggers)))

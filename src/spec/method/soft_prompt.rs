@@ -58,7 +58,7 @@ pub struct SoftPromptParameters {
 }
 
 /// Its keys.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "method",
     "n_soft",
     "init",
@@ -71,6 +71,7 @@ const KEYS: [&str; 12] = [
     "patience",
     "steps",
     "template",
+    "multi_token",
 ];
 
 /// Its cells; `None` where they are too many.

@@ -11,8 +11,10 @@
 //!   where the label of that row occurs nowhere else: a header read as data adds a class and changes every number.
 //! - The checks with line numbers are ours, the parsing is polars'; a panic inside polars is reported as a damaged file.
 
+mod band;
 mod columns;
 mod delimited;
+mod divide;
 mod json;
 mod parquet;
 mod sheet;
@@ -30,7 +32,9 @@ use crate::task::labels::{check_labels, index_of, sorted_labels};
 use crate::task::source::{Columns, Header, LABEL};
 use crate::task::{Example, Split};
 
+pub use self::band::{Band, LabelBy};
 pub(crate) use self::columns::text_columns;
+pub use self::divide::Shares;
 
 /// How to read a file.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +47,8 @@ pub struct TableOptions {
     pub needed: Vec<String>,
     /// Whether some rows may have a label and others none.
     pub partly_labelled: bool,
+    /// Whether rows without text are left out, where they would be refused.
+    pub skip_blank: bool,
 }
 
 /// One file's examples.
@@ -112,7 +118,7 @@ impl Format {
 }
 
 /// A file's rows with their columns known and their labels still words.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rows {
     pub file: String,
     pub columns: Vec<String>,
@@ -123,6 +129,8 @@ pub(crate) struct Rows {
     positions: Vec<Position>,
     left_out: Vec<String>,
     guessed_headerless: bool,
+    /// Rows that were left out because they had no text.
+    pub blank: usize,
 }
 
 impl Rows {
@@ -177,7 +185,7 @@ impl Rows {
         };
         check_cells(file, &sheet, &kept, examples.clone())?;
         let fields = examples.clone().map(|row| kept.iter().map(|&i| sheet.rows[row][i].clone()).collect()).collect();
-        let rows = Self {
+        let mut rows = Self {
             file: file.to_owned(),
             columns,
             fields,
@@ -186,8 +194,15 @@ impl Rows {
             positions: sheet.positions[examples].to_vec(),
             left_out: sheet.left_out,
             guessed_headerless: layout.guessed_headerless,
+            blank: 0,
         };
         rows.require(&options.needed)?;
+        if options.skip_blank {
+            let texts = text_columns(&rows.columns);
+            let kept: Vec<bool> =
+                rows.fields.iter().map(|fields| texts.iter().all(|&i| !fields[i].trim().is_empty())).collect();
+            rows.blank = rows.keep(&kept)?;
+        }
         rows.check_texts(&options.needed)?;
         Ok(rows)
     }
@@ -262,9 +277,31 @@ impl Rows {
         Ok(examples)
     }
 
+    /// Leaves out the rows whose `kept` is false; how many those were.
+    ///
+    /// # Errors
+    /// If none is left.
+    fn keep(&mut self, kept: &[bool]) -> Result<usize, TaskError> {
+        let n = kept.iter().filter(|&&kept| kept).count();
+        if n == 0 {
+            return Err(TaskError::Empty { file: self.file.clone(), but: " in what was asked for of it" });
+        }
+        retain(&mut self.fields, kept);
+        retain(&mut self.positions, kept);
+        if let Some(labels) = &mut self.labels {
+            retain(labels, kept);
+        }
+        Ok(kept.len() - n)
+    }
+
     fn place(&self, row: usize) -> Place {
         Place { file: self.file.clone(), position: self.positions[row] }
     }
+}
+
+fn retain<T>(items: &mut Vec<T>, kept: &[bool]) {
+    let mut kept = kept.iter();
+    items.retain(|_| kept.next().copied().unwrap_or(true));
 }
 
 fn label_cells(

@@ -1,0 +1,100 @@
+//! A transformer block that normalises before each part, as causal models do.
+
+use burn::Tensor;
+
+use super::{CausalAttention, FeedForward, GatedFeedForward, LayerKeyValues, Norm, PredictRows, RmsNorm, Sight};
+
+/// A normalisation of states.
+#[derive(Debug, Clone)]
+pub enum StateNorm {
+    /// By mean and variance.
+    Layer(Norm),
+    /// By the root mean square.
+    Rms(RmsNorm),
+}
+
+impl StateNorm {
+    /// Normalises the last axis.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch_size, seq_length, d_model]`
+    /// - output: `[batch_size, seq_length, d_model]`
+    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Layer(norm) => norm.forward(input),
+            Self::Rms(norm) => norm.forward(input),
+        }
+    }
+}
+
+/// A feed-forward part.
+#[derive(Debug, Clone)]
+pub enum StateFeedForward {
+    /// Two maps.
+    Plain(FeedForward),
+    /// Three, of which one is a gate.
+    Gated(GatedFeedForward),
+}
+
+impl StateFeedForward {
+    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Plain(part) => part.forward(input),
+            Self::Gated(part) => part.forward(input),
+        }
+    }
+}
+
+/// Attention and feed-forward, each between a normalisation, perhaps a second one, and a residual sum.
+#[derive(Debug, Clone)]
+pub struct DecoderLayer {
+    /// The norm before attention.
+    pub attention_norm: StateNorm,
+    /// Attention.
+    pub attention: CausalAttention,
+    /// The norm after it, before the sum (GLM-4, Gemma 3).
+    pub gathered_norm: Option<StateNorm>,
+    /// The norm before the feed-forward part.
+    pub feed_forward_norm: StateNorm,
+    /// The feed-forward part.
+    pub feed_forward: StateFeedForward,
+    /// The norm after it, before the sum.
+    pub inner_norm: Option<StateNorm>,
+    /// Which of the model's kinds of sight its attention has.
+    pub sight: usize,
+}
+
+impl DecoderLayer {
+    /// Runs the block at all positions, or, where only `rows` are read afterwards, at those; and gives the keys and values of
+    /// all positions.
+    ///
+    /// # Shapes
+    ///
+    /// - hidden: `[batch_size, seq_length, d_model]`
+    /// - output: `[batch_size, seq_length, d_model]`, or `[batch_size, n_predict, d_model]` with `rows`
+    pub fn forward(
+        &self,
+        hidden: Tensor<3>,
+        rows: Option<&PredictRows>,
+        sight: &Sight,
+        past: Option<&LayerKeyValues>,
+    ) -> (Tensor<3>, LayerKeyValues) {
+        let normed = self.attention_norm.forward(hidden.clone());
+        let (asking, residual) = match rows {
+            Some(rows) => (rows.select(normed.clone()), rows.select(hidden)),
+            None => (normed.clone(), hidden),
+        };
+        let (gathered, key_values) = self.attention.forward(asking, normed, sight, past);
+        let middle = residual + normed_by(self.gathered_norm.as_ref(), gathered);
+        let inner = self.feed_forward.forward(self.feed_forward_norm.forward(middle.clone()));
+        (middle + normed_by(self.inner_norm.as_ref(), inner), key_values)
+    }
+}
+
+fn normed_by(norm: Option<&StateNorm>, states: Tensor<3>) -> Tensor<3> {
+    match norm {
+        Some(norm) => norm.forward(states),
+        None => states,
+    }
+}
