@@ -59,13 +59,13 @@ pub struct Arguments {
 /// # Errors
 /// What keeps the run from starting or going on. Trials that fail are told of by [`ExitCode::Partial`].
 pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
+    let stopping = Stopping::install(log);
     let experiment = arguments.experiment.load()?;
     let device = arguments.experiment.resolve_device()?;
     let batch_size = match arguments.fresh {
         true => None,
         false => recorded_batch_size(&arguments.results, &experiment.name, device.kind)?,
     };
-    let stopping = Stopping::install(log);
     let plan = Plan::new(experiment, device, batch_size)?;
     for note in &plan.notes {
         log.note(note);

@@ -147,6 +147,15 @@ impl ResultsFolder {
         TrialWriter::create(&self.trial_path(key), key)
     }
 
+    /// Removes a trial's folder.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn forget(&self, key: &TrialKey) -> Result<(), RecordError> {
+        let path = self.trial_path(key);
+        fs::remove_dir_all(&path).map_err(RecordError::io("remove the damaged trial", path))
+    }
+
     /// Moves a trial's folder out of the way, to `<id>.damaged`; what an earlier damage left there is removed.
     ///
     /// # Errors

@@ -102,7 +102,11 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
             (found, true) => {
                 waiting.push(trial);
                 match found {
-                    Found::Damaged(damage) => beginning.damaged.push((&trial.key, damage.to_string())),
+                    Found::Damaged(damage) => {
+                        // Now, since the tables are made of what is on the disk after every trial.
+                        folder.forget(&trial.key)?;
+                        beginning.damaged.push((&trial.key, damage.to_string()));
+                    }
                     Found::Unfinished => beginning.unfinished.push(&trial.key),
                     Found::Failed => beginning.failed.push(&trial.key),
                     Found::New | Found::Complete => beginning.new.push(&trial.key),

@@ -31,13 +31,14 @@ const RUN: [&str; 9] = [
 ];
 
 /// Starts the run and waits until a first candidate is recorded.
-fn started(workplace: &Workplace) -> Child {
-    let child = workplace.command(&RUN).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+fn started(workplace: &Workplace, results: &str) -> Child {
+    let arguments = [&RUN[..], &["--results", results]].concat();
+    let child = workplace.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = Instant::now();
     let scored = |trial: std::path::PathBuf| {
         std::fs::read_to_string(trial.join("events.jsonl")).unwrap_or_default().contains("scored")
     };
-    while !workplace.trials("results/toy").into_iter().any(scored) {
+    while !workplace.trials(&format!("{results}/toy")).into_iter().any(scored) {
         assert!(begun.elapsed() < Duration::from_secs(120), "nothing was scored");
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -51,14 +52,14 @@ fn signal(child: &Child, name: &str) {
 #[test]
 fn a_request_to_terminate_finishes_the_step_and_a_second_signal_ends_the_run_at_once() {
     let workplace = slow();
-    let child = started(&workplace);
+    let child = started(&workplace, "results");
     signal(&child, "-TERM");
     let ran = Ran::from(child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.stdout.as_str()), (130, ""), "{}", ran.stderr);
     assert!(ran.stderr.contains("stopping after the step under way"), "{}", ran.stderr);
     assert!(ran.stderr.contains("interrupted: 0 of 2 trials"), "{}", ran.stderr);
 
-    let child = started(&workplace);
+    let child = started(&workplace, "twice");
     signal(&child, "-INT");
     std::thread::sleep(Duration::from_millis(30));
     signal(&child, "-INT");
@@ -66,11 +67,14 @@ fn a_request_to_terminate_finishes_the_step_and_a_second_signal_ends_the_run_at_
     assert_eq!((ran.code, ran.stdout.as_str()), (130, ""), "{}", ran.stderr);
     assert!(!ran.stderr.contains("interrupted: "), "the step under way was waited for: {}", ran.stderr);
 
-    // An error line a run: an interruption is none.
+    // An interruption is no error.
     assert!(!ran.stderr.contains("error"), "{}", ran.stderr);
-    let on = workplace.done(&RUN);
-    assert!(on.stderr.contains("unfinished and begin"), "{}", on.stderr);
-    workplace.done(&[&RUN[..], &["--results", "whole"]].concat());
+    let run = |results: &str| workplace.done(&[&RUN[..], &["--results", results]].concat());
+    run("whole");
     let whole = workplace.record("whole/toy");
-    workplace.assert_same_record(&whole, "results/toy", "after two interruptions");
+    for results in ["results", "twice"] {
+        let on = run(results);
+        assert!(on.stderr.contains("unfinished and begin"), "{}", on.stderr);
+        workplace.assert_same_record(&whole, &format!("{results}/toy"), "after an interruption");
+    }
 }

@@ -37,7 +37,10 @@ fn assert_zero_shots(workplace: &Workplace, folder: &str, n_texts: usize) {
         assert!(number(row, "select_score") > 0.0 && number(row, "test_mean") > 0.0);
         let (other, own) = if row["method"] == "manual" { ("random", "manual") } else { ("manual", "random") };
         assert!(number(row, &format!("vs_{other}_p")) <= 1.0 && row[&format!("vs_{own}")].is_empty(), "{row:?}");
-        assert!(number(row, "label_free_spearman").abs() <= 1.0 && number(row, "label_free_kendall").abs() <= 1.0);
+        // Prompts that are all equally good on test have no order to agree with.
+        if row["method"] == "random" || !row["label_free_spearman"].is_empty() {
+            assert!(number(row, "label_free_spearman").abs() <= 1.0 && number(row, "label_free_kendall").abs() <= 1.0);
+        }
         assert!(!row["rank_low"].is_empty());
     }
     for row in table(workplace, &format!("{folder}/candidates.csv")) {

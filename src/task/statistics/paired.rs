@@ -111,7 +111,9 @@ pub fn sign_flip(differences: &[f64], seed: u64) -> f64 {
 /// eight differences.
 fn sums_of_signs(sizes: &[f64]) -> [f64; 256] {
     let mut sums = [0.0; 256];
-    for (bit, size) in sizes.iter().enumerate() {
+    for bit in 0..8 {
+        // Bits beyond the last size add nothing, and may be set.
+        let size = sizes.get(bit).copied().unwrap_or(0.0);
         for signs in 1 << bit..2 << bit {
             sums[signs] = sums[signs - (1 << bit)] + size;
         }
