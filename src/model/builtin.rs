@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use serde::Deserialize;
 
 use crate::model::config::ConfigFile;
-use crate::model::weights::WeightFile;
+use crate::model::weights::{SafetensorsFile, WeightFile};
 use crate::model::{LoadedModel, ModelError, Tokenizer, family};
 
 /// A built-in model's card, `builtin/<name>/CARD.yaml`.
@@ -97,7 +97,7 @@ impl BuiltinModel {
         let source = format!("builtin:{}", self.name);
         let config = ConfigFile::parse(self.config, format!("{source}: config.json"))?;
         let file = format!("{source}: model.safetensors");
-        let weights = WeightFile::from_static(self.weights, file.clone())?;
+        let weights = WeightFile::Safetensors(SafetensorsFile::from_static(self.weights, file.clone())?);
         let weights = family::load(&config, file, vec![weights], device)?;
         let tokenizer =
             Tokenizer::from_json(self.tokenizer, Some(self.tokenizer_config), &format!("{source}: tokenizer.json"))?;

@@ -194,7 +194,7 @@ impl<'a> Encoder<'a> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let mut place = self.tokenizer.around().0.len();
         let mut own = Vec::new();
-        for part in &self.parts {
+        for (number, part) in self.parts.iter().enumerate() {
             match part {
                 Part::Text(bits) => {
                     let mut text = String::new();
@@ -206,8 +206,10 @@ impl<'a> Encoder<'a> {
                             ours.push(start..text.len());
                         }
                     }
-                    for (_, start) in self.tokenizer.encode_text_places(&text) {
-                        if ours.iter().any(|range| range.contains(&start)) {
+                    let trimmed = self.between_specials(number, &text);
+                    let cut = if text.starts_with(trimmed) { 0 } else { text.len() - text.trim_start().len() };
+                    for (_, start) in self.tokenizer.encode_text_places(trimmed) {
+                        if ours.iter().any(|range| range.contains(&(start + cut))) {
                             own.push(place);
                         }
                         place += 1;
@@ -254,11 +256,11 @@ impl<'a> Encoder<'a> {
         let mut ids = Vec::new();
         let mut mask_at = 0;
         let mut trigger_at = Vec::new();
-        for part in &self.parts {
+        for (number, part) in self.parts.iter().enumerate() {
             match part {
                 Part::Text(bits) => {
                     let text: String = bits.iter().map(|bit| bit.of(texts)).collect();
-                    ids.extend(self.tokenizer.encode_text(&text));
+                    ids.extend(self.tokenizer.encode_text(self.between_specials(number, &text)));
                 }
                 Part::Special(id) => ids.push(*id),
                 Part::Mask => {
@@ -276,6 +278,17 @@ impl<'a> Encoder<'a> {
         mask_at += before;
         trigger_at.iter_mut().for_each(|place| *place += before);
         Encoded { ids, mask_at, trigger_at, shortened: Vec::new() }
+    }
+
+    /// The text of part `number` without the spaces that the special tokens beside it take.
+    fn between_specials<'t>(&self, number: usize, text: &'t str) -> &'t str {
+        let special = |part: Option<&Part>| match part {
+            Some(Part::Special(id)) => Some(*id),
+            Some(Part::Mask) => Some(self.mask_id),
+            _ => None,
+        };
+        let before = number.checked_sub(1).and_then(|before| self.parts.get(before));
+        self.tokenizer.between(special(before), text, special(self.parts.get(number + 1)))
     }
 
     /// Cuts the texts at their right ends, each at a character, of several the one with most tokens first, to the longest

@@ -19,7 +19,9 @@ pub struct VocabularyFilter {
 /// decoding and encoding alone. Those that go on with a word cannot stand alone: they are left out by `words_only`.
 pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter: VocabularyFilter) -> Vec<u32> {
     let words: Vec<&String> = verbalizer.labels.iter().flat_map(|l| &l.words).collect();
-    let label_ids: HashSet<u32> = words.iter().flat_map(|word| tokenizer.encode_text(word)).collect();
+    // Where a space is part of the token, a word has two spellings.
+    let spellings = |word: &String| [tokenizer.encode_text(word), tokenizer.encode_text(&format!(" {word}"))].concat();
+    let label_ids: HashSet<u32> = words.iter().flat_map(|word| spellings(word)).collect();
     let label_texts: HashSet<String> = words.iter().map(|word| word.to_lowercase()).collect();
     (0..tokenizer.vocab_size() as u32)
         .filter(|id| !tokenizer.special_ids().contains(id) && !label_ids.contains(id))
@@ -29,7 +31,7 @@ pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter
             word && !text.is_empty()
                 && !text.starts_with("[unused")
                 && !label_texts.contains(&text.to_lowercase())
-                && (continuing || tokenizer.encode_text(&text) == [id])
+                && (continuing || tokenizer.encode_word(&text, true).is_ok_and(|ids| ids == [id]))
         })
         .collect()
 }

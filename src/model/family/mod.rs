@@ -2,22 +2,31 @@
 //!
 //! Reference: transformers 5.23 (<https://github.com/huggingface/transformers/tree/v5.23.0/src/transformers/models>).
 
+mod albert;
 mod bert;
+mod distilbert;
+mod electra;
 mod ernie;
+mod masked_checkpoint;
+mod roberta;
 
 use std::sync::Arc;
 
 use burn::tensor::Device;
 
+pub use albert::AlbertConfig;
 pub use bert::BertConfig;
+pub use distilbert::DistilBertConfig;
+pub use electra::ElectraConfig;
 pub use ernie::ErnieConfig;
+pub use roberta::RobertaConfig;
 
 use crate::model::config::ConfigFile;
 use crate::model::weights::WeightFile;
 use crate::model::{LanguageModel, ModelError};
 
 /// The values of `model_type` that are known.
-const KNOWN: &str = "bert, ernie";
+const KNOWN: &str = "albert, bert, distilbert, electra, ernie, roberta, xlm-roberta";
 
 /// A model and the hash of its weights.
 pub struct LoadedWeights {
@@ -38,8 +47,12 @@ pub fn load(
     device: &Device,
 ) -> Result<LoadedWeights, ModelError> {
     match config.text("model_type")? {
+        Some("albert") => AlbertConfig::parse(config)?.load(file, files, device),
         Some("bert") => BertConfig::parse(config)?.load(file, files, device),
+        Some("distilbert") => DistilBertConfig::parse(config)?.load(file, files, device),
+        Some("electra") => ElectraConfig::parse(config)?.load(file, files, device),
         Some("ernie") => ErnieConfig::parse(config)?.load(file, files, device),
+        Some(family @ ("roberta" | "xlm-roberta")) => RobertaConfig::parse(config, family)?.load(file, files, device),
         Some(other) => Err(config.fault(format!("unknown `model_type` \"{other}\" (known: {KNOWN})"))),
         None => Err(config.fault(format!("`model_type` is missing (known: {KNOWN})"))),
     }

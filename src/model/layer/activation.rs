@@ -7,7 +7,7 @@
 //!   5e-7 of it. Refused: burn's backend extension, which would need a kernel a backend for one function.
 
 use burn::Tensor;
-use burn::tensor::activation::{gelu, gelu_approximate, relu};
+use burn::tensor::activation::{gelu, gelu_approximate, relu, silu};
 use burn::tensor::{Device, TensorData};
 use rayon::prelude::*;
 
@@ -23,6 +23,8 @@ pub enum Activation {
     GeluTanh,
     /// `max(x, 0)`.
     Relu,
+    /// `x / (1 + exp(-x))` (Elfwing et al., arXiv:1702.03118).
+    Silu,
 }
 
 impl Activation {
@@ -41,6 +43,23 @@ impl Activation {
         }
     }
 
+    /// Reads a causal model's activation from `field`.
+    ///
+    /// # Errors
+    /// If it is unknown, naming those that are.
+    pub fn from_field(config: &ConfigFile, field: &str, default: Self) -> Result<Self, ModelError> {
+        match config.text(field)? {
+            None => Ok(default),
+            Some("silu" | "swish") => Ok(Self::Silu),
+            Some("gelu") => Ok(Self::Gelu),
+            Some("gelu_new" | "gelu_pytorch_tanh") => Ok(Self::GeluTanh),
+            Some("relu") => Ok(Self::Relu),
+            Some(other) => Err(config.fault(format!(
+                "`{field}` is \"{other}\" (known: silu, swish, gelu, gelu_new, gelu_pytorch_tanh, relu)"
+            ))),
+        }
+    }
+
     /// Applies it to every number.
     ///
     /// # Shapes
@@ -52,6 +71,7 @@ impl Activation {
             Self::Gelu => exact_gelu(input),
             Self::GeluTanh => gelu_approximate(input),
             Self::Relu => relu(input),
+            Self::Silu => silu(input),
         }
     }
 }

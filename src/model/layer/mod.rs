@@ -23,4 +23,4 @@ pub use input_embeddings::{AddedEmbeddings, InputEmbeddings};
 pub use linear::Linear;
 pub use masked_head::MaskedHead;
 pub use norm::Norm;
-pub use padding::{PredictRows, padding_bias};
+pub use padding::{PredictRows, Seen, padding_bias};

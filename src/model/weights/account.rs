@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 
-use super::safetensors::WeightFile;
+use super::WeightFile;
 use crate::model::ModelError;
 use crate::model::error::TensorFaults;
 
@@ -25,6 +25,7 @@ pub struct Weights {
 struct Place {
     file: usize,
     name: String,
+    shape: Vec<usize>,
     taken: bool,
 }
 
@@ -42,8 +43,8 @@ impl Weights {
     ) -> Result<Self, ModelError> {
         let mut names: BTreeMap<String, Place> = BTreeMap::new();
         for (number, weights) in files.iter().enumerate() {
-            for name in weights.entries().keys() {
-                let place = Place { file: number, name: name.clone(), taken: false };
+            for (name, shape) in weights.entries() {
+                let place = Place { file: number, name: name.to_owned(), shape: shape.to_vec(), taken: false };
                 if let Some(other) = names.insert(canonical(name), place) {
                     return Err(ModelError::Weights {
                         file,
@@ -106,6 +107,13 @@ impl Weights {
         }
     }
 
+    /// Leaves `name` aside, where it is there: the model has a place for it and does not use it.
+    pub fn skip(&mut self, name: &str) {
+        if let Some(place) = self.names.get_mut(name) {
+            place.taken = true;
+        }
+    }
+
     /// How many numbers were taken so far, copies not counted.
     pub fn n_parameters(&self) -> usize {
         self.n_parameters
@@ -140,16 +148,15 @@ impl Weights {
         };
         place.taken = true;
         let file = &self.files[place.file];
-        let entry = &file.entries()[&place.name];
-        let found = if entry.shape == shape {
-            file.values(entry)
+        let found = if place.shape == shape {
+            file.values(&place.name)
         } else {
-            Err(format!("has the shape {:?} (expected: {shape:?})", entry.shape))
+            Err(format!("has the shape {:?} (expected: {shape:?})", place.shape))
         };
         match found {
             Ok(values) => Some(values),
             Err(what) => {
-                let within = if self.files.len() > 1 { format!(" in {}", file.name) } else { String::new() };
+                let within = if self.files.len() > 1 { format!(" in {}", file.name()) } else { String::new() };
                 self.faults.wrong.push(format!("`{}`{within} {what}", place.name));
                 None
             }

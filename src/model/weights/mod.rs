@@ -4,7 +4,13 @@
 //! lacks something, or has something that the model has no place for, is refused by name and never half loaded.
 
 mod account;
+mod bytes;
+mod pickle;
 mod safetensors;
+mod torch_file;
+mod weight_file;
+mod zip_records;
 
 pub use account::Weights;
-pub use safetensors::{WeightFile, open_folder};
+pub use safetensors::{SafetensorsFile, open_folder};
+pub use weight_file::WeightFile;

@@ -4,14 +4,14 @@
 //! shape and type); this file gives its findings names a person can act on, and reads f32, f16 and bf16 into f32.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
 use half::{bf16, f16};
-use memmap2::Mmap;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors};
 
+use super::bytes::Bytes;
+use super::{WeightFile, torch_file};
 use crate::model::ModelError;
 
 /// The whole file's name in a model's folder.
@@ -19,41 +19,22 @@ const WHOLE: &str = "model.safetensors";
 /// The name of the index of a sharded checkpoint.
 const INDEX: &str = "model.safetensors.index.json";
 
-/// Where a file's bytes are.
-enum Bytes {
-    Mapped(Mmap),
-    Static(&'static [u8]),
-}
-
-impl std::ops::Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Static(bytes) => bytes,
-        }
-    }
-}
-
 /// One tensor's place in a file.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// Its axes.
-    pub shape: Vec<usize>,
+struct Entry {
+    shape: Vec<usize>,
     dtype: Dtype,
     range: Range<usize>,
 }
 
 /// One safetensors file with a sound header.
-pub struct WeightFile {
+pub struct SafetensorsFile {
     /// For messages.
     pub name: String,
     bytes: Bytes,
     entries: BTreeMap<String, Entry>,
 }
 
-impl WeightFile {
+impl SafetensorsFile {
     /// Reads the header of embedded bytes.
     ///
     /// # Errors
@@ -67,19 +48,7 @@ impl WeightFile {
     /// # Errors
     /// If it cannot be read, or its header is unsound.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let name = path.display().to_string();
-        let read = |source| ModelError::Read { path: path.to_path_buf(), source };
-        let file = File::open(path).map_err(read)?;
-        if file.metadata().map_err(read)?.len() == 0 {
-            return Err(ModelError::Weights { file: name, what: "the file is empty".into() });
-        }
-        #[expect(
-            unsafe_code,
-            reason = "mapping a file is unsafe because another process may change it; a model's weights are read-only by \
-                      everyone's convention, and reading them into memory would double what a large model needs"
-        )]
-        let map = unsafe { Mmap::map(&file) }.map_err(read)?;
-        Self::new(Bytes::Mapped(map), name)
+        Self::new(Bytes::map(path)?, path.display().to_string())
     }
 
     fn new(bytes: Bytes, name: String) -> Result<Self, ModelError> {
@@ -98,9 +67,14 @@ impl WeightFile {
         Ok(Self { name, bytes, entries })
     }
 
-    /// The tensors by name.
-    pub fn entries(&self) -> &BTreeMap<String, Entry> {
-        &self.entries
+    /// The names and shapes of all tensors.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.entries.iter().map(|(name, entry)| (name.as_str(), entry.shape.as_slice()))
+    }
+
+    /// Whether there is a tensor `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
     }
 
     /// All bytes of the file.
@@ -111,18 +85,15 @@ impl WeightFile {
     /// The numbers of a tensor, row-major, as f32.
     ///
     /// # Errors
-    /// In words without the tensor's name: an unsupported type, or a number that is not finite.
-    pub fn values(&self, entry: &Entry) -> Result<Vec<f32>, String> {
+    /// In words without the tensor's name: there is none, or it is of an unsupported type.
+    pub fn values(&self, name: &str) -> Result<Vec<f32>, String> {
+        let entry = self.entries.get(name).ok_or("is not in the file")?;
         let bytes = self.bytes.get(entry.range.clone()).ok_or("lies outside the file")?;
-        let values: Vec<f32> = match entry.dtype {
-            Dtype::F32 => read(bytes, f32::from_le_bytes),
-            Dtype::F16 => read(bytes, |pair| f16::from_le_bytes(pair).to_f32()),
-            Dtype::BF16 => read(bytes, |pair| bf16::from_le_bytes(pair).to_f32()),
-            other => return Err(format!("is of type {other:?} (supported: F32, F16, BF16)")),
-        };
-        match values.iter().find(|value| !value.is_finite()) {
-            Some(value) => Err(format!("holds the number {value}")),
-            None => Ok(values),
+        match entry.dtype {
+            Dtype::F32 => Ok(read(bytes, f32::from_le_bytes)),
+            Dtype::F16 => Ok(read(bytes, |pair| f16::from_le_bytes(pair).to_f32())),
+            Dtype::BF16 => Ok(read(bytes, |pair| bf16::from_le_bytes(pair).to_f32())),
+            other => Err(format!("is of type {other:?} (supported: F32, F16, BF16)")),
         }
     }
 }
@@ -156,7 +127,8 @@ fn explain(error: &SafeTensorError, bytes: &[u8]) -> String {
     }
 }
 
-/// Opens the weights of a model's folder: `model.safetensors`, or all shards of `model.safetensors.index.json` by name.
+/// Opens the weights of a model's folder: `model.safetensors`, or all shards of `model.safetensors.index.json` by name, or else
+/// `pytorch_model.bin` in the same two ways.
 ///
 /// # Errors
 /// If there is neither, or one of them is damaged, or the index names a file outside the folder or a tensor that its shard
@@ -164,24 +136,28 @@ fn explain(error: &SafeTensorError, bytes: &[u8]) -> String {
 pub fn open_folder(folder: &Path) -> Result<(String, Vec<WeightFile>), ModelError> {
     let whole = folder.join(WHOLE);
     if whole.exists() {
-        let file = WeightFile::open(&whole)?;
-        return Ok((file.name.clone(), vec![file]));
+        let file = SafetensorsFile::open(&whole)?;
+        return Ok((file.name.clone(), vec![WeightFile::Safetensors(file)]));
     }
     let index = folder.join(INDEX);
     if index.exists() {
-        let files = open_shards(folder, &index)?;
+        let files = open_shards(folder, &index, |path| SafetensorsFile::open(path).map(WeightFile::Safetensors))?;
         return Ok((index.display().to_string(), files));
     }
-    let other = ["pytorch_model.bin", "tf_model.h5", "model.ckpt.index", "flax_model.msgpack"]
+    if let Some(found) = torch_file::open_folder(folder)? {
+        return Ok(found);
+    }
+    const SUPPORTED: &str = "model.safetensors or pytorch_model.bin, or the shards of either with their index";
+    let other = ["tf_model.h5", "model.ckpt.index", "flax_model.msgpack"]
         .into_iter()
         .find(|name| folder.join(name).exists());
     Err(ModelError::Incomplete {
         folder: folder.to_path_buf(),
         what: match other {
             Some(other) => {
-                format!("has {other}, which cannot be read yet (supported: {WHOLE}, or {INDEX} and its shards)")
+                format!("has {other}, which cannot be read (supported: {SUPPORTED})")
             }
-            None => format!("no weights found (supported: {WHOLE}, or {INDEX} and its shards)"),
+            None => format!("no weights found (supported: {SUPPORTED})"),
         },
     })
 }
@@ -191,7 +167,15 @@ struct ShardIndex {
     weight_map: BTreeMap<String, String>,
 }
 
-fn open_shards(folder: &Path, index: &Path) -> Result<Vec<WeightFile>, ModelError> {
+/// Opens all shards that `index` names, each with `open`.
+///
+/// # Errors
+/// If the index is unsound, or names a file outside the folder or a tensor that its shard does not have.
+pub(super) fn open_shards(
+    folder: &Path,
+    index: &Path,
+    open: impl Fn(&Path) -> Result<WeightFile, ModelError>,
+) -> Result<Vec<WeightFile>, ModelError> {
     let fault = |what: String| ModelError::Weights { file: index.display().to_string(), what };
     let bytes = std::fs::read(index).map_err(|source| ModelError::Read { path: index.to_path_buf(), source })?;
     let map: ShardIndex =
@@ -205,11 +189,11 @@ fn open_shards(folder: &Path, index: &Path) -> Result<Vec<WeightFile>, ModelErro
     }
     let mut files = Vec::with_capacity(names.len());
     for name in &names {
-        files.push(WeightFile::open(&folder.join(name))?);
+        files.push(open(&folder.join(name))?);
     }
     for (tensor, name) in &map.weight_map {
         let file = names.iter().position(|other| other == name).map(|place| &files[place]);
-        if !file.is_some_and(|file| file.entries.contains_key(tensor)) {
+        if !file.is_some_and(|file| file.has(tensor)) {
             return Err(fault(format!("`{tensor}` is not in `{name}`, where the index says")));
         }
     }

@@ -1,0 +1,61 @@
+//! One weight file of any format: tensors by name, as f32.
+
+use super::safetensors::SafetensorsFile;
+use super::torch_file::TorchFile;
+
+/// A weight file with a sound header.
+pub enum WeightFile {
+    /// `*.safetensors`
+    Safetensors(SafetensorsFile),
+    /// `pytorch_model*.bin`
+    Torch(TorchFile),
+}
+
+impl WeightFile {
+    /// For messages.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Safetensors(file) => &file.name,
+            Self::Torch(file) => &file.name,
+        }
+    }
+
+    /// The names and shapes of all tensors.
+    pub fn entries(&self) -> Box<dyn Iterator<Item = (&str, &[usize])> + '_> {
+        match self {
+            Self::Safetensors(file) => Box::new(file.shapes()),
+            Self::Torch(file) => Box::new(file.shapes()),
+        }
+    }
+
+    /// Whether there is a tensor `name`.
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Safetensors(file) => file.has(name),
+            Self::Torch(file) => file.has(name),
+        }
+    }
+
+    /// The numbers of a tensor, row-major, as f32.
+    ///
+    /// # Errors
+    /// In words without the tensor's name: there is none, it is of an unsupported type, or a number is not finite.
+    pub fn values(&self, name: &str) -> Result<Vec<f32>, String> {
+        let values = match self {
+            Self::Safetensors(file) => file.values(name),
+            Self::Torch(file) => file.values(name),
+        }?;
+        match values.iter().find(|value| !value.is_finite()) {
+            Some(value) => Err(format!("holds the number {value}")),
+            None => Ok(values),
+        }
+    }
+
+    /// All bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Safetensors(file) => file.bytes(),
+            Self::Torch(file) => file.bytes(),
+        }
+    }
+}
