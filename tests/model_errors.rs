@@ -165,18 +165,43 @@ fn an_unknown_architecture_is_named_with_the_known_ones() {
 #[test]
 fn a_configuration_that_contradicts_the_tensors_is_refused() {
     for (folder, field, value, says) in [
-        ("albert", "embedding_size", json!(17), "`albert.embeddings.word_embeddings.weight` has the shape [111, 16] (expected: [111, 17])"),
+        (
+            "albert",
+            "embedding_size",
+            json!(17),
+            "`albert.embeddings.word_embeddings.weight` has the shape [111, 16] (expected: [111, 17])",
+        ),
         ("albert", "num_hidden_groups", json!(2), "no place for: `albert.encoder.albert_layer_groups.2."),
         ("albert", "num_hidden_groups", json!(4), "missing tensors: `albert.encoder.albert_layer_groups.3."),
         ("albert", "num_hidden_layers", json!(2), "`num_hidden_groups` 3 is more than `num_hidden_layers` 2"),
-        ("albert", "num_hidden_layers", json!(200_000_000), "`num_hidden_layers` is 200000000 (allowed: a whole number from 1 to 1024)"),
+        (
+            "albert",
+            "num_hidden_layers",
+            json!(200_000_000),
+            "`num_hidden_layers` is 200000000 (allowed: a whole number from 1 to 1024)",
+        ),
         ("albert", "hidden_size", json!(25), "`hidden_size` 25 is not a multiple of `num_attention_heads` 3"),
-        ("electra-untied", "embedding_size", json!(16), "missing tensors: `electra.embeddings_project.weight` [24, 16]"),
+        (
+            "electra-untied",
+            "embedding_size",
+            json!(16),
+            "missing tensors: `electra.embeddings_project.weight` [24, 16]",
+        ),
         ("electra-untied", "embedding_size", json!(0), "`embedding_size` is 0"),
-        ("roberta", "pad_token_id", json!(65), "`max_position_embeddings` 66 leaves no position after `pad_token_id` 65"),
+        (
+            "roberta",
+            "pad_token_id",
+            json!(65),
+            "`max_position_embeddings` 66 leaves no position after `pad_token_id` 65",
+        ),
         ("roberta", "pad_token_id", json!(-1), "`pad_token_id` is -1 (allowed: a whole number of at least 0)"),
         ("roberta", "pad_token_id", json!(331), "`pad_token_id` 331 is not below `vocab_size` 331"),
-        ("roberta", "type_vocab_size", json!(2), "`roberta.embeddings.token_type_embeddings.weight` has the shape [1, 24]"),
+        (
+            "roberta",
+            "type_vocab_size",
+            json!(2),
+            "`roberta.embeddings.token_type_embeddings.weight` has the shape [1, 24]",
+        ),
         ("roberta", "tie_word_embeddings", json!(false), "missing tensors: `lm_head.decoder.weight`"),
         ("distilbert", "n_heads", json!(5), "`dim` 24 is not a multiple of `n_heads` 5"),
         ("distilbert", "activation", json!("selu"), "`activation` is \"selu\" (known: "),
@@ -383,7 +408,9 @@ fn a_pickle_that_would_run_code_is_refused_by_name_and_runs_nothing() {
     for (pickle, name) in [(system, "posix.system"), (evaluated, "__builtin__.eval"), (among, "os.system")] {
         let found = message_of_torch_file(&torch_file(&pickle));
         assert!(
-            found.starts_with(&format!("M/pytorch_model.bin: asks for `{name}`, which is no part of a state dict; nothing was run")),
+            found.starts_with(&format!(
+                "M/pytorch_model.bin: asks for `{name}`, which is no part of a state dict; nothing was run"
+            )),
             "{found}"
         );
     }
@@ -401,7 +428,8 @@ fn torch_files_that_are_something_else_say_so() {
 
     // A tensor of 2 x 4 numbers.
     let pickle = |function: &str, key: u8, n_numbers: u8, rows: u8, stride: u8| {
-        let mut pickle = b"\x80\x02}X\x01\0\0\0actorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\n".to_vec();
+        let mut pickle =
+            b"\x80\x02}X\x01\0\0\0actorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\n".to_vec();
         pickle.extend(function.bytes());
         pickle.extend([b"\nX\x01\0\0\0".as_slice(), &[key], b"X\x03\0\0\0cpuK", &[n_numbers]].concat());
         pickle.extend([b"tQK\0K".as_slice(), &[rows], b"K\x04\x86K", &[stride], b"K\x01\x86\x89}tRs."].concat());
@@ -433,12 +461,16 @@ fn a_torch_file_cut_anywhere_or_without_numbers_is_refused() {
         assert!(found.contains("pytorch_model.bin: ") && !found.contains('\n'), "cut at {length}: {found}");
     }
     // The numbers of the first tensor, which are bf16.
-    let start = ZipArchive::new(Cursor::new(&whole)).unwrap().by_name("pytorch_model/data/0").unwrap().data_start().unwrap();
+    let start =
+        ZipArchive::new(Cursor::new(&whole)).unwrap().by_name("pytorch_model/data/0").unwrap().data_start().unwrap();
     let mut bytes = whole.clone();
     bytes[start as usize..][..2].copy_from_slice(&[0xc0, 0x7f]);
     std::fs::write(&path, bytes).unwrap();
     let found = message(folder.path());
-    assert!(found.ends_with("unfit tensors: `electra.embeddings.word_embeddings.weight` holds the number NaN"), "{found}");
+    assert!(
+        found.ends_with("unfit tensors: `electra.embeddings.word_embeddings.weight` holds the number NaN"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -473,7 +505,9 @@ fn shards_of_torch_files_are_read_by_name_and_never_from_outside_the_folder() {
 #[test]
 fn byte_level_vocabularies_of_other_classes_need_a_tokenizer_file() {
     let found = message_with("roberta", |folder| {
-        edit_json(&folder.join("tokenizer_config.json"), |config| config["tokenizer_class"] = json!("CodeGenTokenizer"));
+        edit_json(&folder.join("tokenizer_config.json"), |config| {
+            config["tokenizer_class"] = json!("CodeGenTokenizer")
+        });
     });
     assert_eq!(
         found,

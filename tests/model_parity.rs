@@ -9,7 +9,8 @@ use burn::Tensor;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, TensorData};
 use promptmine::model::{
-    DeviceChoice, Inputs, KeyValues, LoadedModel, ResolvedDevice, Tokenizer, builtin_models, load_builtin, load_folder, resolve,
+    DeviceChoice, Inputs, KeyValues, LoadedModel, ResolvedDevice, Tokenizer, builtin_models, load_builtin, load_folder,
+    resolve,
 };
 use proptest::prelude::*;
 use safetensors::SafeTensors;
@@ -261,7 +262,9 @@ fn gradients_with_respect_to_keys_and_values_equal_the_reference() {
 
 #[test]
 fn soft_prompts_and_exchanged_tokens_have_the_width_of_the_word_embeddings() {
-    for (folder, width, blocks) in [("albert", 16, 24), ("albert-inner", 28, 24), ("electra", 16, 24), ("roberta", 24, 24)] {
+    for (folder, width, blocks) in
+        [("albert", 16, 24), ("albert-inner", 28, 24), ("electra", 16, 24), ("roberta", 24, 24)]
+    {
         let loaded = load(folder, &ResolvedDevice::cpu());
         let expected = Expected::read(folder);
         let inputs = expected.inputs(&loaded);

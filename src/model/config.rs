@@ -73,7 +73,9 @@ impl ConfigFile {
     pub fn depth(&self, field: &str) -> Result<usize, ModelError> {
         match self.size(field)? {
             depth if depth <= LARGEST_DEPTH => Ok(depth),
-            depth => Err(self.fault(format!("`{field}` is {depth} (allowed: a whole number from 1 to {LARGEST_DEPTH})"))),
+            depth => {
+                Err(self.fault(format!("`{field}` is {depth} (allowed: a whole number from 1 to {LARGEST_DEPTH})")))
+            }
         }
     }
 

@@ -12,8 +12,8 @@ use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use super::{BertConfig, LoadedWeights};
 use crate::model::config::ConfigFile;
 use crate::model::layer::{
-    Activation, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear, MaskedEncoderParts, MaskedHead, Norm,
-    SelfAttention,
+    Activation, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear, MaskedEncoderParts, MaskedHead,
+    Norm, SelfAttention,
 };
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelShape};
@@ -112,11 +112,9 @@ struct AlbertLayer;
 
 impl AlbertLayer {
     fn load(config: &BertConfig, weights: &mut Weights, name: &str) -> EncoderLayer {
-        let names =
-            AttentionNames { prefix: &format!("{name}.attention"), maps: ["query", "key", "value", "dense"] };
-        let norm = |weights: &mut Weights, name: &str| {
-            Norm::load(weights, name, config.hidden_size, config.layer_norm_eps)
-        };
+        let names = AttentionNames { prefix: &format!("{name}.attention"), maps: ["query", "key", "value", "dense"] };
+        let norm =
+            |weights: &mut Weights, name: &str| Norm::load(weights, name, config.hidden_size, config.layer_norm_eps);
         EncoderLayer {
             attention: SelfAttention::load(weights, &names, config.hidden_size, config.num_attention_heads),
             attention_norm: norm(weights, &format!("{name}.attention.LayerNorm")),

@@ -9,8 +9,8 @@ use super::LoadedWeights;
 use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use crate::model::config::ConfigFile;
 use crate::model::layer::{
-    Activation, AddedEmbeddings, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear, MaskedEncoderParts,
-    MaskedHead, Norm, SelfAttention,
+    Activation, AddedEmbeddings, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear,
+    MaskedEncoderParts, MaskedHead, Norm, SelfAttention,
 };
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelKind, ModelShape};
@@ -100,8 +100,7 @@ impl BertConfig {
         let constant = constant(&mut weights, &embeddings);
         let layers = self.layers(&mut weights, family);
         let head = BertLMPredictionHead::load(self, &mut weights, &words, &words_name);
-        let dispensable =
-            |name: &str| name.starts_with("cls.seq_relationship.") || is_unused_part(name, family);
+        let dispensable = |name: &str| name.starts_with("cls.seq_relationship.") || is_unused_part(name, family);
         finish(weights, dispensable, |n_parameters| MaskedEncoderParts {
             shape: self.shape(family, n_parameters),
             words,
@@ -189,8 +188,7 @@ impl BertLMPredictionHead {
             decoder_bias: Some("cls.predictions.decoder.bias"),
         };
         let (vocab_size, d_model) = (config.vocab_size, config.hidden_size);
-        let (decoder, bias) =
-            NAMES.load(weights, config.tie_word_embeddings, words, words_name, [vocab_size, d_model]);
+        let (decoder, bias) = NAMES.load(weights, config.tie_word_embeddings, words, words_name, [vocab_size, d_model]);
         MaskedHead {
             dense: Linear::load(weights, "cls.predictions.transform.dense", d_model, d_model),
             activation: config.hidden_act,

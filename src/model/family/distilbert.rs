@@ -8,8 +8,8 @@ use super::LoadedWeights;
 use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use crate::model::config::ConfigFile;
 use crate::model::layer::{
-    Activation, AddedEmbeddings, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear, MaskedEncoderParts,
-    MaskedHead, Norm, SelfAttention,
+    Activation, AddedEmbeddings, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear,
+    MaskedEncoderParts, MaskedHead, Norm, SelfAttention,
 };
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelKind, ModelShape};
@@ -131,10 +131,8 @@ struct TransformerBlock;
 
 impl TransformerBlock {
     fn load(config: &DistilBertConfig, weights: &mut Weights, name: &str) -> EncoderLayer {
-        let names = AttentionNames {
-            prefix: &format!("{name}.attention"),
-            maps: ["q_lin", "k_lin", "v_lin", "out_lin"],
-        };
+        let names =
+            AttentionNames { prefix: &format!("{name}.attention"), maps: ["q_lin", "k_lin", "v_lin", "out_lin"] };
         EncoderLayer {
             attention: SelfAttention::load(weights, &names, config.dim, config.n_heads),
             attention_norm: config.norm(weights, &format!("{name}.sa_layer_norm")),

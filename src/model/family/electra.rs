@@ -52,13 +52,11 @@ impl ElectraConfig {
         }
         let words = weights.tensor(WORDS, [bert.vocab_size, self.embedding_size]);
         let added = bert.embeddings(&mut weights, "electra.embeddings", self.embedding_size);
-        let projection = (self.embedding_size != bert.hidden_size).then(|| {
-            Linear::load(&mut weights, "electra.embeddings_project", self.embedding_size, bert.hidden_size)
-        });
+        let projection = (self.embedding_size != bert.hidden_size)
+            .then(|| Linear::load(&mut weights, "electra.embeddings_project", self.embedding_size, bert.hidden_size));
         let layers = bert.layers(&mut weights, PREFIX);
         let head = ElectraGeneratorHead::load(self, &mut weights, &words, WORDS);
-        let dispensable =
-            |name: &str| name.starts_with("discriminator_predictions.") || is_unused_part(name, PREFIX);
+        let dispensable = |name: &str| name.starts_with("discriminator_predictions.") || is_unused_part(name, PREFIX);
         finish(weights, dispensable, |n_parameters| MaskedEncoderParts {
             shape: ModelShape { d_model: self.embedding_size, ..bert.shape(PREFIX, n_parameters) },
             words,

@@ -95,8 +95,7 @@ impl RobertaLMHead {
             decoder_bias: Some("lm_head.decoder.bias"),
         };
         let (vocab_size, d_model) = (config.vocab_size, config.hidden_size);
-        let (decoder, bias) =
-            NAMES.load(weights, config.tie_word_embeddings, words, words_name, [vocab_size, d_model]);
+        let (decoder, bias) = NAMES.load(weights, config.tie_word_embeddings, words, words_name, [vocab_size, d_model]);
         MaskedHead {
             dense: Linear::load(weights, "lm_head.dense", d_model, d_model),
             activation: Activation::Gelu,

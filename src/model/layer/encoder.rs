@@ -77,7 +77,8 @@ impl LanguageModel for MaskedEncoder {
         let mut hidden = self.embedded(inputs);
         let last = self.parts.layers.len() - 1;
         for (number, layer) in self.parts.layers.iter().enumerate() {
-            hidden = layer.forward(hidden, seen(past.as_ref(), number, bias.as_ref()), (number == last).then_some(&rows));
+            hidden =
+                layer.forward(hidden, seen(past.as_ref(), number, bias.as_ref()), (number == last).then_some(&rows));
         }
         self.parts.head.transform(hidden)
     }

@@ -75,7 +75,8 @@ fn usual(kind: ByteLevelKind) -> &'static [&'static str] {
 }
 
 /// How Qwen2 cuts text.
-const QWEN2_PATTERN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2_PATTERN: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// The `tokenizer.json` of a vocabulary (entry -> id) and its merges (two entries a line, the earlier the sooner merged).
 ///
@@ -117,7 +118,8 @@ pub fn byte_level_tokenizer(
     let (normalizer, pre_tokenizer) = match kind {
         ByteLevelKind::Gpt2 | ByteLevelKind::Roberta => (Value::Null, byte_level(true)),
         ByteLevelKind::Qwen2 => {
-            let cut = json!({"type": "Split", "pattern": {"Regex": QWEN2_PATTERN}, "behavior": "Isolated", "invert": false});
+            let cut =
+                json!({"type": "Split", "pattern": {"Regex": QWEN2_PATTERN}, "behavior": "Isolated", "invert": false});
             (json!({"type": "NFC"}), json!({"type": "Sequence", "pretokenizers": [cut, byte_level(false)]}))
         }
     };
@@ -147,7 +149,8 @@ pub fn byte_level_tokenizer(
 
 /// The special tokens with their ids, ascending.
 fn added_tokens(vocabulary: &Map<String, Value>, kind: ByteLevelKind, options: &ByteLevelOptions) -> Vec<Value> {
-    let plain = |content: &&str| SpecialToken { content: (*content).to_owned(), lstrip: false, rstrip: false, id: None };
+    let plain =
+        |content: &&str| SpecialToken { content: (*content).to_owned(), lstrip: false, rstrip: false, id: None };
     let mut found: Vec<(u64, SpecialToken)> = Vec::new();
     for token in options.special.iter().cloned().chain(usual(kind).iter().map(plain)) {
         let id = vocabulary.get(&token.content).and_then(Value::as_u64).or(token.id);
@@ -169,7 +172,11 @@ fn read_merges(merges: &[u8]) -> Result<Vec<[&str; 2]>, String> {
         .filter(|(_, line)| !line.starts_with("#version") && !line.is_empty())
         .map(|(number, line)| match line.split(' ').collect::<Vec<_>>()[..] {
             [left, right] => Ok([left, right]),
-            _ => Err(format!("line {}: `{}` is not two entries with a space between them", number + 1, line.escape_debug())),
+            _ => Err(format!(
+                "line {}: `{}` is not two entries with a space between them",
+                number + 1,
+                line.escape_debug()
+            )),
         })
         .collect()
 }

@@ -16,9 +16,7 @@ use std::path::Path;
 use tokenizers::{Encoding, Token};
 
 pub use bert_vocabulary::{BertOptions, bert_tokenizer};
-use byte_level_vocabulary::{
-    BYTE_LEVEL_CLASSES, ByteLevelKind, ByteLevelOptions, SpecialToken, byte_level_tokenizer,
-};
+use byte_level_vocabulary::{BYTE_LEVEL_CLASSES, ByteLevelKind, ByteLevelOptions, SpecialToken, byte_level_tokenizer};
 use roles::Roles;
 use spelling::Spelling;
 
@@ -123,8 +121,8 @@ impl Tokenizer {
 
         let special_ids =
             reference.get_added_tokens_decoder().iter().filter(|(_, token)| token.special).map(|(id, _)| *id).collect();
-        let greedy = reference.get_added_tokens_decoder().iter().filter(|(_, token)| token.special);
-        let greedy = greedy.map(|(id, token)| (*id, (token.lstrip, token.rstrip))).filter(|(_, (l, r))| *l || *r);
+        let greedy = reference.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
+        let greedy = greedy.map(|(id, token)| (id, (token.lstrip, token.rstrip))).filter(|(_, (l, r))| *l || *r);
         let greedy = greedy.collect();
         let canonical =
             reference.to_string(false).map_err(|error| fault(format!("cannot be written back: {error}")))?;

@@ -61,7 +61,9 @@ impl Settings {
         let kind = match self.config.get("tokenizer_class").and_then(Value::as_str) {
             None => None,
             Some(class) => Some(ByteLevelKind::of_class(class).ok_or_else(|| {
-                format!("`tokenizer_class` is {class:?}, which needs a tokenizer.json (known without: {BYTE_LEVEL_CLASSES})")
+                format!(
+                    "`tokenizer_class` is {class:?}, which needs a tokenizer.json (known without: {BYTE_LEVEL_CLASSES})"
+                )
             })?),
         };
         let token = |role: &str, default: &str| self.token(role).unwrap_or(default).to_owned();
@@ -92,8 +94,7 @@ impl Settings {
 }
 
 /// The names of the parts that a token can play in the settings.
-const ROLES: [&str; 7] =
-    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+const ROLES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 type Role = Option<(u32, String)>;
 

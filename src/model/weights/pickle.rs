@@ -105,7 +105,8 @@ impl Value<'_> {
 /// In words: the pickle is cut or damaged, asks for a function or an instruction that no state dict needs, or is something else
 /// than names with tensors.
 pub fn read_state_dict(bytes: &[u8]) -> Result<Vec<(String, PickledTensor)>, String> {
-    let mut machine = Machine { bytes, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
+    let mut machine =
+        Machine { bytes, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
     let root = machine.run()?;
     let Value::Dict(pairs) = &machine.values[root] else {
         return Err(format!("holds {}, not a state dict", machine.values[root].kind()));
@@ -239,7 +240,9 @@ impl<'a> Machine<'a> {
                     };
                 }
                 other => {
-                    return Err(format!("uses the pickle instruction {other:#04x}, which no state dict needs; nothing was run"));
+                    return Err(format!(
+                        "uses the pickle instruction {other:#04x}, which no state dict needs; nothing was run"
+                    ));
                 }
             }
         }
@@ -351,7 +354,8 @@ impl<'a> Machine<'a> {
     /// REDUCE: one of the functions with a tuple of arguments.
     fn call(&mut self) -> Result<(), String> {
         let arguments = self.pop_sequence()?;
-        let Value::Function(function) = self.values[self.pop()?] else { return Err(DAMAGED.into()) };
+        let called = self.pop()?;
+        let Value::Function(function) = self.values[called] else { return Err(DAMAGED.into()) };
         match function {
             Function::OrderedDict if arguments.is_empty() => self.push(Value::Dict(Vec::new())),
             Function::RebuildTensor if (6..=7).contains(&arguments.len()) => {
@@ -395,7 +399,9 @@ impl<'a> Machine<'a> {
 
     fn sizes(&self, place: Place) -> Result<Vec<usize>, String> {
         match &self.values[place] {
-            Value::Sequence(items) if items.len() <= LONGEST_SEQUENCE => items.iter().map(|&item| self.size(item)).collect(),
+            Value::Sequence(items) if items.len() <= LONGEST_SEQUENCE => {
+                items.iter().map(|&item| self.size(item)).collect()
+            }
             _ => Err(DAMAGED.into()),
         }
     }
@@ -425,8 +431,12 @@ mod tests {
     /// `pickle.dumps(state_dict, protocol=2)` of `{"a": a 2 x 3 tensor, transposed}`, written by hand.
     fn state_dict() -> Vec<u8> {
         let mut bytes = b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01X\x01\x00\x00\x00aq\x02".to_vec();
-        bytes.extend(b"ctorch._utils\n_rebuild_tensor_v2\nq\x03((X\x07\x00\x00\x00storageq\x04ctorch\nFloatStorage\nq\x05");
-        bytes.extend(b"X\x01\x00\x00\x000q\x06X\x03\x00\x00\x00cpuq\x07K\x08tq\x08QK\x02K\x03K\x02\x86q\x09K\x01K\x03\x86q\x0a");
+        bytes.extend(
+            b"ctorch._utils\n_rebuild_tensor_v2\nq\x03((X\x07\x00\x00\x00storageq\x04ctorch\nFloatStorage\nq\x05",
+        );
+        bytes.extend(
+            b"X\x01\x00\x00\x000q\x06X\x03\x00\x00\x00cpuq\x07K\x08tq\x08QK\x02K\x03K\x02\x86q\x09K\x01K\x03\x86q\x0a",
+        );
         bytes.extend(b"\x89h\x00)Rq\x0btq\x0cRq\x0ds}q\x0eX\x09\x00\x00\x00_metadataq\x0f}sb.");
         bytes
     }
@@ -448,7 +458,10 @@ mod tests {
     fn a_function_that_is_no_data_is_refused_by_name() {
         for (pickle, name) in [
             (&b"cposix\nsystem\nX\x02\x00\x00\x00id\x85R."[..], "`posix.system`"),
-            (b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00\x8c\x08builtins\x94\x8c\x04eval\x94\x93.", "`builtins.eval`"),
+            (
+                b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00\x8c\x08builtins\x94\x8c\x04eval\x94\x93.",
+                "`builtins.eval`",
+            ),
             (b"\x80\x02ctorch\nload\n", "`torch.load`"),
             (b"ca\x1b[31m\nb\\\n", "`a\\u{1b}[31m.b\\\\`"),
         ] {

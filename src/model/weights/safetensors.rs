@@ -148,9 +148,8 @@ pub fn open_folder(folder: &Path) -> Result<(String, Vec<WeightFile>), ModelErro
         return Ok(found);
     }
     const SUPPORTED: &str = "model.safetensors or pytorch_model.bin, or the shards of either with their index";
-    let other = ["tf_model.h5", "model.ckpt.index", "flax_model.msgpack"]
-        .into_iter()
-        .find(|name| folder.join(name).exists());
+    let other =
+        ["tf_model.h5", "model.ckpt.index", "flax_model.msgpack"].into_iter().find(|name| folder.join(name).exists());
     Err(ModelError::Incomplete {
         folder: folder.to_path_buf(),
         what: match other {

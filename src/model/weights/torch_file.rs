@@ -105,12 +105,14 @@ impl Entry {
         }
         let outside = || format!("{:?} reaches beyond its storage of {} numbers", tensor.shape, tensor.n_numbers);
         let n = tensor.shape.iter().try_fold(1usize, |n, &size| n.checked_mul(size)).ok_or_else(outside)?;
-        // The last number's place; of a tensor without numbers, that of its offset.
+        // The place of the last number.
         let last = tensor.shape.iter().zip(&tensor.strides).try_fold(tensor.offset, |last, (&size, &stride)| {
             size.saturating_sub(1).checked_mul(stride).and_then(|step| last.checked_add(step))
         });
-        // As many numbers as the storage has at most: a stride of 0 would give any number of them.
-        if n > tensor.n_numbers || last.is_none_or(|last| last + usize::from(n > 0) > tensor.n_numbers) {
+        let inside =
+            if n == 0 { tensor.offset <= tensor.n_numbers } else { last.is_some_and(|l| l < tensor.n_numbers) };
+        // No more numbers than the storage has: a stride of 0 would give any number of them.
+        if n > tensor.n_numbers || !inside {
             return Err(outside());
         }
         let start = storage.start + tensor.offset * width;
@@ -201,9 +203,9 @@ fn entries(bytes: &[u8]) -> Result<BTreeMap<String, Entry>, String> {
     let mut total = 0usize;
     for (name, tensor) in read_state_dict(&bytes[pickle])? {
         let about = |what: String| format!("`{}` {what}", name.escape_debug());
-        let storage = records
-            .get(format!("{root}/data/{}", tensor.storage).as_str())
-            .ok_or_else(|| about(format!("has its numbers in `{}`, which is not there", tensor.storage.escape_debug())))?;
+        let storage = records.get(format!("{root}/data/{}", tensor.storage).as_str()).ok_or_else(|| {
+            about(format!("has its numbers in `{}`, which is not there", tensor.storage.escape_debug()))
+        })?;
         let entry = Entry::new(tensor, storage.clone()).map_err(about)?;
         total = total.saturating_add(entry.n_numbers());
         if total > bytes.len().saturating_mul(LARGEST_SHARING) {

@@ -119,7 +119,9 @@ impl<'a> Entry<'a> {
         let start = self.local + LOCAL_LENGTH + place(name?)? + place(extra?)?;
         match start.checked_add(self.length) {
             Some(end) if end <= limit => Ok(start..end),
-            _ => Err(format!("truncated or damaged: the record `{}` reaches beyond the data", self.name.escape_debug())),
+            _ => {
+                Err(format!("truncated or damaged: the record `{}` reaches beyond the data", self.name.escape_debug()))
+            }
         }
     }
 }
@@ -189,7 +191,10 @@ mod tests {
             let records = zip_records(&bytes).unwrap();
             let content = |name: &str| std::str::from_utf8(&bytes[records[name].clone()]).unwrap();
             assert_eq!(records.keys().copied().collect::<Vec<_>>(), ["m/data.pkl", "m/data/0", "m/empty"]);
-            assert_eq!((content("m/data.pkl"), content("m/data/0"), content("m/empty")), ("a pickle", "0123456789", ""));
+            assert_eq!(
+                (content("m/data.pkl"), content("m/data/0"), content("m/empty")),
+                ("a pickle", "0123456789", "")
+            );
         }
     }
 

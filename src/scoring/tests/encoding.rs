@@ -38,7 +38,13 @@ const TEXTS: [&str; 13] = [
 ];
 
 fn tokenizers() -> Vec<(&'static str, Arc<Tokenizer>)> {
-    ["toy", "reviews-en", "reviews-zh"].map(|name| (name, loaded(name).tokenizer)).into()
+    let mut tokenizers: Vec<_> = ["toy", "reviews-en", "reviews-zh"].map(|name| (name, loaded(name).tokenizer)).into();
+    // Byte-level and unigram vocabularies, whose masks take the space on their left.
+    for name in ["roberta", "xlm-roberta", "albert"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/model").join(name);
+        tokenizers.push((name, Arc::new(Tokenizer::open(&folder).unwrap())));
+    }
+    tokenizers
 }
 
 fn encode(tokenizer: &Tokenizer, text: &str, fields: &[&str], n_mask: usize, most: usize) -> Encoded {
