@@ -77,6 +77,12 @@ impl SafetensorsFile {
         self.entries.contains_key(name)
     }
 
+    /// The type and the bytes of a tensor.
+    pub fn stored(&self, name: &str) -> Option<(Dtype, &[u8])> {
+        let entry = self.entries.get(name)?;
+        Some((entry.dtype, self.bytes.get(entry.range.clone())?))
+    }
+
     /// All bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -20,9 +20,9 @@ use super::zip_records::{is_zip, zip_records};
 use crate::model::ModelError;
 
 /// The whole file's name in a model's folder.
-pub const WHOLE: &str = "pytorch_model.bin";
+const WHOLE: &str = "pytorch_model.bin";
 /// The name of the index of a sharded checkpoint.
-pub const INDEX: &str = "pytorch_model.bin.index.json";
+const INDEX: &str = "pytorch_model.bin.index.json";
 
 /// A pickle of a state dict has some hundred bytes a tensor.
 const LARGEST_PICKLE: usize = 1 << 26;
@@ -69,6 +69,13 @@ impl TorchFile {
     /// Whether there is a tensor `name`.
     pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)
+    }
+
+    /// The type and the bytes of a tensor, where they are its numbers in row-major order.
+    pub fn stored(&self, name: &str) -> Option<(Dtype, &[u8])> {
+        let entry = self.entries.get(name).filter(|entry| entry.is_row_major())?;
+        let end = entry.range.start + entry.n_numbers() * width(entry.dtype).ok()?;
+        Some((entry.dtype, self.bytes.get(entry.range.start..end)?))
     }
 
     /// All bytes of the file.
@@ -146,10 +153,10 @@ impl Entry {
     }
 
     fn is_row_major(&self) -> bool {
-        let mut expected = 1;
+        let mut expected = 1usize;
         self.shape.iter().zip(&self.strides).rev().all(|(&size, &stride)| {
             let fits = size <= 1 || stride == expected;
-            expected *= size;
+            expected = expected.saturating_mul(size);
             fits
         })
     }

@@ -1,5 +1,7 @@
 //! One weight file of any format: tensors by name, as f32.
 
+use safetensors::tensor::Dtype;
+
 use super::safetensors::SafetensorsFile;
 use super::torch_file::TorchFile;
 
@@ -48,6 +50,14 @@ impl WeightFile {
         match values.iter().find(|value| !value.is_finite()) {
             Some(value) => Err(format!("holds the number {value}")),
             None => Ok(values),
+        }
+    }
+
+    /// The type and the bytes of a tensor, where they are its numbers in row-major order.
+    pub fn stored(&self, name: &str) -> Option<(Dtype, &[u8])> {
+        match self {
+            Self::Safetensors(file) => file.stored(name),
+            Self::Torch(file) => file.stored(name),
         }
     }
 
