@@ -244,9 +244,10 @@ impl<'a> Encoder<'a> {
                             ours.push(start..whole.len());
                         }
                     }
-                    let text = self.text(number, bits, &texts);
+                    let (text, cut) = self.text(number, bits, &texts);
                     let mut slots = Slots::of(bits, &texts);
                     for (_, start) in self.tokenizer.encode_text_places(&text) {
+                        let start = start + cut;
                         place += slots.up_to(start);
                         if ours.iter().any(|range| range.contains(&start)) {
                             own.push(place);
@@ -305,16 +306,16 @@ impl<'a> Encoder<'a> {
         for (number, part) in self.parts.iter().enumerate() {
             match part {
                 Part::Text(bits) => {
-                    let text = self.text(number, bits, texts);
+                    let (text, cut) = self.text(number, bits, texts);
                     let mut slots = Slots::of(bits, texts);
                     let mut virtual_tokens = |ids: &mut Vec<u32>, n: usize| {
                         soft_at.extend(ids.len()..ids.len() + n);
                         ids.extend(std::iter::repeat_n(self.blank, n));
                     };
                     virtual_tokens(&mut ids, slots.up_to(0));
-                    if slots.is_inside(text.len()) {
+                    if slots.is_inside(text.len() + cut) {
                         for (id, start) in self.tokenizer.encode_text_places(&text) {
-                            virtual_tokens(&mut ids, slots.up_to(start));
+                            virtual_tokens(&mut ids, slots.up_to(start + cut));
                             ids.push(id);
                         }
                     } else {
@@ -344,16 +345,31 @@ impl<'a> Encoder<'a> {
         if self.kind == ModelKind::Causal { (before, &[]) } else { (before, after) }
     }
 
-    /// The text of part `number`. Where a token that is chosen follows and the vocabulary writes the space before a word into
-    /// the word's token, the template's space there belongs to that token.
-    fn text(&self, number: usize, bits: &[Bit], texts: &[&str]) -> String {
+    /// The text of part `number` without the spaces that belong to the tokens beside it, and the bytes that it lost on its left.
+    ///
+    /// A special token may take the spaces beside it (RoBERTa's mask that on its left). Where a token that is chosen follows and
+    /// the vocabulary writes the space before a word into the word's token, the template's space there belongs to that token.
+    fn text(&self, number: usize, bits: &[Bit], texts: &[&str]) -> (String, usize) {
         let mut text: String = bits.iter().map(|bit| bit.of(texts)).collect();
-        let token_follows = matches!(self.parts.get(number + 1), Some(Part::Mask | Part::Trigger(_)));
+        let causal = self.kind == ModelKind::Causal;
+        let chosen_follows = match self.parts.get(number + 1) {
+            Some(Part::Trigger(_)) => true,
+            Some(Part::Mask) => causal,
+            _ => false,
+        };
         let own_space = matches!(bits.last(), Some(Bit::Text(own)) if own.ends_with(' '));
-        if token_follows && own_space && self.tokenizer.space_matters() {
+        if chosen_follows && own_space && self.tokenizer.space_matters() {
             text.pop();
         }
-        text
+        let special = |part: Option<&Part>| match part {
+            Some(Part::Special(id)) => Some(*id),
+            Some(Part::Mask) if !causal => Some(self.blank),
+            _ => None,
+        };
+        let before = number.checked_sub(1).and_then(|before| self.parts.get(before));
+        let trimmed = self.tokenizer.between(special(before), &text, special(self.parts.get(number + 1)));
+        let cut = if text.starts_with(trimmed) { 0 } else { text.len() - text.trim_start().len() };
+        (trimmed.to_owned(), cut)
     }
 
     /// Cuts the texts at their right ends, each at a character, of several the one with most tokens first, to the longest
