@@ -8,6 +8,7 @@ use burn::Tensor;
 use burn::tensor::Device;
 
 use super::LoadedWeights;
+use super::llama::MOST_LAYERS;
 use crate::model::config::ConfigFile;
 use crate::model::layer::{
     Activation, AddedEmbeddings, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear, MaskedEncoder,
@@ -60,7 +61,7 @@ impl BertConfig {
         let this = Self {
             vocab_size: config.size("vocab_size")?,
             hidden_size: config.size("hidden_size")?,
-            num_hidden_layers: config.size("num_hidden_layers")?,
+            num_hidden_layers: config.size_within("num_hidden_layers", MOST_LAYERS)?,
             num_attention_heads: config.size("num_attention_heads")?,
             intermediate_size: config.size("intermediate_size")?,
             hidden_act: Activation::from_config(config)?,
