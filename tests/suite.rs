@@ -9,3 +9,4 @@ mod layering;
 mod model_errors;
 mod model_gguf;
 mod model_parity;
+mod soft_prompt_parity;

@@ -1,19 +1,21 @@
-//! A prompt applied to many examples, in portions, with a bar.
+//! Prompts applied to many examples, in portions, with a bar.
 
 use std::time::Instant;
 
 use crate::error::Result;
-use crate::scoring::Cost;
+use crate::scoring::{Ask, Cost};
 use crate::task::Example;
 
 use super::log::Log;
 use super::progress::bar;
 use super::prompt_option::Asked;
 
-/// Examples in one call of the scorer: enough to group by length, few enough to bound the memory and move the bar.
+/// Sequences, before label words of several tokens ask for more, in one call of the scorer: enough to group by length, few
+/// enough to bound the memory and move the bar.
 const PORTION: usize = 2048;
 
 /// The scores of one prompt.
+#[derive(Default)]
 pub struct Applied {
     /// Log-probabilities among the labels, in nats: `[example][label]`.
     pub scores: Vec<Vec<f64>>,
@@ -21,7 +23,7 @@ pub struct Applied {
     pub truncated: usize,
     /// What it cost.
     pub cost: Cost,
-    /// Wall-clock seconds.
+    /// Wall-clock seconds, of all prompts that were applied together.
     pub seconds: f64,
 }
 
@@ -30,27 +32,43 @@ pub struct Applied {
 /// # Errors
 /// [`crate::scoring::ScoringError`].
 pub fn apply(asked: &Asked, columns: &[String], examples: &[Example], log: Log) -> Result<Applied> {
+    Ok(apply_all(std::slice::from_ref(asked), columns, examples, log)?.remove(0))
+}
+
+/// Scores every example with every prompt, in batches that the prompts share: they may be of different tasks, and are scored with
+/// one model, that of the first.
+///
+/// # Errors
+/// [`crate::scoring::ScoringError`].
+pub fn apply_all(asked: &[Asked], columns: &[String], examples: &[Example], log: Log) -> Result<Vec<Applied>> {
     let begun = Instant::now();
-    let passes = asked.scorer.evaluations_per_example(&asked.prompt)?;
-    let bar = log.wants_bars().then(|| bar("evaluations", passes * examples.len() as u64));
-    let mut applied = Applied { scores: Vec::new(), truncated: 0, cost: Cost::default(), seconds: 0.0 };
-    for portion in examples.chunks(PORTION) {
+    let asks: Vec<Ask<'_>> = asked.iter().map(|asked| asked.scorer.ask(&asked.prompt)).collect();
+    let mut evaluations = 0;
+    for asked in asked {
+        evaluations += asked.scorer.evaluations_per_example(&asked.prompt)? * examples.len() as u64;
+    }
+    let bar = log.wants_bars().then(|| bar("evaluations", evaluations));
+    let mut all: Vec<Applied> = asked.iter().map(|_| Applied::default()).collect();
+    for portion in examples.chunks((PORTION / asked.len().max(1)).max(1)) {
         let portion: Vec<&Example> = portion.iter().collect();
-        let mut round = asked.scorer.score(std::slice::from_ref(&asked.prompt), columns, &portion)?;
-        applied.scores.append(&mut round.scores[0]);
-        applied.truncated += round.truncated[0];
-        let cost = round.costs[0];
-        applied.cost.evaluations += cost.evaluations;
-        applied.cost.forwards += cost.forwards;
-        applied.cost.backwards += cost.backwards;
-        applied.cost.tokens += cost.tokens;
-        if let Some(bar) = &bar {
-            bar.inc(cost.evaluations);
+        let round = asked[0].scorer.score_mixed(&asks, columns, &portion)?;
+        let of_prompts = round.scores.into_iter().zip(round.truncated).zip(round.costs);
+        for (applied, ((mut scores, truncated), cost)) in all.iter_mut().zip(of_prompts) {
+            applied.scores.append(&mut scores);
+            applied.truncated += truncated;
+            applied.cost.evaluations += cost.evaluations;
+            applied.cost.forwards += cost.forwards;
+            applied.cost.backwards += cost.backwards;
+            applied.cost.tokens += cost.tokens;
+            if let Some(bar) = &bar {
+                bar.inc(cost.evaluations);
+            }
         }
     }
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    applied.seconds = begun.elapsed().as_secs_f64();
-    Ok(applied)
+    let seconds = begun.elapsed().as_secs_f64();
+    all.iter_mut().for_each(|applied| applied.seconds = seconds);
+    Ok(all)
 }

@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::log::{Log, LogFormat};
 use super::{
-    completions, datasets, doctor, explain, fill, init, leaderboard, models, plan, predict, run, score, select,
-    validate,
+    completions, datasets, doctor, explain, fill, generate, init, leaderboard, models, plan, predict, run, score,
+    select, validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -87,6 +87,8 @@ pub enum Command {
     Predict(predict::Arguments),
     /// Show the likeliest tokens at each mask of a text
     Fill(fill::Arguments),
+    /// Go on with a text, token by token, with a model that continues text
+    Generate(generate::Arguments),
     /// Print the ranked tables of a results folder
     Leaderboard(leaderboard::Arguments),
     /// Replay choosing a prompt on a complete matrix of scores

@@ -41,6 +41,24 @@ pub enum CliError {
         /// The hash of its tokenizer.
         found: String,
     },
+    /// A soft prompt's vectors were trained for other weights.
+    #[error(
+        "{} was trained for the weights of {saved_model} (blake3 {saved}), and {model} has others (blake3 {found}): its vectors \
+         mean nothing there; give the model that it was trained for",
+        path.display()
+    )]
+    OtherWeights {
+        /// The saved prompt.
+        path: PathBuf,
+        /// The model that it was trained for.
+        saved_model: String,
+        /// The hash of that model's weights.
+        saved: String,
+        /// The model that was given.
+        model: String,
+        /// The hash of its weights.
+        found: String,
+    },
     /// A saved prompt cannot be read.
     #[error(transparent)]
     PromptFile(RecordError),
@@ -68,7 +86,9 @@ impl Fault for CliError {
             Self::Write { .. } => ExitCode::Results,
             // An input file is at fault, not the record of a run.
             Self::PromptFile(_) | Self::BadPrompt { .. } => ExitCode::Data,
-            Self::OtherTokenizer { .. } | Self::ModelName(_) | Self::ModelSource(_) => ExitCode::Model,
+            Self::OtherTokenizer { .. } | Self::OtherWeights { .. } | Self::ModelName(_) | Self::ModelSource(_) => {
+                ExitCode::Model
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::error::Result;
-use crate::scoring::Explanation;
+use crate::scoring::{Explanation, NearToken};
 use crate::task::Example;
 
 use super::CliError;
@@ -72,6 +72,11 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     }
 }
 
+/// `film 0.53, movie 0.61`
+fn neighbours(tokens: &[NearToken]) -> String {
+    tokens.iter().map(|near| format!("{} {:.4}", near.token, near.distance)).collect::<Vec<_>>().join(", ")
+}
+
 fn as_text(explanation: &Explanation, opened: &Opened) -> String {
     let mut words = TextTable::new(&["label", "word", "tokens", ">logprob", ">probability"]);
     for word in &explanation.words {
@@ -90,6 +95,14 @@ fn as_text(explanation: &Explanation, opened: &Opened) -> String {
         let mark = if Some(index) == predicted { "<- predicted" } else { "" };
         labels.row([label.clone(), format!("{logprob:.4}"), format!("{:.4}", logprob.exp()), mark.to_owned()]);
     }
+    let mut nearest = TextTable::new(&[">virtual token", "nearest by Euclidean distance", "by cosine distance"]);
+    for (index, tokens) in explanation.nearest.iter().enumerate() {
+        nearest.row([(index + 1).to_string(), neighbours(&tokens.euclidean), neighbours(&tokens.cosine)]);
+    }
+    let nearest = match explanation.nearest.is_empty() {
+        true => String::new(),
+        false => format!("\nwhat its virtual tokens are nearest to\n{}", nearest.print()),
+    };
     let truncated = explanation.truncated.as_deref().unwrap_or("nothing");
     let passes = match explanation.passes {
         1 => "1 forward pass".to_owned(),
@@ -98,7 +111,7 @@ fn as_text(explanation: &Explanation, opened: &Opened) -> String {
     format!(
         "1. the prompt ({})\n{}\ncut off: {truncated}\n\n2. its {} tokens ({passes})\n{}\n\n\
          3. the likeliest answers over the whole vocabulary\n{}\n\
-         4. the label words over the whole vocabulary\n{}\nthe labels among each other\n{}",
+         4. the label words over the whole vocabulary\n{}\nthe labels among each other\n{}{nearest}",
         opened.loaded.source,
         explanation.rendered,
         explanation.tokens.len(),

@@ -24,6 +24,7 @@ mod experiment_option;
 mod explain;
 mod failure;
 mod fill;
+mod generate;
 mod init;
 mod input_option;
 mod leaderboard;
@@ -76,6 +77,7 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
         Command::Score(arguments) => score::run(arguments, log),
         Command::Predict(arguments) => predict::run(arguments, log),
         Command::Fill(arguments) => fill::run(arguments, log),
+        Command::Generate(arguments) => generate::run(arguments, log),
         Command::Leaderboard(arguments) => leaderboard::run(arguments),
         Command::Select(arguments) => select::run(arguments),
         Command::Models(arguments) => models::run(arguments),

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::task::Table;
 
 use super::CliError;
-use super::applied::apply;
+use super::applied::apply_all;
 use super::input_option::InputOptions;
 use super::log::Log;
 use super::output::{print, write_file};
@@ -22,12 +22,12 @@ Examples:
       --output labels.csv
   promptmine predict --model builtin:reviews-en --template \"{text} It was {mask}.\" \\
       --verbalizer negative=terrible,positive=great --input reviews.jsonl | head -3
-  promptmine predict --prompt sentiment.json --prompt topic.json --input posts.tsv \\
+  promptmine predict --prompt sentiment.safetensors --prompt topic.json --input posts.tsv \\
       --output both.jsonl
 
 One line for each example: id (of the column `id`, or the row counted from 0), label where the input has one, predicted, \
 and logprob_<label>: the natural logarithm of the label's probability among the labels. With several prompts one line \
-for each example and prompt, with a field `prompt`. The output is JSON lines, or CSV if it ends so.";
+for each example and prompt, with a field `prompt`; they share the model and its batches. The output is JSON lines, or CSV if it ends so.";
 
 /// The arguments of `predict`.
 #[derive(Debug, Args)]
@@ -86,29 +86,38 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     let ready = arguments.prompt.ready(log)?;
     let table = arguments.input.read(needed(&ready.prompts), None, false)?;
     let mut predictions = Vec::new();
-    for asked in &ready.prompts {
-        let applied = apply(asked, &table.columns, &table.examples, log)?;
+    let applied = apply_all(&ready.prompts, &table.columns, &table.examples, log)?;
+    let seconds = applied[0].seconds;
+    for (asked, applied) in ready.prompts.iter().zip(applied) {
         let name = if asked.name.is_empty() { String::new() } else { format!("{}: ", asked.name) };
         let shortened = match applied.truncated {
             0 => String::new(),
             n => format!(", {} shortened to fit", thousands(n as u64)),
         };
-        log.step(
-            &format!(
-                "{name}{}{shortened}, {}, {} examples/s on {}",
-                counted(table.examples.len(), "example"),
-                duration(applied.seconds),
-                thousands((table.examples.len() as f64 / applied.seconds.max(1e-9)) as u64),
-                ready.opened.device.description
-            ),
-            serde_json::Map::from_iter([("seconds".to_owned(), applied.seconds.into())]),
-        );
+        if !shortened.is_empty() {
+            log.note(&format!("{name}{}{shortened}", counted(table.examples.len(), "example")));
+        }
         predictions.push(Predictions {
             prompt: asked.name.clone(),
             labels: asked.prompt.verbalizer.label_names(),
             logprobs: applied.scores,
         });
     }
+    let of_each = match ready.prompts.len() {
+        1 => String::new(),
+        n => format!(" with each of {n} prompts"),
+    };
+    let n_scored = table.examples.len() * ready.prompts.len();
+    log.step(
+        &format!(
+            "{}{of_each}, {}, {} examples/s on {}",
+            counted(table.examples.len(), "example"),
+            duration(seconds),
+            thousands((n_scored as f64 / seconds.max(1e-9)) as u64),
+            ready.opened.device.description
+        ),
+        serde_json::Map::from_iter([("seconds".to_owned(), seconds.into())]),
+    );
     let text = match shape {
         Shape::JsonLines => to_json_lines(&ids(&table), &gold(&table), &predictions),
         Shape::Csv => to_csv(&ids(&table), &gold(&table), &predictions)?,

@@ -146,7 +146,7 @@ impl Listener for Progress {
                 drop(state);
                 self.over(key, &format!("failed: {reason}"));
             }
-            Event::Started { .. } | Event::Step { .. } => {}
+            Event::Started { .. } | Event::Step { .. } | Event::ReadBack(_) => {}
         }
     }
 

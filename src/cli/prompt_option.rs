@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::error::Result;
 use crate::model::LoadedModel;
-use crate::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
+use crate::prompt::{Prompt, SoftPrompt, Template, TriggerTokens, Verbalizer};
 use crate::record::SavedPrompt;
 use crate::scoring::{Scorer, Settings};
 use crate::spec::MultiToken;
@@ -54,7 +54,7 @@ pub struct PromptOptions {
     /// The words that stand for the labels, as in negative=terrible|awful,positive=great
     #[arg(long, value_name = "WORDS", required_unless_present = "prompt", requires = "template")]
     pub verbalizer: Option<String>,
-    /// A prompt that a run saved (trials/<trial>/prompt.json), in place of --template and --verbalizer
+    /// A prompt that a run saved (trials/<trial>/prompt.json or prompt.safetensors), in place of --template and --verbalizer
     #[arg(long, value_name = "FILE", conflicts_with_all = ["template", "verbalizer", "multi_token", "refuse_long"])]
     pub prompt: Vec<PathBuf>,
     /// How a label word of several tokens is scored
@@ -67,6 +67,9 @@ pub struct PromptOptions {
     #[command(flatten)]
     pub device: DeviceOption,
 }
+
+/// What a file of a prompt holds.
+type Saved = (SavedPrompt, Option<SoftPrompt>);
 
 /// A prompt with the settings that it is scored with.
 pub struct Asked {
@@ -92,13 +95,14 @@ impl PromptOptions {
     /// # Errors
     /// What is wrong with a prompt, the model or the pair of them.
     pub fn ready(&self, log: Log) -> Result<Ready> {
-        let saved: Vec<(&Path, SavedPrompt)> =
+        let saved: Vec<(&Path, Saved)> =
             self.prompt.iter().map(|path| Ok((path.as_path(), load(path)?))).collect::<Result<_>>()?;
         let opened = open(&self.model_name(&saved)?, self.device.device)?;
         let prompts = if saved.is_empty() {
             vec![self.written(&opened.loaded)?]
         } else {
-            saved.iter().map(|(path, saved)| from_saved(path, saved, &opened.loaded, log)).collect::<Result<_>>()?
+            let read = |(path, (prompt, soft)): (&Path, Saved)| from_saved(path, &prompt, soft, &opened.loaded, log);
+            saved.into_iter().map(read).collect::<Result<_>>()?
         };
         Ok(Ready { opened, prompts })
     }
@@ -115,14 +119,14 @@ impl PromptOptions {
         Ok((ready.opened, ready.prompts.remove(0)))
     }
 
-    fn model_name(&self, saved: &[(&Path, SavedPrompt)]) -> Result<String> {
+    fn model_name(&self, saved: &[(&Path, Saved)]) -> Result<String> {
         if let Some(model) = &self.model {
             return Ok(model.clone());
         }
-        let Some((first_path, first)) = saved.first() else {
+        let Some((first_path, (first, _))) = saved.first() else {
             return Err(CliError::Usage("--model is missing".into()).into());
         };
-        if let Some((path, other)) = saved.iter().find(|(_, other)| other.model != first.model) {
+        if let Some((path, (other, _))) = saved.iter().find(|(_, (other, _))| other.model != first.model) {
             return Err(CliError::Usage(format!(
                 "{} was found with {}, {} with {}; say which with --model",
                 first_path.display(),
@@ -146,6 +150,10 @@ impl PromptOptions {
                 "has a {trigger:N} slot, whose tokens only a search finds; write text there, or give --prompt FILE";
             return Err(CliError::Usage(format!("template `{template}` {what}")).into());
         }
+        if template.has_soft() {
+            let what = "has a {soft} slot, whose vectors only a search finds; give --prompt FILE";
+            return Err(CliError::Usage(format!("template `{template}` {what}")).into());
+        }
         let prompt = Prompt::plain(template, Arc::new(Verbalizer::parse(verbalizer)?));
         let settings =
             Settings { multi_token: self.multi_token.into(), truncate: !self.refuse_long, ..Settings::default() };
@@ -161,11 +169,17 @@ fn asked(name: String, prompt: Prompt, settings: Settings, loaded: &LoadedModel)
     Ok(Asked { name, prompt, scorer })
 }
 
-fn load(path: &Path) -> Result<SavedPrompt, CliError> {
-    SavedPrompt::load(path).map_err(CliError::PromptFile)
+fn load(path: &Path) -> Result<Saved, CliError> {
+    SavedPrompt::open(path).map_err(CliError::PromptFile)
 }
 
-fn from_saved(path: &Path, saved: &SavedPrompt, loaded: &LoadedModel, log: Log) -> Result<Asked> {
+fn from_saved(
+    path: &Path,
+    saved: &SavedPrompt,
+    soft: Option<SoftPrompt>,
+    loaded: &LoadedModel,
+    log: Log,
+) -> Result<Asked> {
     if saved.tokenizer_blake3 != loaded.tokenizer_hash {
         return Err(CliError::OtherTokenizer {
             path: path.into(),
@@ -173,6 +187,16 @@ fn from_saved(path: &Path, saved: &SavedPrompt, loaded: &LoadedModel, log: Log) 
             saved: short(&saved.tokenizer_blake3),
             model: loaded.source.clone(),
             found: short(&loaded.tokenizer_hash),
+        }
+        .into());
+    }
+    if saved.weights_blake3 != loaded.weights_hash && soft.is_some() {
+        return Err(CliError::OtherWeights {
+            path: path.into(),
+            saved_model: saved.model.clone(),
+            saved: short(&saved.weights_blake3),
+            model: loaded.source.clone(),
+            found: short(&loaded.weights_hash),
         }
         .into());
     }
@@ -193,6 +217,13 @@ fn from_saved(path: &Path, saved: &SavedPrompt, loaded: &LoadedModel, log: Log) 
     if slots != ids {
         return Err(bad(format!("the template has {slots} trigger tokens and `trigger_ids` has {ids}")).into());
     }
+    if template.has_soft() != soft.is_some() {
+        let what = match &soft {
+            None => "the template has virtual tokens and the file no vectors for them",
+            Some(_) => "the file has vectors and the template no virtual tokens",
+        };
+        return Err(bad(what.into()).into());
+    }
     let n_vocabulary = loaded.tokenizer.vocab_size();
     if let Some(id) = saved.trigger_ids.iter().find(|&&id| id as usize >= n_vocabulary) {
         return Err(bad(format!("trigger id {id} is outside the vocabulary (0 to {})", n_vocabulary - 1)).into());
@@ -202,7 +233,8 @@ fn from_saved(path: &Path, saved: &SavedPrompt, loaded: &LoadedModel, log: Log) 
         return Err(bad(format!("unknown rule multi_token `{}` (known: {known})", saved.multi_token)).into());
     };
     let verbalizer = Verbalizer::new(saved.verbalizer.iter().map(|l| (l.label.clone(), l.words.clone())))?;
-    let prompt = Prompt::with_triggers(template, TriggerTokens(saved.trigger_ids.clone()), Arc::new(verbalizer));
+    let triggers = TriggerTokens(saved.trigger_ids.clone());
+    let prompt = Prompt { template, triggers, soft: soft.map(Arc::new), verbalizer: Arc::new(verbalizer) };
     let settings = Settings { multi_token, truncate: saved.truncate, ..Settings::default() };
     asked(path.display().to_string(), prompt, settings, loaded)
 }

@@ -124,8 +124,14 @@ fn matrix(plan: &Plan, folder: &Path, stop: &AtomicBool, log: Log) -> Result<boo
     if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
-    if let Some(path) = &written {
-        log.step(&format!("wrote {}", path.display()), serde_json::Map::new());
+    if let Some(matrix) = &written {
+        log.step(&format!("wrote {}", matrix.path.display()), serde_json::Map::new());
+        if matrix.left_out > 0 {
+            log.note(&format!(
+                "{} are not in it: of the soft prompts of a trial only the chosen one's vectors are kept",
+                counted(matrix.left_out, "candidate")
+            ));
+        }
     }
     Ok(written.is_some())
 }

@@ -122,6 +122,25 @@ impl Template {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Soft(_)))
     }
 
+    /// The soft slots, in order.
+    pub fn soft_slots(&self) -> impl Iterator<Item = &SoftSlot> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Soft(slot) => Some(slot),
+            _ => None,
+        })
+    }
+
+    /// The template with `counts[i]` virtual tokens in the i-th soft slot, whatever it said before.
+    #[must_use]
+    pub fn with_soft_counts(&self, counts: &[usize]) -> Self {
+        let mut counts = counts.iter();
+        let pieces = self.pieces.iter().map(|piece| match (piece, counts.len()) {
+            (Piece::Soft(_), 1..) => Piece::Soft(SoftSlot::Count(counts.next().copied().unwrap_or_default())),
+            _ => piece.clone(),
+        });
+        Self { pieces: pieces.collect() }
+    }
+
     /// Whether demonstrations stand in the template.
     pub fn has_demos(&self) -> bool {
         self.pieces.contains(&Piece::Demos)
@@ -223,6 +242,22 @@ impl Template {
             }
         }
         Ok(rendered)
+    }
+
+    /// The template as a person reads it, with `texts[i]` in the place of the i-th soft slot.
+    pub fn describe_soft(&self, texts: &[String]) -> String {
+        let mut described = String::new();
+        let mut texts = texts.iter();
+        for piece in &self.pieces {
+            match (piece, texts.len()) {
+                (Piece::Soft(_), 1..) => {
+                    let text = texts.next().map_or("", String::as_str);
+                    push_spaced(&mut described, &Piece::Text(text.to_owned()).to_string());
+                }
+                _ => described.push_str(&piece.to_string()),
+            }
+        }
+        described
     }
 
     /// The template as a person reads it, with `triggers[i]`, the decoded tokens, in the place of the i-th trigger slot.
@@ -340,6 +375,13 @@ mod tests {
         assert_eq!(own.with_trigger(5), own);
         assert_eq!(plain.with_soft(SoftSlot::Count(4)).to_string(), "{soft:4}{text} It was {mask}.");
         assert_eq!(plain.with_trigger(3).without_triggers(), plain);
+    }
+
+    #[test]
+    fn soft_slots_are_counted_out() {
+        let own = template("{soft:\"a review\"}{text}{soft:3}{mask}");
+        assert_eq!(own.soft_slots().count(), 2);
+        assert_eq!(own.with_soft_counts(&[2, 4]).to_string(), "{soft:2}{text}{soft:4}{mask}");
     }
 
     #[test]

@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::read_back::ReadBack;
 use super::trial_key::TrialKey;
+use crate::prompt::SoftPrompt;
 
 /// The format of `events.jsonl` and `trial.json`; readers refuse others.
 pub const FORMAT: u32 = 1;
@@ -55,6 +57,28 @@ pub struct CandidateRecord {
     /// Flags that the prompt alone decides (`retokenises`, `label_leak`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
+    /// Its vectors, where it has virtual tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft: Option<SoftRecord>,
+}
+
+/// What identifies a prompt's vectors; the vectors themselves are kept of the chosen prompt only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SoftRecord {
+    /// Virtual tokens.
+    pub n_soft: usize,
+    /// Numbers in each.
+    pub d_model: usize,
+    /// BLAKE3 (hex) of the numbers, row by row, as little-endian f32.
+    pub blake3: String,
+}
+
+impl SoftRecord {
+    /// The identity of these vectors.
+    pub fn of(soft: &SoftPrompt) -> Self {
+        let blake3 = blake3::hash(&soft.bytes()).to_hex().to_string();
+        Self { n_soft: soft.n_soft(), d_model: soft.d_model(), blake3 }
+    }
 }
 
 /// How a prompt did on a labelled set.
@@ -135,6 +159,8 @@ pub enum Event {
         /// Its scores.
         test: SetScores,
     },
+    /// What the vectors of the chosen prompt are like: a diagnostic, outside the budget.
+    ReadBack(ReadBack),
     /// The trial is complete.
     Finished {
         /// What it spent within its budget.

@@ -66,13 +66,21 @@ impl SavedPrompt {
     /// # Errors
     /// [`RecordError`] if it cannot be read, is no prompt, or is of another format.
     pub fn load(path: &Path) -> Result<Self, RecordError> {
-        let bytes = std::fs::read(path).map_err(RecordError::io("read", path))?;
-        let prompt: Self = serde_json::from_slice(&bytes)
+        Self::parse(&std::fs::read(path).map_err(RecordError::io("read", path))?, path)
+    }
+
+    pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self, RecordError> {
+        let prompt: Self = serde_json::from_slice(bytes)
             .map_err(|e| RecordError::corrupt(path, Some(e.line()), format!("not a saved prompt: {e}")))?;
-        if prompt.format != Self::FORMAT {
-            return Err(RecordError::Version { path: path.into(), found: prompt.format, known: Self::FORMAT });
-        }
+        prompt.check_format(path)?;
         Ok(prompt)
+    }
+
+    pub(super) fn check_format(&self, path: &Path) -> Result<(), RecordError> {
+        match self.format {
+            Self::FORMAT => Ok(()),
+            found => Err(RecordError::Version { path: path.into(), found, known: Self::FORMAT }),
+        }
     }
 }
 

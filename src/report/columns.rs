@@ -91,6 +91,8 @@ pub(super) const LEADERBOARD: &[Column<Row>] = &[
         row.prompt_file.as_ref().map_or(Cell::Unknown, |path| Cell::words(path.to_string_lossy().replace('\\', "/")))
     }),
     up("verdict", |row| verdict(row.rank_low, row.tied)),
+    down("projected_dev", |row| Cell::number(row.projected_dev)),
+    down("projected_test", |row| Cell::number(row.projected_test)),
 ];
 
 /// The columns of `candidates.csv`.
@@ -124,6 +126,8 @@ pub(super) const CANDIDATES: &[Column<CandidateRow>] = &[
     up("trial", |row| Cell::words(row.trial.to_string_lossy())),
     up("verdict", |row| verdict(row.rank_low, row.tied)),
     down("select_score", |row| Cell::number(row.select_score)),
+    up("n_soft", |row| Cell::count(row.n_soft)),
+    up("soft_blake3", |row| words(&row.soft_blake3)),
 ];
 
 /// The leaderboard's column of that name.

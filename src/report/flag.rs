@@ -1,7 +1,7 @@
 //! Flags: warnings that stand beside a number (contract, definition 13).
 
 /// The known flags in the order in which they are listed; others follow in alphabetical order.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "failed",
     "nan",
     "budget_cut",
@@ -11,6 +11,7 @@ const KNOWN: [&str; 10] = [
     "label_leak",
     "retokenises",
     "zero_gradient",
+    "diverged",
     "truncated",
 ];
 

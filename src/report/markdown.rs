@@ -1,5 +1,7 @@
 //! `leaderboard.md`: the leaderboard for reading.
 
+use crate::record::{Neighbour, ReadBack};
+
 use super::digest::{Digest, counted, short};
 use super::leaderboard::{Leaderboard, RankedOn, Section};
 use super::print::{code, escape_markdown, markdown};
@@ -40,6 +42,7 @@ impl Leaderboard {
         }
         out.push_str(&format!("\n## How to read this\n\n{HOW_TO_READ}"));
         out.push_str(&self.stability_words());
+        out.push_str(&self.read_back_words());
         out.push_str(&self.failed_words());
         out
     }
@@ -69,6 +72,36 @@ impl Leaderboard {
         )
     }
 
+    fn read_back_words(&self) -> String {
+        let mut out = String::new();
+        for row in self.rows() {
+            let Some(read_back) = &row.read_back else { continue };
+            let heading = format!("{}, {}", row.method, row.group.words());
+            out.push_str(&format!("\n### {}\n\n{}", escape_markdown(&heading), read_back_table(read_back)));
+            let on = |split: &str, projected: Option<f64>, soft: Option<f64>| {
+                projected.zip(soft).map(|(a, b)| format!("{} on {split} (soft: {})", short(a), short(b)))
+            };
+            let scores: Vec<String> =
+                [on("dev", row.projected_dev, row.dev_mean), on("test", row.projected_test, row.test_mean)]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+            out.push_str(&format!(
+                "\nProjected: {}. Mean over seeds: {}.\n",
+                code(&read_back.projected.replace(['\n', '\r'], "↵")),
+                scores.join(", ")
+            ));
+        }
+        if out.is_empty() {
+            return out;
+        }
+        format!(
+            "\n## Soft prompts read back\n\nThe entries of the vocabulary that are nearest to each virtual token of the prompt shown, with \
+             their distances, and how the prompts do projected: each vector replaced by the embedding of its nearest entry by \
+             Euclidean distance. A diagnostic, outside the budget.\n{out}"
+        )
+    }
+
     fn failed_words(&self) -> String {
         let mut out = String::new();
         for row in self.rows().filter(|row| !row.failures.is_empty()) {
@@ -81,6 +114,20 @@ impl Leaderboard {
         }
         if out.is_empty() { out } else { format!("\n## Failed trials\n\n{out}") }
     }
+}
+
+/// The neighbours of each virtual token.
+fn read_back_table(read_back: &ReadBack) -> String {
+    let words = |neighbours: &[Neighbour]| {
+        let words: Vec<String> =
+            neighbours.iter().map(|n| format!("{} {}", escape_markdown(&n.token), short(n.distance))).collect();
+        words.join(", ")
+    };
+    let mut table = String::from("| virtual token | Euclidean | cosine |\n| ---: | --- | --- |\n");
+    for (index, near) in read_back.nearest.iter().enumerate() {
+        table.push_str(&format!("| {} | {} | {} |\n", index + 1, words(&near.euclidean), words(&near.cosine)));
+    }
+    table
 }
 
 impl Section {

@@ -9,10 +9,12 @@
 //!   overlap, so their examples are not added up: the interval is what one dev set can say.
 //! - 2026-11: `test_std` is the standard deviation between seeds, and empty for a single trial. `one_seed` flags a row whose test
 //!   predictions do not vary between seeds, as well as one with a single seed.
-//! - 2026-11: `trained_parameters` is 0 for a prompt of tokens only, and empty where the record does not say it.
+//! - 2026-11: `trained_parameters` is 0 for a prompt of tokens only, and the number of its vectors' numbers for a soft one, whose
+//!   `prompt` is its file (contract, definition 1).
 
 use std::path::{Path, PathBuf};
 
+use crate::record::ReadBack;
 use crate::task::Metric;
 use crate::task::statistics::{expected_accuracy, majority_class, optimism_gap};
 
@@ -22,9 +24,6 @@ use super::flag;
 use super::group::Group;
 use super::outcome;
 use super::trial::{End, Scored, Trial};
-
-/// The files that may hold a trial's chosen prompt.
-const PROMPT_FILES: [&str; 2] = ["prompt.safetensors", "prompt.json"];
 
 /// What chooses where there are no labels and the experiment names no rule that does without them.
 const LABEL_FREE: &str = "mutual_information";
@@ -108,6 +107,12 @@ pub struct Row {
     pub seconds: f64,
     /// `(seeds, why)` of the trials that failed.
     pub failures: Vec<(String, String)>,
+    /// The metric on dev of the chosen soft prompts with every vector replaced by its nearest token's embedding.
+    pub projected_dev: Option<f64>,
+    /// The same on test.
+    pub projected_test: Option<f64>,
+    /// What the vectors of the shown prompt are like.
+    pub read_back: Option<ReadBack>,
 }
 
 impl Row {
@@ -125,7 +130,8 @@ impl Row {
         let gaps: (Vec<f64>, Vec<f64>) =
             entry.by_seed.values().filter_map(|t| Some((t.chosen()?.dev?.metric, t.test?.metric))).unzip();
         let spent = spent(entry);
-        let saved = shown.map(|(trial, _)| (trial, prompt_file(trial)));
+        let saved = shown.map(|(trial, scored)| (trial, file_name(scored)));
+        let prompt_file = saved.map(|(trial, name)| Path::new("trials").join(trial.key.id()).join(name));
         let failures = entry.failures();
         Self {
             group: entry.group.clone(),
@@ -138,9 +144,12 @@ impl Row {
             n_seeds: entry.by_seed.len(),
             n_dev,
             n_test,
-            prompt: shown.map(|(_, scored)| scored.record.prompt.clone()),
+            prompt: shown.map(|(_, scored)| match (&scored.record.soft, &prompt_file) {
+                (Some(_), Some(file)) => file.to_string_lossy().replace('\\', "/"),
+                _ => scored.record.prompt.clone(),
+            }),
             verbalizer: shown.map(|(_, scored)| scored.record.verbalizer.clone()),
-            prompt_file: saved.map(|(trial, name)| Path::new("trials").join(trial.key.id()).join(name)),
+            prompt_file,
             saved_bytes: saved
                 .and_then(|(trial, name)| std::fs::metadata(trial.folder.join(name)).ok())
                 .map(|file| file.len()),
@@ -159,7 +168,10 @@ impl Row {
             vs_manual_p: None,
             vs_random: None,
             vs_random_p: None,
-            trained_parameters: shown.filter(|(_, s)| !s.record.template.contains("{soft")).map(|_| 0),
+            trained_parameters: shown.map(|(_, scored)| match &scored.record.soft {
+                Some(soft) => (soft.n_soft * soft.d_model) as u64,
+                None => 0,
+            }),
             dev_looks: sum(entry, |trial| trial.choice.map(|choice| choice.dev_looks)),
             evaluations: spent.map(|spent| spent.evaluations),
             forwards: spent.map(|spent| spent.forwards),
@@ -168,6 +180,9 @@ impl Row {
             flags: flags(entry, shown, dev_only),
             seconds: entry.over.iter().map(|trial| seconds(trial)).sum(),
             failures: failures.into_iter().map(|(seeds, why)| (seeds, why.into())).collect(),
+            projected_dev: entry.mean(|trial| trial.read_back?.projected_dev),
+            projected_test: entry.mean(|trial| trial.read_back?.projected_test),
+            read_back: shown.and_then(|(trial, _)| trial.read_back.cloned()),
         }
     }
 }
@@ -229,9 +244,9 @@ fn seconds(trial: &Trial<'_>) -> f64 {
     }
 }
 
-/// The file that holds a trial's chosen prompt; `prompt.json` where the trial's folder is not there to say it.
-fn prompt_file(trial: &Trial<'_>) -> &'static str {
-    PROMPT_FILES.into_iter().find(|name| trial.folder.join(name).exists()).unwrap_or("prompt.json")
+/// The file that holds a trial's chosen prompt.
+fn file_name(chosen: &Scored<'_>) -> &'static str {
+    if chosen.record.soft.is_some() { "prompt.safetensors" } else { "prompt.json" }
 }
 
 fn flags(entry: &Entry<'_>, shown: Option<(&Trial<'_>, &Scored<'_>)>, dev_only: bool) -> Vec<String> {

@@ -79,6 +79,7 @@ impl Sample {
             verbalizer: "a=bad,b=good".into(),
             n_tokens: prompt.split_whitespace().count(),
             flags: Vec::new(),
+            soft: None,
         };
         let evaluations = 4 * (candidate + 1);
         self.events.push(Event::Scored { candidate: record, dev, label_free, evaluations });

@@ -65,6 +65,10 @@ impl Stability {
                 continue;
             }
             for scored in &trial.candidates {
+                // Two trainings never end at the same vectors, so soft prompts have nothing in common but their template.
+                if scored.record.soft.is_some() {
+                    continue;
+                }
                 if let Some(dev) = scored.dev.filter(|_| scored.dropped_at(trial.dev_gold.len()).is_none()) {
                     let text = (0, scored.record.prompt.as_str(), scored.record.verbalizer.as_str());
                     candidates.entry(seed).or_default().insert(text, dev.metric);

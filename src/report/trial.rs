@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::record::{CandidateRecord, EVENTS, Event, RecordError, SetScores, Spent, TrialKey, TrialRecord};
+use crate::record::{CandidateRecord, EVENTS, Event, ReadBack, RecordError, SetScores, Spent, TrialKey, TrialRecord};
 
 use super::place::Place;
 
@@ -21,6 +21,8 @@ pub(super) struct Trial<'a> {
     pub(super) candidates: Vec<Scored<'a>>,
     pub(super) choice: Option<Choice>,
     pub(super) test: Option<&'a SetScores>,
+    /// What the vectors of the chosen prompt are like.
+    pub(super) read_back: Option<&'a ReadBack>,
     pub(super) end: End<'a>,
 }
 
@@ -78,6 +80,7 @@ impl<'a> Trial<'a> {
             candidates: Vec::new(),
             choice: None,
             test: None,
+            read_back: None,
             end: End::Open,
         };
         if let Some(label) = dev_gold.iter().chain(test_gold).find(|label| usize::from(**label) >= labels.len()) {
@@ -109,6 +112,7 @@ impl<'a> Trial<'a> {
                         .map_err(|message| corrupt(line, message))?;
                     read.test = Some(test);
                 }
+                Event::ReadBack(read_back) => read.read_back = Some(read_back),
                 Event::Finished { spent, flags, seconds } => {
                     read.end = End::Finished { spent: *spent, flags, seconds: *seconds };
                 }
@@ -152,7 +156,10 @@ impl Scored<'_> {
             score: self.dev.map(|dev| dev.metric).or(self.label_free),
             margin: self.dev.map(|dev| dev.margin),
             n_tokens: Some(self.record.n_tokens),
-            text: format!("{}\n{}", self.record.prompt, self.record.verbalizer),
+            text: match &self.record.soft {
+                None => format!("{}\n{}", self.record.prompt, self.record.verbalizer),
+                Some(soft) => format!("{}\n{}\n{}", self.record.prompt, self.record.verbalizer, soft.blake3),
+            },
         }
     }
 

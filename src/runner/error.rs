@@ -39,6 +39,26 @@ pub enum RunnerError {
         /// The model.
         model: String,
     },
+    /// The text that virtual tokens start from has no token for the model.
+    #[error("{place}.init_text: `{text}` has no token for {model}")]
+    InitText {
+        /// The key path of the item.
+        place: String,
+        /// The text.
+        text: String,
+        /// The model.
+        model: String,
+    },
+    /// A list of synonyms cannot be read.
+    #[error("{place}.synonyms: {}: {what}", path.display())]
+    Synonyms {
+        /// The key path of the item.
+        place: String,
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is the matter, with the line.
+        what: String,
+    },
     /// A split that the experiment needs is not there.
     #[error("the data set `{dataset}` has no {split} split, and {what} needs one")]
     NoSplit {
@@ -73,8 +93,8 @@ impl Fault for RunnerError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Prompt { source, .. } => source.exit_code(),
-            Self::NoSplit { .. } => ExitCode::Data,
-            Self::Initial { .. } => ExitCode::Model,
+            Self::NoSplit { .. } | Self::Synonyms { .. } => ExitCode::Data,
+            Self::Initial { .. } | Self::InitText { .. } => ExitCode::Model,
             Self::Only { .. } => ExitCode::Usage,
             Self::Verbalizer(source) => source.exit_code(),
             Self::NoDefault { .. } | Self::Budget { .. } => ExitCode::Spec,

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Result;
-use crate::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
-use crate::record::{CandidateRecord, Event, MatrixBlock, MatrixWriter, load_trials};
+use crate::prompt::{Prompt, SoftPrompt, Template, TriggerTokens, Verbalizer};
+use crate::record::{
+    CandidateRecord, Event, MatrixBlock, MatrixWriter, SavedPrompt, SoftRecord, TrialRecord, load_trials,
+};
 use crate::scoring::Outcome;
 use crate::spec::{MultiToken, SearchItem};
 use crate::task::{Example, Shots, draw};
@@ -26,9 +28,27 @@ struct Found<'r> {
 /// Candidates scored in one call.
 const ROUND: usize = 8;
 
+/// A complete matrix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenMatrix {
+    /// Its file.
+    pub path: PathBuf,
+    /// Candidates whose vectors were not kept, and which are not in it: all soft prompts but the chosen ones.
+    pub left_out: usize,
+}
+
+/// A candidate of the record.
+struct Found<'r> {
+    /// Its model in the experiment.
+    model: usize,
+    candidate: &'r CandidateRecord,
+    soft: Option<Arc<SoftPrompt>>,
+}
+
 impl Plan {
     /// Scores every distinct candidate of the record in `folder` on the dev pool and on test, outside every budget, and
-    /// writes `matrix.parquet`. `progress` hears (candidates done, of how many).
+    /// writes `matrix.parquet`. `progress` hears (candidates done, of how many). Of soft prompts the vectors of the chosen one are
+    /// on disk, and the others are left out.
     ///
     /// `None` if `stop` was set before it was complete; nothing is left behind then.
     ///
@@ -39,10 +59,11 @@ impl Plan {
         folder: &Path,
         progress: &dyn Fn(usize, usize),
         stop: &AtomicBool,
-    ) -> Result<Option<PathBuf>> {
+    ) -> Result<Option<WrittenMatrix>> {
         let records = load_trials(folder)?;
         let mut seen = HashSet::new();
         let mut found: Vec<Found<'_>> = Vec::new();
+        let mut left_out = 0;
         for record in &records {
             let Some(model) = self.experiment.models.iter().position(|m| m.to_string() == record.key().model) else {
                 continue;
@@ -50,10 +71,21 @@ impl Plan {
             let item = record.key().item;
             let Some(rule) = self.experiment.search.get(item).map(|item| self.rule(item)) else { continue };
             for event in &record.events {
-                if let Event::Scored { candidate, .. } = event
-                    && seen.insert((model, rule, &candidate.template, &candidate.trigger_ids, &candidate.verbalizer))
-                {
-                    found.push(Found { model, item, rule, candidate });
+                let Event::Scored { candidate, .. } = event else { continue };
+                let content = (&candidate.template, &candidate.trigger_ids, &candidate.verbalizer, &candidate.soft);
+                if !seen.insert((model, rule, content)) {
+                    continue;
+                }
+                match &candidate.soft {
+                    None => found.push(Found { model, item, rule, candidate, soft: None }),
+                    Some(soft) => match kept(record, soft) {
+                        Some(soft) => found.push(Found { model, item, rule, candidate, soft: Some(Arc::new(soft)) }),
+                        None => {
+                            // Another trial may have chosen the same vectors.
+                            seen.remove(&(model, rule, content));
+                            left_out += 1;
+                        }
+                    },
                 }
             }
         }
@@ -68,12 +100,13 @@ impl Plan {
                 return Ok(None);
             }
             let mut prompts = Vec::new();
-            for Found { candidate, .. } in round {
-                prompts.push(Prompt::with_triggers(
-                    Template::parse(&candidate.template)?,
-                    TriggerTokens(candidate.trigger_ids.clone()),
-                    Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
-                ));
+            for Found { candidate, soft, .. } in round {
+                prompts.push(Prompt {
+                    template: Template::parse(&candidate.template)?,
+                    triggers: TriggerTokens(candidate.trigger_ids.clone()),
+                    soft: soft.clone(),
+                    verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
+                });
             }
             for (split, examples) in [("dev", &data.dev), ("test", &data.test)] {
                 if !examples.is_empty() {
@@ -83,7 +116,7 @@ impl Plan {
             done += round.len();
             progress(done, found.len());
         }
-        Ok(Some(writer.finish()?))
+        Ok(Some(WrittenMatrix { path: writer.finish()?, left_out }))
     }
 
     fn rule(&self, item: &SearchItem) -> MultiToken {
@@ -91,17 +124,18 @@ impl Plan {
     }
 
     /// A name of its own for each candidate: its prompt, with the model where there are several, with the rule for words of
-    /// several tokens where it is not the task's, and with a number where other label words or trigger tokens give the same text.
+    /// several tokens where it is not the task's, and with a number where other label words, trigger tokens or vectors give
+    /// the same text.
     fn names(&self, found: &[Found<'_>]) -> Vec<String> {
         let mut times: HashMap<String, usize> = HashMap::new();
         found
             .iter()
-            .map(|&Found { model, rule, candidate, .. }| {
+            .map(|Found { model, rule, candidate, .. }| {
                 let mut name = match self.experiment.models.as_slice() {
                     [_] => candidate.prompt.clone(),
-                    models => format!("{}: {}", models[model], candidate.prompt),
+                    models => format!("{}: {}", models[*model], candidate.prompt),
                 };
-                if rule != self.experiment.task.multi_token {
+                if *rule != self.experiment.task.multi_token {
                     name = format!("{name} ({})", rule.name());
                 }
                 let times = times.entry(name.clone()).or_default();
@@ -138,4 +172,10 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// The vectors that a trial kept, if they are these.
+fn kept(record: &TrialRecord, soft: &SoftRecord) -> Option<SoftPrompt> {
+    let (_, kept) = SavedPrompt::open(&record.folder.join("prompt.safetensors")).ok()?;
+    kept.filter(|kept| SoftRecord::of(kept) == *soft)
 }

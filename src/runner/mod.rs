@@ -14,6 +14,7 @@ mod listener;
 mod matrix;
 mod oracle;
 mod plan;
+mod read_back;
 mod run;
 mod trial;
 
@@ -21,6 +22,7 @@ pub use cell::TaskPrompt;
 pub use error::RunnerError;
 pub use ledger::Ledger;
 pub use listener::{Listener, Silent};
+pub use matrix::WrittenMatrix;
 pub use plan::{Plan, PlannedTrial};
 pub use run::{RunOptions, Summary, recorded_batch_size, run};
 pub use trial::TrialData;

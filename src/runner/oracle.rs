@@ -1,7 +1,7 @@
 //! The oracle of a trial: train only, charged to the ledger, cached.
 
 use crate::prompt::Prompt;
-use crate::scoring::{ScoreCache, Scorer, SetHash, TriggerGradient};
+use crate::scoring::{Gap, PromptGradient, ScoreCache, Scorer, SetHash};
 use crate::search::{Oracle, SearchError};
 use crate::task::Example;
 
@@ -19,6 +19,8 @@ pub struct TrialOracle<'a> {
     pub columns: &'a [String],
     /// The training examples in seed order.
     pub train: &'a [&'a Example],
+    /// The texts that may be read without labels: those of train, or the unlabelled ones at 0 shots.
+    pub texts: &'a [&'a Example],
     /// The examples on which a candidate is scored for selection.
     pub n_selection: usize,
     /// The ids that may stand in a trigger.
@@ -62,7 +64,7 @@ impl Oracle for TrialOracle<'_> {
             .collect())
     }
 
-    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<TriggerGradient, SearchError> {
+    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError> {
         let gradient = self.scorer.gradient(prompt, self.columns, &self.examples(examples))?;
         self.ledger.charge(gradient.cost);
         Ok(gradient)
@@ -78,6 +80,29 @@ impl Oracle for TrialOracle<'_> {
 
     fn token_text(&self, id: u32) -> String {
         self.scorer.loaded().tokenizer.token(id).unwrap_or_default()
+    }
+
+    fn n_texts(&self) -> usize {
+        self.texts.len()
+    }
+
+    fn fill(&mut self, gaps: &[Gap], n_texts: usize) -> Result<Vec<Vec<Vec<f32>>>, SearchError> {
+        let texts = &self.texts[..n_texts.min(self.texts.len())];
+        let answers = self.scorer.gaps(gaps, self.columns, texts)?;
+        self.ledger.charge(answers.cost);
+        Ok(answers.logprobs)
+    }
+
+    fn encode(&self, text: &str, after_space: bool) -> Option<Vec<u32>> {
+        self.scorer.loaded().tokenizer.encode_word(text, after_space).ok()
+    }
+
+    fn word(&self, id: u32) -> Option<String> {
+        let tokenizer = &self.scorer.loaded().tokenizer;
+        let (text, continuing) = tokenizer.token_text(id).filter(|_| !tokenizer.special_ids().contains(&id))?;
+        let whole = !continuing && !text.is_empty() && text.chars().all(char::is_alphabetic);
+        (whole && [false, true].iter().any(|&space| self.encode(&text, space).is_some_and(|ids| ids == [id])))
+            .then_some(text)
     }
 }
 

@@ -1,17 +1,21 @@
 //! What a run would do: the grid of an experiment as trials, with everything loaded and checked.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::Result;
 use crate::model::{self, ResolvedDevice};
-use crate::prompt::Verbalizer;
+use crate::prompt::{Prompt, Verbalizer};
 use crate::record::TrialKey;
 use crate::scoring::{Scorer, Settings};
-use crate::spec::{Experiment, Method, SearchItem};
+use crate::search::continuous::most_steps;
+use crate::search::discrete::{Offer, Synonyms, has_han};
+use crate::spec::{Experiment, Method, Paraphrase, SearchItem};
 use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
 use super::RunnerError;
-use super::cell::{TaskPrompt, cells, prompts};
+use super::cell::{TaskPrompt, cells, paraphrase, prompts};
 use super::oracle::set_hash;
 use super::trial::TrialData;
 
@@ -95,7 +99,7 @@ impl Plan {
             for scorer in &scorers {
                 let scorer = &with_rule(scorer, item);
                 for prompt in prompts(item, &task) {
-                    scorer.check(&prompt, &dataset.columns).map_err(|source| RunnerError::Prompt {
+                    scorer.check_template(&prompt, &dataset.columns).map_err(|source| RunnerError::Prompt {
                         place: format!("search[{index}] with {}", scorer.loaded().source),
                         source: Box::new(source),
                     })?;
@@ -215,6 +219,11 @@ impl Plan {
         part(format!("{:?}", item.cells).as_bytes());
         part(self.task.template.to_string().as_bytes());
         part(self.task.verbalizer.to_string().as_bytes());
+        for method in &item.cells {
+            if let Method::Paraphrase(Paraphrase { synonyms: Some(path), .. }) = method {
+                part(format!("{:?}", self.task.synonyms.get(path).map(|list| list.groups())).as_bytes());
+            }
+        }
         let experiment = &self.experiment;
         part(format!("{:?} {:?} {:?}", experiment.task.metric, experiment.select, experiment.budget).as_bytes());
         part(format!("{:?} {}", scorer.settings(), self.device.kind).as_bytes());
@@ -259,6 +268,15 @@ impl Plan {
                     ));
                     break;
                 }
+                if let Some(note) = self.soft_prompt_note(item, trial) {
+                    self.notes.push(note);
+                    continue;
+                }
+                if let Some(Method::Paraphrase(method)) = item.cells.first() {
+                    let share = budget / item.cells.len() as u64;
+                    self.notes.push(round_note(method, &prompts(item, &self.task), trial, share));
+                    break;
+                }
                 let Some(Method::Autoprompt(autoprompt)) = item.cells.first() else { continue };
                 let batch_size = autoprompt.batch_size.min(trial.draw.train.len()) as u64;
                 let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
@@ -276,6 +294,43 @@ impl Plan {
                 }
             }
         }
+    }
+
+    /// What a `soft_prompt` item does within its budget, by its first cell, once for each model and number of shots.
+    fn soft_prompt_note(&self, item: &SearchItem, trial: &PlannedTrial) -> Option<String> {
+        let Some(Method::SoftPrompt(method)) = item.cells.first() else { return None };
+        let same = |other: &&PlannedTrial| {
+            (other.item, other.model, &other.key.shots) == (trial.item, trial.model, &trial.key.shots)
+        };
+        if !self.trials.iter().find(same).is_some_and(|first| std::ptr::eq(first, trial)) {
+            return None;
+        }
+        let share = self.experiment.budget.evaluations / item.cells.len() as u64;
+        let batch_size = method.batch_size.min(trial.draw.train.len());
+        let look = trial.candidate_evaluations;
+        let step = 3 * (look / (trial.n_selection() as u64).max(1)) * batch_size as u64;
+        let steps = most_steps(|cost| cost <= share, step, look, method.eval_every, method.steps);
+        let scorer = &self.scorers[trial.model];
+        let prompt = prompts(item, &self.task).into_iter().next()?;
+        let n_soft: usize = scorer.soft_lengths(&prompt.template).iter().sum();
+        let place = format!("`{}` at {} shots with {}", trial.key.label, trial.key.shots, trial.key.model);
+        if steps == 0 {
+            return Some(format!(
+                "{share} evaluations do not cover the start, one step and the look after it of {place}, which cost {}: it \
+                 would score its start only (take a smaller batch_size or a larger budget)",
+                2 * look + step
+            ));
+        }
+        let cells = match item.cells.len() {
+            1 => String::new(),
+            n => format!(" (the first of {n} cells that share the budget)"),
+        };
+        Some(format!(
+            "{place} trains {n_soft} x {} numbers for at most {steps} steps of {batch_size} examples and looks at dev at most \
+             {} times{cells}",
+            scorer.loaded().model.shape().d_model,
+            1 + steps.div_ceil(method.eval_every)
+        ))
     }
 
     /// Refuses a budget within which nothing can be scored.
@@ -298,6 +353,32 @@ fn with_rule(scorer: &Arc<Scorer>, item: &SearchItem) -> Arc<Scorer> {
     }
 }
 
+/// What `paraphrase` makes of its budget.
+fn round_note(method: &Paraphrase, starts: &[Prompt], trial: &PlannedTrial, share: u64) -> String {
+    let config = paraphrase::config(method);
+    let n_train = trial.draw.train.len();
+    let n_texts = if n_train > 0 { n_train } else { trial.draw.unlabelled.len() };
+    let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
+    let han = starts.iter().any(|start| has_han(&start.template));
+    let offer = Offer { n_train, n_texts, n_selection: trial.n_selection(), passes, han };
+    let n_starts = starts.len();
+    let start = n_starts as u64 * trial.candidate_evaluations + config.first_comparison(n_starts, offer);
+    let (least, whole) = (config.round(1, offer), config.round(config.n_candidates, offer));
+    let (label, shots) = (&trial.key.label, &trial.key.shots);
+    if start + least > share {
+        return format!(
+            "{share} evaluations do not cover the templates to start from and one round of `{label}` at {shots} shots, which cost \
+             {start} and at least {least}: it would score what was written only (take fewer templates, smaller batch_size or n_texts, \
+             or a larger budget)"
+        );
+    }
+    format!(
+        "`{label}` at {shots} shots: the templates to start from cost {start} evaluations and a round at most {whole}; {share} cover \
+         about {:.1} rounds, less where the budget ends within one",
+        (share - start) as f64 / whole as f64
+    )
+}
+
 fn sorted(indices: &[usize]) -> Vec<usize> {
     let mut indices = indices.to_vec();
     indices.sort_unstable();
@@ -318,7 +399,30 @@ fn task_prompt(experiment: &Experiment, dataset: &Dataset) -> Result<TaskPrompt>
         (None, None) => return Err(missing("verbalizer").into()),
     };
     let verbalizer = verbalizer.aligned(&dataset.labels).map_err(RunnerError::Verbalizer)?;
-    Ok(TaskPrompt { template, verbalizer: Arc::new(verbalizer) })
+    Ok(TaskPrompt { template, verbalizer: Arc::new(verbalizer), synonyms: synonyms(experiment)? })
+}
+
+/// The lists of synonyms that items name.
+fn synonyms(experiment: &Experiment) -> Result<BTreeMap<PathBuf, Arc<Synonyms>>, RunnerError> {
+    let mut lists = BTreeMap::new();
+    for (index, item) in experiment.search.iter().enumerate() {
+        for method in &item.cells {
+            let Method::Paraphrase(Paraphrase { synonyms: Some(path), .. }) = method else { continue };
+            let resolved = experiment.resolve_path(path);
+            let fault = |what: String| RunnerError::Synonyms {
+                place: format!("search[{index}]"),
+                path: resolved.clone(),
+                what,
+            };
+            let bytes = std::fs::read(&resolved).map_err(|e| fault(e.to_string()))?;
+            let text = String::from_utf8(bytes).map_err(|e| {
+                let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();
+                fault(format!("line {line}: not UTF-8"))
+            })?;
+            lists.insert(path.clone(), Arc::new(Synonyms::parse(&text).map_err(|e| fault(e.to_string()))?));
+        }
+    }
+    Ok(lists)
 }
 
 fn draws(experiment: &Experiment, dataset: &Dataset) -> Result<Vec<(Shots, SeedDraws)>> {

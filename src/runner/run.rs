@@ -313,7 +313,11 @@ impl Work<'_> {
         let files = trial.run(cells, emit, &progress, self.stop)?;
         let folder = self.folder.trial_path(&planned.key);
         let fatal = |e: RecordError| Stopped::Fatal(e.into());
-        files.prompt.save(&folder.join("prompt.json")).map_err(fatal)?;
+        match &files.soft {
+            None => files.prompt.save(&folder.join("prompt.json")),
+            Some(soft) => files.prompt.save_with(soft, &folder.join("prompt.safetensors")),
+        }
+        .map_err(fatal)?;
         if let Some(predictions) = files.predictions {
             predictions.save(&folder.join("predictions.parquet")).map_err(fatal)?;
         }

@@ -1,12 +1,15 @@
 //! One trial from its first event to its last.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering as Atomic};
 use std::time::Instant;
 
 use crate::error::Error;
-use crate::prompt::{Candidate, Prompt};
-use crate::record::{CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SetScores, Spent, TrialKey};
+use crate::prompt::{Candidate, Prompt, SoftPrompt};
+use crate::record::{
+    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SetScores, SoftRecord, Spent, TrialKey,
+};
 use crate::scoring::{Known, Outcome, ScoreCache, Scorer, SetHash, argmax, mutual_information};
 use crate::search::{Proposal, Scored, SearchError};
 use crate::spec::SelectBy;
@@ -36,6 +39,11 @@ impl TrialData<'_> {
     /// What selection looks at: dev, or the unlabelled texts where there is none.
     pub fn selection(&self) -> &[&Example] {
         if self.dev.is_empty() { &self.unlabelled } else { &self.dev }
+    }
+
+    /// What a search may read without labels: the training texts, or the unlabelled ones where there are none.
+    pub fn texts(&self) -> &[&Example] {
+        if self.train.is_empty() { &self.unlabelled } else { &self.train }
     }
 }
 
@@ -78,6 +86,8 @@ impl From<SearchError> for Stopped {
 pub struct Files {
     /// The chosen prompt.
     pub prompt: SavedPrompt,
+    /// Its vectors, where it has virtual tokens.
+    pub soft: Option<Arc<SoftPrompt>>,
     /// Its test predictions, where there is a test split.
     pub predictions: Option<Predictions>,
 }
@@ -152,11 +162,14 @@ impl Trial<'_> {
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         work.emit(Event::Chosen { candidate: number, dev_looks: looks, perplexity })?;
         let predictions = work.test(&chosen)?;
+        if let Some(read_back) = self.read_back(&chosen).map_err(|e| Stopped::Failed(e.to_string()))? {
+            work.emit(Event::ReadBack(read_back))?;
+        }
         let (spent, mut flags) = (work.ledger.spent(), work.flags);
         flags.sort();
         flags.dedup();
         emit(Event::Finished { spent, flags, seconds: begun.elapsed().as_secs_f64() }).map_err(Stopped::Fatal)?;
-        Ok(Files { prompt: self.saved(&chosen), predictions })
+        Ok(Files { prompt: self.saved(&chosen), soft: chosen.soft, predictions })
     }
 
     fn started(&self) -> Event {
@@ -242,6 +255,7 @@ impl Work<'_, '_> {
                 ledger: &mut self.ledger,
                 columns: &self.trial.dataset.columns,
                 train: &self.trial.data.train,
+                texts: self.trial.data.texts(),
                 n_selection: self.trial.data.selection().len(),
                 vocabulary: &cell.vocabulary,
             };
@@ -304,6 +318,7 @@ impl Work<'_, '_> {
                 verbalizer: candidate.prompt.verbalizer.to_string(),
                 n_tokens,
                 flags,
+                soft: candidate.prompt.soft.as_deref().map(SoftRecord::of),
             };
             let evaluations = self.ledger.spent().evaluations;
             self.emit(Event::Scored { candidate: record, dev, label_free, evaluations })?;

@@ -1,15 +1,15 @@
 //! From a template and an example to token ids (contract, definition 9).
 
 use crate::model::{ModelKind, Tokenizer};
-use crate::prompt::{Piece, Template};
+use crate::prompt::{Piece, SoftSlot, Template};
 use crate::task::Example;
 
 use super::ScoringError;
 
-/// A prompt on one example as token ids, with places for masks and triggers.
+/// A prompt on one example as token ids, with places for masks, triggers and virtual tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// The ids with the special tokens at both ends; the mask's id in every place of a mask and of a trigger.
+    /// The ids with the special tokens at both ends; the mask's id in every place of a mask, a trigger and a virtual token.
     pub ids: Vec<u32>,
     /// Where the expanded `{mask}` begins.
     pub mask_at: usize,
@@ -18,6 +18,8 @@ pub struct Encoded {
     pub read_at: usize,
     /// The places of the triggers, slot after slot.
     pub trigger_at: Vec<usize>,
+    /// The places of the virtual tokens, slot after slot.
+    pub soft_at: Vec<usize>,
     /// The inputs that were shortened: (column, characters kept).
     pub shortened: Vec<(String, usize)>,
 }
@@ -68,6 +70,8 @@ enum Bit {
     Text(String),
     /// An index into the encoder's columns.
     Column(usize),
+    /// Virtual tokens. They part no text: what is round them is encoded as if they were not there.
+    Soft(usize),
 }
 
 impl<'a> Encoder<'a> {
@@ -140,7 +144,16 @@ impl<'a> Encoder<'a> {
                     parts.push(Part::Mask);
                 }
                 Piece::Trigger(n) => parts.push(Part::Trigger(*n)),
-                Piece::Soft(_) => return Err(fault("{soft} slots are not filled by this method".into())),
+                Piece::Soft(slot) => {
+                    let n = soft_length(slot, tokenizer);
+                    if n == 0 {
+                        return Err(fault(format!(
+                            "the text of {} has no token for {model}",
+                            Piece::Soft(slot.clone())
+                        )));
+                    }
+                    push_bit(&mut parts, Bit::Soft(n));
+                }
                 Piece::Demos => return Err(fault("{demos} is not in this version".into())),
             }
         }
@@ -197,7 +210,7 @@ impl<'a> Encoder<'a> {
         Ok(self.shorten(&texts))
     }
 
-    /// The tokens of the template itself: no input, no masks, no special tokens at the ends.
+    /// The tokens of the template itself, virtual ones counted: no input, no masks, no special tokens at the ends.
     pub fn n_template_tokens(&self) -> usize {
         let empty = vec![""; self.columns.len()];
         let (before, after) = self.around();
@@ -205,7 +218,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// The places of the prompt's own tokens in [`Encoder::encode`]'s ids for `example`: template text and triggers, not the
-    /// input, the mask or a special token.
+    /// input, the mask, a virtual token or a special token.
     pub fn own_places(&self, example: &Example, encoded: &Encoded) -> Vec<usize> {
         let texts: Vec<String> = self
             .named_texts(example)
@@ -231,12 +244,15 @@ impl<'a> Encoder<'a> {
                         }
                     }
                     let text = self.text(number, bits, &texts);
+                    let mut slots = Slots::of(bits, &texts);
                     for (_, start) in self.tokenizer.encode_text_places(&text) {
+                        place += slots.up_to(start);
                         if ours.iter().any(|range| range.contains(&start)) {
                             own.push(place);
                         }
                         place += 1;
                     }
+                    place += slots.up_to(usize::MAX);
                 }
                 Part::Special(_) => place += 1,
                 Part::Mask => place += self.n_mask,
@@ -255,7 +271,10 @@ impl<'a> Encoder<'a> {
         let mut trigger = triggers.iter();
         for part in &self.parts {
             match part {
-                Part::Text(bits) => bits.iter().for_each(|bit| out.push_str(bit.of(texts))),
+                Part::Text(bits) => bits.iter().for_each(|bit| match bit {
+                    Bit::Soft(n) => out.push_str(&Piece::Soft(SoftSlot::Count(*n)).to_string()),
+                    _ => out.push_str(bit.of(texts)),
+                }),
                 Part::Special(id) => out.push_str(&self.tokenizer.token(*id).unwrap_or_default()),
                 Part::Mask => (0..self.n_mask).for_each(|_| out.push_str(self.tokenizer.mask_token().unwrap_or("?"))),
                 Part::Trigger(n) => (0..*n).filter_map(|_| trigger.next()).for_each(|t| {
@@ -279,11 +298,29 @@ impl<'a> Encoder<'a> {
         let mut ids = Vec::new();
         let mut mask_at = 0;
         let mut trigger_at = Vec::new();
+        let mut soft_at = Vec::new();
         let (before, after) = self.around();
         ids.extend(before);
         for (number, part) in self.parts.iter().enumerate() {
             match part {
-                Part::Text(bits) => ids.extend(self.tokenizer.encode_text(&self.text(number, bits, texts))),
+                Part::Text(bits) => {
+                    let text = self.text(number, bits, texts);
+                    let mut slots = Slots::of(bits, texts);
+                    let mut virtual_tokens = |ids: &mut Vec<u32>, n: usize| {
+                        soft_at.extend(ids.len()..ids.len() + n);
+                        ids.extend(std::iter::repeat_n(self.blank, n));
+                    };
+                    virtual_tokens(&mut ids, slots.up_to(0));
+                    if slots.is_inside(text.len()) {
+                        for (id, start) in self.tokenizer.encode_text_places(&text) {
+                            virtual_tokens(&mut ids, slots.up_to(start));
+                            ids.push(id);
+                        }
+                    } else {
+                        ids.extend(self.tokenizer.encode_text(&text));
+                    }
+                    virtual_tokens(&mut ids, slots.up_to(usize::MAX));
+                }
                 Part::Special(id) => ids.push(*id),
                 Part::Mask => {
                     mask_at = ids.len();
@@ -297,7 +334,7 @@ impl<'a> Encoder<'a> {
         }
         ids.extend(after);
         let read_at = if self.kind == ModelKind::Causal { mask_at.saturating_sub(1) } else { mask_at };
-        Encoded { ids, mask_at, read_at, trigger_at, shortened: Vec::new() }
+        Encoded { ids, mask_at, read_at, trigger_at, soft_at, shortened: Vec::new() }
     }
 
     /// The special tokens at both ends; what continues text has none at its end.
@@ -361,6 +398,47 @@ impl<'a> Encoder<'a> {
     }
 }
 
+/// How many virtual tokens a slot has: as many as its text has tokens, where it has a text.
+pub fn soft_length(slot: &SoftSlot, tokenizer: &Tokenizer) -> usize {
+    match slot {
+        SoftSlot::Count(n) => *n,
+        SoftSlot::Init(text) => tokenizer.encode_text(text).len(),
+    }
+}
+
+/// The virtual tokens of a text part that are still to come: (the byte before which they stand, how many).
+struct Slots {
+    rest: std::iter::Peekable<std::vec::IntoIter<(usize, usize)>>,
+}
+
+impl Slots {
+    fn of(bits: &[Bit], texts: &[&str]) -> Self {
+        let mut at = 0;
+        let mut slots = Vec::new();
+        for bit in bits {
+            match bit {
+                Bit::Soft(n) => slots.push((at, *n)),
+                _ => at += bit.of(texts).len(),
+            }
+        }
+        Self { rest: slots.into_iter().peekable() }
+    }
+
+    /// Takes those that stand before a token that begins at `start`. One inside a token stands after it.
+    fn up_to(&mut self, start: usize) -> usize {
+        let mut n = 0;
+        while let Some((_, more)) = self.rest.next_if(|(at, _)| *at <= start) {
+            n += more;
+        }
+        n
+    }
+
+    /// Whether the next stand before the end of the text.
+    fn is_inside(&mut self, end: usize) -> bool {
+        self.rest.peek().is_some_and(|(at, _)| *at < end)
+    }
+}
+
 /// A text and the byte at which each number of characters ends.
 struct Input<'t> {
     text: &'t str,
@@ -421,6 +499,7 @@ impl Bit {
         match self {
             Self::Text(text) => text,
             Self::Column(index) => texts[*index],
+            Self::Soft(_) => "",
         }
     }
 }

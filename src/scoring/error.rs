@@ -97,6 +97,21 @@ pub enum ScoringError {
         /// The columns that there are.
         known: String,
     },
+    /// A prompt's vectors are not those that its template and the model want.
+    #[error(
+        "template `{template}`: {} vectors of {} numbers, and {} of {} are needed by its {{soft}} slots and the width of {model}",
+        found.0, found.1, expected.0, expected.1
+    )]
+    Vectors {
+        /// The template.
+        template: String,
+        /// Virtual tokens and width as found.
+        found: (usize, usize),
+        /// Virtual tokens and width as needed.
+        expected: (usize, usize),
+        /// The model's name.
+        model: String,
+    },
     /// The tokenizer has no mask token.
     #[error(
         "the tokenizer of {model} has no mask token, and a masked language model needs one (mask_token in tokenizer_config.json)"

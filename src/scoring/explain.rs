@@ -6,8 +6,12 @@ use crate::model::ModelKind;
 use crate::prompt::Prompt;
 use crate::task::Example;
 
+use super::batch::Sequence;
 use super::fill::Filled;
-use super::{Scorer, ScoringError, passes::Passes};
+use super::{NearestTokens, Scorer, ScoringError, passes::Passes};
+
+/// Neighbours of a virtual token that are shown.
+const NEAREST: usize = 3;
 
 /// A label word and its score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,6 +45,9 @@ pub struct Explanation {
     pub labels: Vec<(String, f64)>,
     /// Forward passes.
     pub passes: usize,
+    /// The entries of the vocabulary that are nearest to each virtual token; empty without virtual tokens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nearest: Vec<NearestTokens>,
 }
 
 impl Scorer {
@@ -79,16 +86,23 @@ impl Scorer {
             .iter()
             .map(|(name, kept)| format!("{{{name}}} was shortened to its first {kept} characters"))
             .reduce(|a, b| format!("{a}; {b}"));
+        let mut tokens: Vec<String> = ids.iter().map(|&id| tokenizer.token(id).unwrap_or_default()).collect();
+        for (index, &place) in encoded.soft_at.iter().enumerate() {
+            tokens[place] = format!("{{soft {}}}", index + 1);
+        }
+        let sequence = Sequence { soft_at: encoded.soft_at.clone(), ..Sequence::of_tokens(&ids, &positions) };
+        let answers = self.whole_vocabulary_of(sequence, prompt.soft.as_deref())?;
         let labels = self.score(std::slice::from_ref(prompt), columns, &[example])?.scores[0][0].clone();
         Ok(Explanation {
             rendered: encoder.render(&texts, &triggers),
-            tokens: ids.iter().map(|&id| tokenizer.token(id).unwrap_or_default()).collect(),
-            masks: self.top_tokens(&ids, &positions, top_k)?,
+            tokens,
+            masks: self.likeliest(&answers, top_k),
             ids,
             truncated,
             words: self.word_scores(prompt, columns, example, &passes)?,
             labels: prompt.verbalizer.labels.iter().map(|l| l.label.clone()).zip(labels).collect(),
             passes: passes.passes.len(),
+            nearest: prompt.soft.as_ref().map(|soft| self.nearest_tokens(soft, NEAREST)).unwrap_or_default(),
         })
     }
 
@@ -108,7 +122,8 @@ impl Scorer {
             let ids = encoded.filled(&prompt.triggers.0, &pass.filled);
             let n_read = pass.filled.len() + usize::from(self.kind() == ModelKind::Causal);
             let positions: Vec<usize> = (encoded.read_at..encoded.read_at + n_read).collect();
-            let logprobs = self.whole_vocabulary(&ids, &positions)?;
+            let sequence = Sequence { soft_at: encoded.soft_at, ..Sequence::of_tokens(&ids, &positions) };
+            let logprobs = self.whole_vocabulary_of(sequence, prompt.soft.as_deref())?;
             reads.push(pass.reads.iter().map(|read| f64::from(logprobs[read.mask][read.token as usize])).collect());
         }
         let scores = passes.word_scores(&reads);

@@ -3,8 +3,10 @@
 use burn::tensor::activation;
 use serde::Serialize;
 
-use crate::model::{Inputs, ModelKind};
+use crate::model::ModelKind;
+use crate::prompt::SoftPrompt;
 
+use super::batch::Sequence;
 use super::scorer::floats;
 use super::{Scorer, ScoringError};
 
@@ -94,20 +96,23 @@ impl Scorer {
 
     /// The log-probabilities of the whole vocabulary at `positions` of one sequence: `[position][token]`.
     pub(super) fn whole_vocabulary(&self, ids: &[u32], positions: &[usize]) -> Result<Vec<Vec<f32>>, ScoringError> {
+        self.whole_vocabulary_of(Sequence::of_tokens(ids, positions), None)
+    }
+
+    /// [`Scorer::whole_vocabulary`] of a sequence that may have virtual tokens.
+    pub(super) fn whole_vocabulary_of(
+        &self,
+        sequence: Sequence,
+        soft: Option<&SoftPrompt>,
+    ) -> Result<Vec<Vec<f32>>, ScoringError> {
         let loaded = self.loaded();
-        let states = loaded.model.predict(Inputs {
-            embeddings: loaded.model.embed(&[ids.to_vec()]),
-            lengths: vec![ids.len()],
-            predict_positions: vec![positions.to_vec()],
-            token_types: None,
-            past: None,
-        });
+        let states = loaded.model.predict(self.inputs(std::slice::from_ref(&sequence), |_| soft));
         let [_, n_predict, d_model] = states.dims();
         let logprobs = activation::log_softmax(loaded.model.logits(states.reshape([n_predict, d_model]), None), 1);
         let vocab_size = logprobs.dims()[1];
         let values = floats(logprobs);
         if values.iter().any(|x| x.is_nan()) {
-            return Err(ScoringError::NotFinite { prompt: loaded.tokenizer.decode(ids) });
+            return Err(ScoringError::NotFinite { prompt: loaded.tokenizer.decode(&sequence.ids) });
         }
         Ok(values.chunks(vocab_size).map(<[f32]>::to_vec).collect())
     }
@@ -119,10 +124,13 @@ impl Scorer {
         positions: &[usize],
         top_k: usize,
     ) -> Result<Vec<Vec<Filled>>, ScoringError> {
+        Ok(self.likeliest(&self.whole_vocabulary(ids, positions)?, top_k))
+    }
+
+    /// The `top_k` tokens of each row of log-probabilities over the vocabulary.
+    pub(super) fn likeliest(&self, rows: &[Vec<f32>], top_k: usize) -> Vec<Vec<Filled>> {
         let tokenizer = &self.loaded().tokenizer;
-        Ok(self
-            .whole_vocabulary(ids, positions)?
-            .iter()
+        rows.iter()
             .map(|row| {
                 let mut order: Vec<u32> = (0..row.len() as u32).collect();
                 order.sort_by(|&a, &b| row[b as usize].total_cmp(&row[a as usize]).then(a.cmp(&b)));
@@ -137,6 +145,6 @@ impl Scorer {
                     })
                     .collect()
             })
-            .collect())
+            .collect()
     }
 }

@@ -9,12 +9,16 @@
 //!   is taken from the cache is therefore the same whatever else ran before or beside the trial. Refused: a cache shared by
 //!   trials, which would let the order of trials decide the last bits.
 
+mod batch;
 mod cache;
 mod encode;
 mod error;
 mod explain;
 mod fill;
+mod gap;
 mod generate;
+mod gradient;
+mod nearest;
 mod outcome;
 mod passes;
 mod perplexity;
@@ -29,8 +33,11 @@ pub use encode::{Encoded, Encoder};
 pub use error::ScoringError;
 pub use explain::{Explanation, WordScore};
 pub use fill::Filled;
+pub use gap::{Gap, GapAnswers};
 pub use generate::{Decoding, Generated};
+pub use gradient::PromptGradient;
+pub use nearest::{NearToken, NearestTokens};
 pub use outcome::{Outcome, argmax, mutual_information};
 pub use passes::{Pass, Passes, Read, Word, WordPlace, encode_words, log_sum_exp};
-pub use scorer::{Cost, Round, Scorer, Settings, TriggerGradient};
-pub use vocabulary::{VocabularyFilter, trigger_vocabulary};
+pub use scorer::{Ask, Cost, Round, Scorer, Settings};
+pub use vocabulary::{VocabularyFilter, plain_tokens, trigger_vocabulary};

@@ -6,7 +6,8 @@ use crate::model::ModelKind;
 use crate::prompt::Prompt;
 use crate::task::Example;
 
-use super::scorer::{Sequence, floats};
+use super::batch::Sequence;
+use super::scorer::floats;
 use super::{Scorer, ScoringError};
 
 impl Scorer {
@@ -45,6 +46,7 @@ impl Scorer {
                         pass: 0,
                         ids: ids[..place].to_vec(),
                         positions: vec![place - 1],
+                        soft_at: encoded.soft_at.iter().copied().filter(|&at| at < place).collect(),
                     });
                 }
                 continue;
@@ -52,7 +54,14 @@ impl Scorer {
             for place in encoder.own_places(example, &encoded) {
                 let mut masked = ids.clone();
                 tokens.push(std::mem::replace(&mut masked[place], mask_id));
-                sequences.push(Sequence { prompt: 0, example: index, pass: 0, ids: masked, positions: vec![place] });
+                sequences.push(Sequence {
+                    prompt: 0,
+                    example: index,
+                    pass: 0,
+                    ids: masked,
+                    positions: vec![place],
+                    soft_at: encoded.soft_at.clone(),
+                });
             }
         }
         if sequences.is_empty() {
@@ -61,7 +70,7 @@ impl Scorer {
         let mut sum = 0.0;
         let batch_size = self.settings().batch_size;
         for (batch, tokens) in sequences.chunks(batch_size).zip(tokens.chunks(batch_size)) {
-            let (inputs, _) = self.inputs(batch, false);
+            let inputs = self.inputs(batch, |_| prompt.soft.as_deref());
             let model = &self.loaded().model;
             let states = model.predict(inputs);
             let [n, _, d_model] = states.dims();

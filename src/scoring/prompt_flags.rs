@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::model::ModelKind;
 use crate::prompt::{Piece, Prompt};
 use crate::task::Example;
 
@@ -23,7 +24,7 @@ impl Scorer {
     ) -> Result<(Vec<String>, usize), ScoringError> {
         let mut flags = Vec::new();
         let tokenizer = &self.loaded().tokenizer;
-        let encoder = self.encoder(&prompt.template, columns, self.fewest_masks(prompt)?)?;
+        let encoder = self.encoder(&prompt.template, columns, usize::from(self.kind() != ModelKind::Causal))?;
         // The prompt's own tokens, cut where an input or the mask stands.
         let mut own: Vec<Vec<u32>> = Vec::new();
         let mut run: Vec<u32> = Vec::new();

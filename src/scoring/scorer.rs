@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, activation};
 
-use crate::model::{Inputs, LoadedModel, ModelKind};
+use crate::model::{LoadedModel, ModelKind};
 use crate::prompt::{Piece, Prompt, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
 use super::ScoringError;
-use super::encode::{Encoded, Encoder};
+use super::batch::Sequence;
+use super::encode::{Encoded, Encoder, soft_length};
 use super::passes::{Passes, WordPlace, encode_words};
 
 /// What a scorer does with every prompt.
@@ -58,15 +59,15 @@ pub struct Round {
     pub costs: Vec<Cost>,
 }
 
-/// The gradient of a prompt's loss.
-#[derive(Debug, Clone)]
-pub struct TriggerGradient {
-    /// Mean cross-entropy of the gold labels among the labels, in nats.
-    pub loss: f64,
-    /// The loss's gradient with respect to each trigger's embedding: `[n_trigger][d_model]`.
-    pub rows: Vec<Vec<f32>>,
-    /// What it cost: a forward with a backward counts 3 evaluations.
-    pub cost: Cost,
+/// A prompt with the settings that may differ from prompt to prompt of one call.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'p> {
+    /// The prompt.
+    pub prompt: &'p Prompt,
+    /// The rule for its label words of several tokens.
+    pub multi_token: MultiToken,
+    /// Whether inputs that do not fit it are shortened.
+    pub truncate: bool,
 }
 
 /// Scores prompts with one frozen model.
@@ -76,26 +77,18 @@ pub struct Scorer {
 }
 
 /// The passes of a template with a verbalizer.
-struct Reading {
-    passes: Passes,
+pub(super) struct Reading {
+    pub(super) passes: Passes,
     /// The distinct masks that each pass reads, ascending.
-    places: Vec<Vec<usize>>,
+    pub(super) places: Vec<Vec<usize>>,
 }
 
-/// A prompt made ready. Prompts that differ in their triggers only share both parts.
-struct Ready {
-    reading: Arc<Reading>,
+/// A prompt made ready. Prompts that differ in their triggers and vectors only share both parts.
+pub(super) struct Ready<'p> {
+    pub(super) prompt: &'p Prompt,
+    pub(super) reading: Arc<Reading>,
     /// The examples as each pass wants them, in the order of passes; those with equally many masks share them.
-    encoded: Vec<Arc<Vec<Encoded>>>,
-}
-
-/// One sequence of a batch.
-pub(super) struct Sequence {
-    pub(super) prompt: usize,
-    pub(super) example: usize,
-    pub(super) pass: usize,
-    pub(super) ids: Vec<u32>,
-    pub(super) positions: Vec<usize>,
+    pub(super) encoded: Vec<Arc<Vec<Encoded>>>,
 }
 
 impl Scorer {
@@ -114,16 +107,56 @@ impl Scorer {
         &self.settings
     }
 
-    /// Checks that the model can take a prompt: words, template and columns.
+    /// A prompt with the settings of this scorer.
+    pub fn ask<'p>(&self, prompt: &'p Prompt) -> Ask<'p> {
+        Ask { prompt, multi_token: self.settings.multi_token, truncate: self.settings.truncate }
+    }
+
+    /// Checks that the model can take a prompt: words, template, columns and vectors.
     ///
     /// # Errors
     /// [`ScoringError`] naming what it cannot take.
     pub fn check(&self, prompt: &Prompt, columns: &[String]) -> Result<(), ScoringError> {
+        self.check_template(prompt, columns)?;
+        self.check_vectors(prompt)
+    }
+
+    /// [`Scorer::check`] of a prompt whose vectors are yet to be trained.
+    ///
+    /// # Errors
+    /// The same, but for the vectors.
+    pub fn check_template(&self, prompt: &Prompt, columns: &[String]) -> Result<(), ScoringError> {
         let passes = self.passes(prompt)?;
         for n_mask in mask_counts(&passes) {
             self.encoder(&prompt.template, columns, n_mask)?;
         }
         Ok(())
+    }
+
+    /// The virtual tokens of each soft slot of a template.
+    pub fn soft_lengths(&self, template: &Template) -> Vec<usize> {
+        template.soft_slots().map(|slot| soft_length(slot, &self.loaded.tokenizer)).collect()
+    }
+
+    fn check_vectors(&self, prompt: &Prompt) -> Result<(), ScoringError> {
+        let slots: usize = self.soft_lengths(&prompt.template).iter().sum();
+        let d_model = self.loaded.model.shape().d_model;
+        match &prompt.soft {
+            None if slots == 0 => Ok(()),
+            Some(soft) if soft.n_soft() == slots && soft.d_model() == d_model => Ok(()),
+            None => Err(ScoringError::Template {
+                template: prompt.template.to_string(),
+                reason:
+                    "a {soft} slot has no vectors here: soft_prompt trains them, and its prompt.safetensors holds them"
+                        .into(),
+            }),
+            Some(soft) => Err(ScoringError::Vectors {
+                template: prompt.template.to_string(),
+                found: (soft.n_soft(), soft.d_model()),
+                expected: (slots, d_model),
+                model: self.loaded.name.clone(),
+            }),
+        }
     }
 
     /// How many evaluations one example costs: one for each pass.
@@ -139,6 +172,10 @@ impl Scorer {
     /// # Errors
     /// [`ScoringError`] if the words cannot be written.
     pub fn passes(&self, prompt: &Prompt) -> Result<Passes, ScoringError> {
+        self.passes_by(prompt, self.settings.multi_token)
+    }
+
+    fn passes_by(&self, prompt: &Prompt, rule: MultiToken) -> Result<Passes, ScoringError> {
         let pieces = prompt.template.pieces();
         let mask = pieces.iter().position(|p| matches!(p, Piece::Mask(_)));
         let fixed = match mask.map(|at| &pieces[at]) {
@@ -158,7 +195,7 @@ impl Scorer {
         };
         let place = WordPlace { after_space, fixed, continues: causal.then_some(context) };
         let words = encode_words(&prompt.verbalizer, &self.loaded.tokenizer, place, &self.loaded.name)?;
-        let (n_labels, rule) = (prompt.verbalizer.labels.len(), self.settings.multi_token);
+        let n_labels = prompt.verbalizer.labels.len();
         if !causal {
             return Ok(Passes::new(words, n_labels, rule));
         }
@@ -199,6 +236,16 @@ impl Scorer {
         columns: &[String],
         n_mask: usize,
     ) -> Result<Encoder<'a>, ScoringError> {
+        self.encoder_by(template, columns, n_mask, self.settings.truncate)
+    }
+
+    fn encoder_by<'a>(
+        &'a self,
+        template: &'a Template,
+        columns: &[String],
+        n_mask: usize,
+        truncate: bool,
+    ) -> Result<Encoder<'a>, ScoringError> {
         Encoder::new(
             (&self.loaded.tokenizer, self.kind()),
             &self.loaded.name,
@@ -206,7 +253,7 @@ impl Scorer {
             columns,
             n_mask,
             self.loaded.model.shape().max_positions,
-            self.settings.truncate,
+            truncate,
         )
     }
 
@@ -218,13 +265,28 @@ impl Scorer {
     /// # Errors
     /// [`ScoringError`] if a prompt cannot be taken, an input does not fit, or a score is not a number.
     pub fn score(&self, prompts: &[Prompt], columns: &[String], examples: &[&Example]) -> Result<Round, ScoringError> {
-        let ready = self.ready_all(prompts, columns, examples)?;
+        let asks: Vec<Ask<'_>> = prompts.iter().map(|prompt| self.ask(prompt)).collect();
+        self.score_mixed(&asks, columns, examples)
+    }
+
+    /// [`Scorer::score`] of prompts that may be of different tasks, each with its own settings: sequences of all of them,
+    /// with virtual tokens or without, share batches.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`].
+    pub fn score_mixed(
+        &self,
+        asks: &[Ask<'_>],
+        columns: &[String],
+        examples: &[&Example],
+    ) -> Result<Round, ScoringError> {
+        let ready = self.ready_all(asks, columns, examples)?;
         let mut sequences = Vec::new();
-        let mut costs = vec![Cost::default(); prompts.len()];
+        let mut costs = vec![Cost::default(); asks.len()];
         for (prompt, (ready, cost)) in ready.iter().zip(&mut costs).enumerate() {
             for example in 0..examples.len() {
                 for pass in 0..ready.reading.passes.passes.len() {
-                    let sequence = ready.sequence(prompts, prompt, example, pass);
+                    let sequence = ready.sequence(prompt, example, pass);
                     cost.evaluations += 1;
                     cost.forwards += 1;
                     cost.tokens += sequence.ids.len() as u64;
@@ -247,9 +309,9 @@ impl Scorer {
             .zip(&reads)
             .map(|(ready, reads)| reads.iter().map(|passes| ready.reading.passes.label_logprobs(passes)).collect())
             .collect();
-        for (prompt, scores) in prompts.iter().zip(&scores) {
+        for (ask, scores) in asks.iter().zip(&scores) {
             if !scores.iter().flatten().all(|x| x.is_finite()) {
-                return Err(ScoringError::NotFinite { prompt: prompt.template.to_string() });
+                return Err(ScoringError::NotFinite { prompt: ask.prompt.template.to_string() });
             }
         }
         let truncated = ready
@@ -259,153 +321,44 @@ impl Scorer {
         Ok(Round { scores, truncated, costs })
     }
 
-    /// The mean loss of a prompt on labelled examples and its gradient with respect to the trigger embeddings.
-    ///
-    /// The loss is the cross-entropy of the gold label among the labels: `-log softmax(label scores)[gold]`. No weight of
-    /// the model gets a gradient.
-    ///
-    /// # Errors
-    /// As [`Scorer::score`].
-    ///
-    /// # Panics
-    /// If an example has no label.
-    pub fn gradient(
+    pub(super) fn ready_all<'p>(
         &self,
-        prompt: &Prompt,
+        asks: &[Ask<'p>],
         columns: &[String],
         examples: &[&Example],
-    ) -> Result<TriggerGradient, ScoringError> {
-        let prompts = std::slice::from_ref(prompt);
-        let ready = self.ready_all(prompts, columns, examples)?.remove(0);
-        let d_model = self.loaded.model.shape().d_model;
-        let n_trigger = prompt.triggers.0.len();
-        let mut rows = vec![vec![0f64; d_model]; n_trigger];
-        let mut loss = 0.0;
-        let mut cost = Cost::default();
-        let mut order: Vec<usize> = (0..examples.len()).collect();
-        order.sort_by_key(|&e| ready.encoded.iter().map(|all| all[e].ids.len()).max());
-        for chunk in order.chunks(self.settings.batch_size) {
-            let gold: Vec<usize> = chunk
-                .iter()
-                .map(|&e| examples[e].label.expect("the gradient of a loss is asked for labelled examples only"))
-                .collect();
-            let mut leaves = Vec::new();
-            let mut reads = Vec::new();
-            for pass in 0..ready.reading.passes.passes.len() {
-                let batch: Vec<Sequence> = chunk.iter().map(|&e| ready.sequence(prompts, 0, e, pass)).collect();
-                for sequence in &batch {
-                    cost.evaluations += 3;
-                    cost.forwards += 1;
-                    cost.backwards += 1;
-                    cost.tokens += sequence.ids.len() as u64;
-                }
-                let (inputs, leaf) = self.inputs(&batch, true);
-                reads.push(self.read_tensors(&ready.reading, pass, inputs));
-                leaves.push(leaf);
-            }
-            let logprobs = label_logprobs(&ready.reading.passes, reads);
-            let picked = Tensor::<2, burn::tensor::Int>::from_data(
-                burn::tensor::TensorData::new(gold.iter().map(|&g| g as i64).collect(), [gold.len(), 1]),
-                &logprobs.device(),
-            );
-            let total = logprobs.gather(1, picked).neg().sum_dim(0);
-            let gradients = total.backward();
-            loss += f64::from(floats(total.inner())[0]);
-            for (pass, leaf) in leaves.into_iter().enumerate() {
-                let Some(gradient) = leaf.grad(&gradients) else { continue };
-                let [_, seq_length, _] = gradient.dims();
-                let values = floats(gradient.inner());
-                for (row, &example) in chunk.iter().enumerate() {
-                    for (trigger, &place) in ready.encoded[pass][example].trigger_at.iter().enumerate() {
-                        let start = (row * seq_length + place) * d_model;
-                        for (sum, &value) in rows[trigger].iter_mut().zip(&values[start..start + d_model]) {
-                            *sum += f64::from(value);
-                        }
-                    }
-                }
-            }
-        }
-        let n = examples.len() as f64;
-        let rows: Vec<Vec<f32>> =
-            rows.into_iter().map(|row| row.into_iter().map(|x| (x / n) as f32).collect()).collect();
-        loss /= n;
-        if !loss.is_finite() || rows.iter().flatten().any(|x| !x.is_finite()) {
-            return Err(ScoringError::NotFinite { prompt: prompt.template.to_string() });
-        }
-        Ok(TriggerGradient { loss, rows, cost })
-    }
-
-    /// First-order estimates of how much the loss falls if a trigger's embedding `e` is replaced by that of token `w`:
-    /// `(e - w) . gradient` (HotFlip, arXiv 1712.06751), without the part that is the same for every `w`.
-    ///
-    /// # Shapes
-    /// gradient rows `[n][d_model]` -> `[n][vocab_size]`
-    pub fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
-        let table = self.loaded.model.embedding_table();
-        let [vocab_size, d_model] = table.dims();
-        let data = burn::tensor::TensorData::new(rows.concat(), [rows.len(), d_model]);
-        let gradient = Tensor::<2>::from_data(data, &table.device());
-        let gains = floats(gradient.matmul(table.transpose()).neg());
-        gains.chunks(vocab_size).map(<[f32]>::to_vec).collect()
-    }
-
-    fn ready_all(
-        &self,
-        prompts: &[Prompt],
-        columns: &[String],
-        examples: &[&Example],
-    ) -> Result<Vec<Ready>, ScoringError> {
-        // Candidates of a step share their template: what differs, the trigger ids, is filled in later.
-        let mut readings: HashMap<(&Template, &Verbalizer), Arc<Reading>> = HashMap::new();
-        let mut encodings: HashMap<(&Template, usize), Arc<Vec<Encoded>>> = HashMap::new();
-        let mut ready: Vec<Ready> = Vec::with_capacity(prompts.len());
-        for prompt in prompts {
-            let reading = match readings.entry((&prompt.template, &*prompt.verbalizer)) {
+    ) -> Result<Vec<Ready<'p>>, ScoringError> {
+        // Candidates of a step share their template: what differs, trigger ids and vectors, is filled in later.
+        let mut readings: HashMap<(&Template, &Verbalizer, MultiToken), Arc<Reading>> = HashMap::new();
+        let mut encodings: HashMap<(&Template, usize, bool), Arc<Vec<Encoded>>> = HashMap::new();
+        let mut ready: Vec<Ready<'p>> = Vec::with_capacity(asks.len());
+        for &Ask { prompt, multi_token, truncate } in asks {
+            let reading = match readings.entry((&prompt.template, &*prompt.verbalizer, multi_token)) {
                 Entry::Occupied(known) => Arc::clone(known.get()),
-                Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(Reading::new(self.passes(prompt)?)))),
+                Entry::Vacant(place) => {
+                    Arc::clone(place.insert(Arc::new(Reading::new(self.passes_by(prompt, multi_token)?))))
+                }
             };
             let mut encoded = Vec::with_capacity(reading.passes.passes.len());
             for pass in &reading.passes.passes {
                 let n_mask = pass.filled.len();
-                encoded.push(match encodings.entry((&prompt.template, n_mask)) {
+                encoded.push(match encodings.entry((&prompt.template, n_mask, truncate)) {
                     Entry::Occupied(known) => Arc::clone(known.get()),
                     Entry::Vacant(place) => {
-                        let encoder = self.encoder(&prompt.template, columns, n_mask)?;
+                        let encoder = self.encoder_by(&prompt.template, columns, n_mask, truncate)?;
                         let all = examples.iter().map(|e| encoder.encode(e)).collect::<Result<_, _>>()?;
                         Arc::clone(place.insert(Arc::new(all)))
                     }
                 });
             }
-            ready.push(Ready { reading, encoded });
+            self.check_vectors(prompt)?;
+            ready.push(Ready { prompt, reading, encoded });
         }
         Ok(ready)
     }
 
-    /// A batch as model inputs; with `tracked` also the leaf whose gradient can be asked for.
-    pub(super) fn inputs(&self, batch: &[Sequence], tracked: bool) -> (Inputs, Tensor<3>) {
-        // Padding is masked out: any token serves where the tokenizer names none.
-        let pad = self.loaded.tokenizer.pad_id().unwrap_or(0);
-        let longest = batch.iter().map(|s| s.ids.len()).max().unwrap_or(0);
-        let longest = longest.next_multiple_of(self.settings.length_step).min(self.loaded.model.shape().max_positions);
-        let ids: Vec<Vec<u32>> =
-            batch.iter().map(|s| s.ids.iter().copied().chain(std::iter::repeat(pad)).take(longest).collect()).collect();
-        let mut embeddings = self.loaded.model.embed(&ids);
-        if tracked {
-            embeddings = embeddings.autodiff().require_grad();
-        }
-        let inputs = Inputs {
-            embeddings: embeddings.clone(),
-            lengths: batch.iter().map(|s| s.ids.len()).collect(),
-            predict_positions: batch.iter().map(|s| s.positions.clone()).collect(),
-            token_types: None,
-            past: None,
-        };
-        (inputs, embeddings)
-    }
-
     /// Runs one batch and stores what its passes read.
-    fn read_batch(&self, batch: &[Sequence], ready: &[Ready], reads: &mut [Vec<Vec<Vec<f64>>>]) {
-        let (inputs, _) = self.inputs(batch, false);
+    fn read_batch(&self, batch: &[Sequence], ready: &[Ready<'_>], reads: &mut [Vec<Vec<Vec<f64>>>]) {
+        let inputs = self.inputs(batch, |prompt| ready[prompt].prompt.soft.as_deref());
         let states = self.loaded.model.predict(inputs);
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
@@ -435,37 +388,6 @@ impl Scorer {
             }
         }
     }
-
-    /// What a pass reads, tracked: `[batch_size, n_reads]`.
-    fn read_tensors(&self, reading: &Reading, pass: usize, inputs: Inputs) -> Tensor<2> {
-        let places = &reading.places[pass];
-        let passes = &reading.passes;
-        let pass = &passes.passes[pass];
-        let states = self.loaded.model.predict(inputs);
-        let [batch_size, n_predict, d_model] = states.dims();
-        let states = states.reshape([batch_size * n_predict, d_model]);
-        let mut rows: Vec<u32> = pass.reads.iter().map(|r| r.token).collect();
-        rows.sort_unstable();
-        rows.dedup();
-        let values = if passes.whole_vocabulary {
-            let logits = self.loaded.model.logits(states, None);
-            let device = logits.device();
-            activation::log_softmax(logits, 1).select(1, ids_tensor(&rows, &device))
-        } else {
-            self.loaded.model.logits(states, Some(&rows))
-        };
-        let values = values.reshape([batch_size, n_predict * rows.len()]);
-        let columns: Vec<u32> = pass
-            .reads
-            .iter()
-            .map(|read| {
-                let place = places.binary_search(&read.mask).unwrap_or(0);
-                (place * rows.len() + rows.binary_search(&read.token).unwrap_or(0)) as u32
-            })
-            .collect();
-        let device = values.device();
-        values.select(1, ids_tensor(&columns, &device))
-    }
 }
 
 impl Reading {
@@ -479,12 +401,13 @@ impl Reading {
     }
 }
 
-impl Ready {
-    fn sequence(&self, prompts: &[Prompt], prompt: usize, example: usize, pass: usize) -> Sequence {
+impl Ready<'_> {
+    pub(super) fn sequence(&self, prompt: usize, example: usize, pass: usize) -> Sequence {
         let filled = &self.reading.passes.passes[pass].filled;
         let encoded = &self.encoded[pass][example];
         let positions = self.reading.places[pass].iter().map(|mask| encoded.read_at + mask).collect();
-        Sequence { prompt, example, pass, ids: encoded.filled(&prompts[prompt].triggers.0, filled), positions }
+        let ids = encoded.filled(&self.prompt.triggers.0, filled);
+        Sequence { prompt, example, pass, ids, positions, soft_at: encoded.soft_at.clone() }
     }
 }
 
@@ -493,38 +416,6 @@ fn mask_counts(passes: &Passes) -> Vec<usize> {
     counts.sort_unstable();
     counts.dedup();
     counts
-}
-
-/// [`Passes::label_logprobs`] on tensors: `[batch_size, n_reads]` a pass -> `[batch_size, n_labels]`.
-fn label_logprobs(passes: &Passes, reads: Vec<Tensor<2>>) -> Tensor<2> {
-    let mut words: Vec<Option<Tensor<2>>> = vec![None; passes.words.len()];
-    for (pass, values) in passes.passes.iter().zip(reads) {
-        for (column, read) in pass.reads.iter().enumerate() {
-            let value = values.clone().narrow(1, column, 1);
-            words[read.word] = Some(match words[read.word].take() {
-                Some(sum) => sum + value,
-                None => value,
-            });
-        }
-    }
-    let labels: Vec<Tensor<2>> = (0..passes.n_labels())
-        .map(|label| {
-            let columns: Vec<Tensor<2>> = passes
-                .words
-                .iter()
-                .zip(&words)
-                .filter(|(word, _)| word.label == label)
-                .filter_map(|(word, score)| {
-                    let score = score.clone()?;
-                    Some(if passes.by_length() { score / word.ids.len() as f64 } else { score })
-                })
-                .collect();
-            let scores = Tensor::cat(columns, 1);
-            let max = scores.clone().max_dim(1).detach();
-            (scores - max.clone()).exp().sum_dim(1).log() + max
-        })
-        .collect();
-    activation::log_softmax(Tensor::cat(labels, 1), 1)
 }
 
 /// A list of ids as an index tensor.

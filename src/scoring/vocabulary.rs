@@ -12,6 +12,16 @@ pub struct VocabularyFilter {
     pub words_only: bool,
 }
 
+/// The ids that stand for a piece of text, ascending: no special token, no unknown token, no unused place of the vocabulary.
+pub fn plain_tokens(tokenizer: &Tokenizer) -> Vec<u32> {
+    (0..tokenizer.vocab_size() as u32)
+        .filter(|id| !tokenizer.special_ids().contains(id))
+        .filter(|&id| {
+            tokenizer.token_text(id).is_some_and(|(text, _)| !text.is_empty() && !text.starts_with("[unused"))
+        })
+        .collect()
+}
+
 /// The ids that may stand in a trigger, ascending.
 ///
 /// Left out always: special tokens, the unknown token, unused places of the vocabulary, every token of a label word, so that

@@ -1,7 +1,7 @@
 //! The ask/tell trait of every method, and the oracle that it asks.
 
 use crate::prompt::{Candidate, Prompt};
-use crate::scoring::TriggerGradient;
+use crate::scoring::{Gap, PromptGradient};
 
 use super::SearchError;
 
@@ -97,11 +97,12 @@ pub trait Oracle {
     /// [`SearchError`] if a score cannot be had.
     fn train_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError>;
 
-    /// The loss's gradient with respect to the trigger embeddings on some training examples.
+    /// The loss's gradient with respect to the trigger embeddings and the virtual tokens, whichever the prompt has, on some
+    /// training examples.
     ///
     /// # Errors
     /// [`SearchError`] if it cannot be had.
-    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<TriggerGradient, SearchError>;
+    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError>;
 
     /// First-order gains of putting each token of the vocabulary in a trigger's place: `[n][vocab_size]`.
     fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>>;
@@ -111,4 +112,20 @@ pub trait Oracle {
 
     /// A token as text, for the record.
     fn token_text(&self, id: u32) -> String;
+
+    /// The texts that may be read without their labels: those of train, or the unlabelled ones at 0 shots.
+    fn n_texts(&self) -> usize;
+
+    /// What the model would write at the open places of templates: log-probabilities over the whole vocabulary, each the
+    /// mean over the first `n_texts` texts, `[gap][open place][token]`. An evaluation for each gap and text.
+    ///
+    /// # Errors
+    /// [`SearchError`] if it cannot be had.
+    fn fill(&mut self, gaps: &[Gap], n_texts: usize) -> Result<Vec<Vec<Vec<f32>>>, SearchError>;
+
+    /// The tokens of a piece of text, after a space or not; `None` if the tokenizer cannot write it.
+    fn encode(&self, text: &str, after_space: bool) -> Option<Vec<u32>>;
+
+    /// A token that alone is a word, or a character of a script without spaces: its text. `None` for all others.
+    fn word(&self, id: u32) -> Option<String>;
 }

@@ -3,8 +3,9 @@
 //! # Decisions
 //!
 //! - 2026-11: dev never steers a step. A search moves on train; dev only chooses among what was proposed, so that every look
-//!   at dev is one that `dev_looks` counts.
+//!   at dev is one that `dev_looks` counts. The one exception is a training's early stop, whose looks are counted too.
 
+pub mod continuous;
 pub mod discrete;
 mod error;
 mod method;

@@ -422,7 +422,11 @@ mod tests {
             assert_eq!(texts(&first, split), texts(&reversed, split));
         }
         rows[3] = "196\thigh\ttext".into();
-        assert!(load(&rows).unwrap_err().to_string().ends_with("line 4: `high` in column `rating` is no number"));
+        let message = load(&rows).unwrap_err().to_string();
+        assert!(
+            message.contains("all.tsv") && message.ends_with("`high` in column `rating` is no number"),
+            "{message}"
+        );
     }
 
     #[test]

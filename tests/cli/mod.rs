@@ -3,7 +3,9 @@
 mod bad_input;
 mod commands;
 mod help;
+mod paraphrase;
 mod runs;
 mod saved_prompts;
+mod soft_prompts;
 mod terminal;
 mod workplace;

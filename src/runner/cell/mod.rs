@@ -1,17 +1,19 @@
 //! From an item of `search:` to state machines.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::prompt::{Candidate, Prompt, Template, TriggerTokens, Verbalizer};
 use crate::scoring::{Scorer, VocabularyFilter, trigger_vocabulary};
 use crate::search::Search;
-use crate::search::discrete::{Autoprompt, AutopromptConfig, Manual, Random};
+use crate::search::discrete::{Autoprompt, AutopromptConfig, Manual, Random, Synonyms};
 use crate::seed::Stream;
 use crate::spec::{Method, SearchItem};
 
 use super::RunnerError;
 
-mod paraphrase;
+pub(super) mod paraphrase;
 mod soft_prompt;
 
 /// One cell of an item's sweep, ready to run.
@@ -31,9 +33,11 @@ pub struct TaskPrompt {
     pub template: Template,
     /// The label words, in the order of the data's labels.
     pub verbalizer: Arc<Verbalizer>,
+    /// The lists of synonyms that items name, by their paths as written.
+    pub synonyms: BTreeMap<PathBuf, Arc<Synonyms>>,
 }
 
-/// Every prompt of an item whose trigger tokens do not matter, to be checked against a model before anything runs.
+/// Every prompt of an item whose trigger tokens and vectors do not matter, to be checked against a model before anything runs.
 pub fn prompts(item: &SearchItem, task: &TaskPrompt) -> Vec<Prompt> {
     item.cells.iter().flat_map(|method| bare(method, task)).collect()
 }
@@ -99,10 +103,10 @@ pub fn cells(
                     (Box::new(search), vocabulary(autoprompt.words_only))
                 }
                 Method::Paraphrase(paraphrase) => {
-                    (paraphrase::search(paraphrase, prompts, scorer, stream())?, Vec::new())
+                    (paraphrase::search(paraphrase, &prompts, task, scorer, stream(), place)?, Vec::new())
                 }
                 Method::SoftPrompt(soft_prompt) => {
-                    (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream())?, Vec::new())
+                    (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
             };
             Ok(Cell { name: several.then(|| format!("cell {index}: {}", describe(method))), search, vocabulary })

@@ -1,28 +1,65 @@
 //! From `paraphrase` to its state machine.
 
+use std::sync::Arc;
+
 use crate::prompt::{Prompt, Template};
 use crate::runner::RunnerError;
-use crate::scoring::Scorer;
+use crate::scoring::{Scorer, ScoringError};
 use crate::search::Search;
-use crate::search::discrete::Manual;
+use crate::search::discrete::{Generators, Paraphrase as Rounds, ParaphraseConfig, Thesaurus};
 use crate::seed::Stream;
-use crate::spec::Paraphrase;
+use crate::spec::{Generator, Paraphrase};
 
-use super::{TaskPrompt, written};
+use super::TaskPrompt;
 
 /// The templates that it starts from.
 pub(super) fn templates(method: &Paraphrase, task: &TaskPrompt) -> Vec<Template> {
     if method.templates.is_empty() { vec![task.template.clone()] } else { method.templates.clone() }
 }
 
-/// The search.
+/// The search. `place` is the item's key path.
 pub(super) fn search(
-    _method: &Paraphrase,
-    prompts: Vec<Prompt>,
-    _scorer: &Scorer,
-    _stream: Stream,
+    method: &Paraphrase,
+    prompts: &[Prompt],
+    task: &TaskPrompt,
+    scorer: &Scorer,
+    stream: Stream,
+    place: &str,
 ) -> Result<Box<dyn Search>, RunnerError> {
-    Ok(Box::new(Manual::new(prompts.into_iter().map(written).collect())))
+    if scorer.loaded().tokenizer.mask_id().is_none() {
+        let source = Box::new(ScoringError::NoMask { model: scorer.loaded().name.clone() });
+        return Err(RunnerError::Prompt { place: format!("{place}: likelihood and mask_fill"), source });
+    }
+    let own = match &method.synonyms {
+        None => None,
+        Some(path) => Some(task.synonyms.get(path).cloned().ok_or_else(|| RunnerError::Synonyms {
+            place: place.into(),
+            path: path.clone(),
+            what: "it was not read".into(),
+        })?),
+    };
+    let thesaurus = Thesaurus::new(own).map_err(|e| RunnerError::Synonyms {
+        place: place.into(),
+        path: "the built-in list".into(),
+        what: e.to_string(),
+    })?;
+    Ok(Box::new(Rounds::new(config(method), Arc::new(thesaurus), prompts, stream)))
+}
+
+/// Its parameters.
+pub(in crate::runner) fn config(method: &Paraphrase) -> ParaphraseConfig {
+    ParaphraseConfig {
+        generators: Generators {
+            thesaurus: method.generators.contains(&Generator::Thesaurus),
+            mask_fill: method.generators.contains(&Generator::MaskFill),
+        },
+        n_candidates: method.n_candidates,
+        beam: method.beam,
+        batch_size: method.batch_size,
+        n_texts: method.n_texts,
+        likelihood: method.likelihood,
+        rounds: method.rounds,
+    }
 }
 
 /// What tells a cell from the others of its item.

@@ -4,28 +4,78 @@ use crate::prompt::{Prompt, SoftSlot, Template};
 use crate::runner::RunnerError;
 use crate::scoring::Scorer;
 use crate::search::Search;
-use crate::search::discrete::Manual;
+use crate::search::continuous::{Slot, SoftPromptConfig, SoftPromptSearch, start};
 use crate::seed::Stream;
-use crate::spec::SoftPromptParameters;
+use crate::spec::{SoftInit, SoftPromptParameters};
 
-use super::{TaskPrompt, written};
+use super::TaskPrompt;
 
 /// The template that it trains in.
 pub(super) fn templates(method: &SoftPromptParameters, task: &TaskPrompt) -> Vec<Template> {
     vec![method.template.as_ref().unwrap_or(&task.template).with_soft(SoftSlot::Count(method.n_soft))]
 }
 
-/// The search.
+/// The search: every slot with a number, and vectors to start from. `place` is the item's key path.
 pub(super) fn search(
-    _method: &SoftPromptParameters,
+    method: &SoftPromptParameters,
     prompt: Prompt,
-    _scorer: &Scorer,
-    _stream: Stream,
+    scorer: &Scorer,
+    mut stream: Stream,
+    place: &str,
 ) -> Result<Box<dyn Search>, RunnerError> {
-    Ok(Box::new(Manual::new(vec![written(prompt)])))
+    let lengths = scorer.soft_lengths(&prompt.template);
+    let slots: Vec<Slot<'_>> = prompt
+        .template
+        .soft_slots()
+        .zip(&lengths)
+        .map(|(slot, &n_soft)| match slot {
+            SoftSlot::Count(_) => Slot { n_soft, text: None },
+            SoftSlot::Init(text) => Slot { n_soft, text: Some(text) },
+        })
+        .collect();
+    let loaded = scorer.loaded();
+    let values = start(&slots, &method.init, loaded, &prompt.verbalizer, &mut stream)
+        .map_err(|text| RunnerError::InitText { place: place.into(), text, model: loaded.name.clone() })?;
+    let origin = match slots.iter().all(|slot| slot.text.is_some()) {
+        true => "start (text)".to_owned(),
+        false => format!("start ({})", method.init.name()),
+    };
+    let template = prompt.template.with_soft_counts(&lengths);
+    let prompt = Prompt { template, ..prompt };
+    let d_model = loaded.model.shape().d_model;
+    Ok(Box::new(SoftPromptSearch::new(config(method), prompt, values, d_model, origin, stream)))
+}
+
+/// How it trains.
+fn config(method: &SoftPromptParameters) -> SoftPromptConfig {
+    SoftPromptConfig {
+        learning_rate: method.learning_rate,
+        weight_decay: method.weight_decay,
+        warm_up: method.warm_up,
+        batch_size: method.batch_size,
+        eval_every: method.eval_every,
+        patience: method.patience,
+        steps: method.steps,
+    }
 }
 
 /// What tells a cell from the others of its item.
 pub(super) fn describe(method: &SoftPromptParameters) -> String {
-    format!("n_soft {}, init {}, learning_rate {}", method.n_soft, method.init.name(), method.learning_rate)
+    let init = match &method.init {
+        SoftInit::Text(text) => format!("text `{text}`"),
+        init => init.name().to_owned(),
+    };
+    let steps = method.steps.map(|steps| format!(", steps {steps}")).unwrap_or_default();
+    let template = method.template.as_ref().map(|template| format!(", template {template}")).unwrap_or_default();
+    format!(
+        "n_soft {}, init {init}, learning_rate {}, weight_decay {}, warm_up {}, batch_size {}, eval_every {}, patience {}{steps}\
+         {template}",
+        method.n_soft,
+        method.learning_rate,
+        method.weight_decay,
+        method.warm_up,
+        method.batch_size,
+        method.eval_every,
+        method.patience
+    )
 }

@@ -36,9 +36,9 @@ fn the_gradient_equals_finite_differences() {
             losses.sum::<f64>() / shown.len() as f64
         };
         assert!((gradient.loss - loss(None)).abs() < 1e-5, "{rule:?} {verbalizer}");
-        assert_eq!(gradient.rows.len(), TRIGGERS.len());
+        assert_eq!(gradient.triggers.len(), TRIGGERS.len());
         let mut largest = 0f64;
-        for (trigger, row) in gradient.rows.iter().enumerate() {
+        for (trigger, row) in gradient.triggers.iter().enumerate() {
             assert_eq!(row.len(), d_model);
             for (axis, &found) in row.iter().enumerate() {
                 let moved = |step| loss(Some((trigger, axis, step)));
@@ -76,7 +76,7 @@ fn the_loss_is_the_mean_of_what_scoring_says_of_the_gold_labels() {
                 (gradient.cost.evaluations, gradient.cost.forwards, gradient.cost.backwards, gradient.cost.tokens),
                 (3 * cost.evaluations, cost.forwards, cost.forwards, cost.tokens)
             );
-            let found: Vec<f64> = gradient.rows.concat().into_iter().map(f64::from).collect();
+            let found: Vec<f64> = gradient.triggers.concat().into_iter().map(f64::from).collect();
             assert_near(&found, rows.get_or_insert_with(|| found.clone()), 1e-5, "in other batches");
         }
     }
@@ -103,5 +103,5 @@ fn without_triggers_there_is_a_loss_and_no_gradient() {
     let all = examples();
     let prompt = prompt("{text} It was {mask}.", "0=bad,1=good", &[]);
     let gradient = scorer(MultiToken::Joint).gradient(&prompt, &names(&["text"]), &every(&all)).unwrap();
-    assert!(gradient.loss > 0.0 && gradient.rows.is_empty());
+    assert!(gradient.loss > 0.0 && gradient.triggers.is_empty() && gradient.soft.is_empty());
 }

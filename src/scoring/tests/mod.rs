@@ -2,10 +2,12 @@
 
 mod encoding;
 mod flags;
+mod gap;
 mod gradient;
 mod perplexity;
 mod refusals;
 mod scores;
+mod soft;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

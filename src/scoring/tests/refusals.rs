@@ -49,7 +49,8 @@ fn a_template_that_the_model_cannot_take_is_named() {
     );
     assert_eq!(
         refused("{soft:2}{text} {mask}", words),
-        "template `{soft:2}{text} {mask}`: {soft} slots are not filled by this method"
+        "template `{soft:2}{text} {mask}`: a {soft} slot has no vectors here: soft_prompt trains them, and its \
+         prompt.safetensors holds them"
     );
     assert_eq!(
         refused("{demos}{text} {mask}", words),

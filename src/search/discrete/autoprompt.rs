@@ -153,7 +153,7 @@ impl Search for Autoprompt {
         let for_candidates = self.next_batch(n_train);
         let position = self.next_position(current.len());
         let gradient = oracle.gradient(&self.with(&current), &for_gradient)?;
-        let row = &gradient.rows[position];
+        let row = &gradient.triggers[position];
         self.zero_gradient |= row.iter().all(|&x| x == 0.0);
         let gains = oracle.gains(std::slice::from_ref(row)).remove(0);
         let gain_of = |id: u32| f64::from(gains[id as usize]) - f64::from(gains[current[position] as usize]);

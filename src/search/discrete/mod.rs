@@ -2,6 +2,7 @@
 
 mod autoprompt;
 mod manual;
+mod paraphrase;
 mod random;
 
 #[cfg(test)]
@@ -9,4 +10,5 @@ mod tests;
 
 pub use autoprompt::{Autoprompt, AutopromptConfig};
 pub use manual::Manual;
+pub use paraphrase::{Generators, Offer, Paraphrase, ParaphraseConfig, Synonyms, SynonymsError, Thesaurus, has_han};
 pub use random::Random;

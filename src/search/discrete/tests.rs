@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::prompt::{Candidate, Prompt, Template, TriggerTokens, Verbalizer};
-use crate::scoring::{Cost, TriggerGradient};
+use crate::scoring::{Cost, Gap, PromptGradient};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
@@ -58,12 +58,17 @@ impl Oracle for Fake {
         self.batches.push(examples.to_vec());
         Ok(prompts.iter().map(|p| self.loss(&p.triggers.0)).collect())
     }
-    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<TriggerGradient, SearchError> {
+    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError> {
         self.spend(3 * examples.len() as u64);
         self.batches.push(examples.to_vec());
         // A row names its position; `gains` below reads it.
         let rows = (0..prompt.triggers.0.len()).map(|place| vec![if self.flat { 0.0 } else { place as f32 + 1.0 }]);
-        Ok(TriggerGradient { loss: self.loss(&prompt.triggers.0), rows: rows.collect(), cost: Cost::default() })
+        Ok(PromptGradient {
+            loss: self.loss(&prompt.triggers.0),
+            triggers: rows.collect(),
+            soft: Vec::new(),
+            cost: Cost::default(),
+        })
     }
     fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
         rows.iter()
@@ -75,6 +80,18 @@ impl Oracle for Fake {
     }
     fn token_text(&self, id: u32) -> String {
         format!("t{id}")
+    }
+    fn n_texts(&self) -> usize {
+        0
+    }
+    fn fill(&mut self, _: &[Gap], _: usize) -> Result<Vec<Vec<Vec<f32>>>, SearchError> {
+        unreachable!("no search of these tests asks for words")
+    }
+    fn encode(&self, _: &str, _: bool) -> Option<Vec<u32>> {
+        None
+    }
+    fn word(&self, _: u32) -> Option<String> {
+        None
     }
 }
 

@@ -1,0 +1,158 @@
+//! A soft prompt as a file: `prompt.safetensors`.
+//!
+//! # Decisions
+//!
+//! - 2026-11: one tensor `prompt_embeddings` `[n_soft, d_model]` in f32, the name and shape that Hugging Face PEFT gives it, and
+//!   what `prompt.json` says as text in the metadata (`promptmine`): one file is the whole prompt, and other programs find the
+//!   vectors where they look for them. Refused: a file beside a file, of which one gets lost.
+//! - 2026-11: the metadata has one key, because the library writes them in no fixed order, and the same prompt is to give the
+//!   same bytes.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::prompt::SoftPrompt;
+
+use super::{RecordError, SavedPrompt, write_atomically};
+
+/// The tensor.
+const TENSOR: &str = "prompt_embeddings";
+/// The key of the metadata.
+const KEY: &str = "promptmine";
+
+impl SavedPrompt {
+    /// Writes the prompt with its vectors.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn save_with(&self, soft: &SoftPrompt, path: &Path) -> Result<(), RecordError> {
+        let corrupt = |what: String| RecordError::corrupt(path, None, what);
+        let json = serde_json::to_string(self).map_err(|e| corrupt(e.to_string()))?;
+        let numbers = soft.bytes();
+        let tensor = TensorView::new(Dtype::F32, vec![soft.n_soft(), soft.d_model()], &numbers)
+            .map_err(|e| corrupt(e.to_string()))?;
+        let metadata = HashMap::from([(KEY.to_owned(), json)]);
+        let bytes = safetensors::serialize([(TENSOR, tensor)], Some(metadata)).map_err(|e| corrupt(e.to_string()))?;
+        write_atomically(path, &bytes)
+    }
+
+    /// Reads either file of a prompt, with its vectors where it has some.
+    ///
+    /// # Errors
+    /// [`RecordError`] if it cannot be read, is no prompt of ours or a damaged one, or is of another format.
+    pub fn open(path: &Path) -> Result<(Self, Option<SoftPrompt>), RecordError> {
+        let bytes = std::fs::read(path).map_err(RecordError::io("read", path))?;
+        let named = path.extension().is_some_and(|ending| ending == "safetensors");
+        // A safetensors file begins with the length of its header, whose first byte is a brace.
+        if named || bytes.get(8) == Some(&b'{') && bytes[..8].contains(&0) {
+            let (saved, soft) = read(&bytes).map_err(|what| RecordError::corrupt(path, None, what))?;
+            saved.check_format(path)?;
+            return Ok((saved, Some(soft)));
+        }
+        Ok((Self::parse(&bytes, path)?, None))
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<(SavedPrompt, SoftPrompt), String> {
+    let damaged = |e| format!("not a safetensors file, or a damaged one of {} bytes: {e}", bytes.len());
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let Some(json) = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY)) else {
+        return Err(format!(
+            "not a prompt that promptmine saved: its metadata has no `{KEY}` (a prompt.safetensors of a soft_prompt trial has)"
+        ));
+    };
+    let saved: SavedPrompt =
+        serde_json::from_str(json).map_err(|e| format!("not a saved prompt: `{KEY}` in its metadata: {e}"))?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    if tensors.names() != [TENSOR] {
+        return Err(format!("holds the tensors {:?}, and `{TENSOR}` alone is expected", tensors.names()));
+    }
+    let tensor = tensors.tensor(TENSOR).map_err(damaged)?;
+    let (dtype, shape) = (tensor.dtype(), tensor.shape());
+    let &[n_soft, d_model] = shape else {
+        return Err(format!("`{TENSOR}` has the shape {shape:?}, and [n_soft, d_model] is expected"));
+    };
+    if dtype != Dtype::F32 || n_soft == 0 || d_model == 0 {
+        return Err(format!("`{TENSOR}` is {dtype:?} {shape:?}, and F32 with at least one number is expected"));
+    }
+    let values: Vec<f32> = tensor.data().as_chunks().0.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect();
+    match values.iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(format!("`{TENSOR}` holds the number {value}")),
+        None => Ok((saved, SoftPrompt::new(values, d_model))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saved() -> SavedPrompt {
+        SavedPrompt {
+            format: SavedPrompt::FORMAT,
+            prompt: "{soft:2}{text} {mask}.".into(),
+            template: "{soft:2}{text} {mask}.".into(),
+            trigger_ids: Vec::new(),
+            trigger_tokens: Vec::new(),
+            verbalizer: Vec::new(),
+            multi_token: "joint".into(),
+            truncate: true,
+            model: "builtin:toy".into(),
+            weights_blake3: "w".into(),
+            tokenizer_blake3: "t".into(),
+            method: "soft_prompt".into(),
+        }
+    }
+
+    #[test]
+    fn vectors_come_back_bit_by_bit_and_the_same_prompt_gives_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("prompt.safetensors");
+        let soft = SoftPrompt::new(vec![1.5, -0.0, f32::MIN_POSITIVE, 3e8, 0.1, -7.0], 3);
+        saved().save_with(&soft, &path).unwrap();
+        assert_eq!(SavedPrompt::open(&path).unwrap(), (saved(), Some(soft.clone())));
+        let other = folder.path().join("renamed.bin");
+        saved().save_with(&soft, &other).unwrap();
+        assert_eq!(SavedPrompt::open(&other).unwrap().1, Some(soft));
+        assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&other).unwrap());
+    }
+
+    #[test]
+    fn a_hard_prompt_has_no_vectors() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("prompt.json");
+        saved().save(&path).unwrap();
+        assert_eq!(SavedPrompt::open(&path).unwrap(), (saved(), None));
+    }
+
+    #[test]
+    fn what_is_no_prompt_is_refused_with_what_was_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("prompt.safetensors");
+        let soft = SoftPrompt::new(vec![0.5; 6], 3);
+        saved().save_with(&soft, &path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let message = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            SavedPrompt::open(&path).unwrap_err().to_string()
+        };
+        for cut in [0, 5, 100, whole.len() - 1] {
+            assert!(message(&whole[..cut]).contains("not a safetensors file, or a damaged one"), "{cut}");
+        }
+        let numbers = vec![0; 24];
+        let with = |name: &str, dtype, shape: &[usize], metadata| {
+            let tensor = TensorView::new(dtype, shape.to_vec(), &numbers).unwrap();
+            safetensors::serialize([(name, tensor)], metadata).unwrap()
+        };
+        let ours = || Some(HashMap::from([(KEY.to_owned(), serde_json::to_string(&saved()).unwrap())]));
+        assert!(message(&with(TENSOR, Dtype::F32, &[2, 3], None)).contains("its metadata has no `promptmine`"));
+        assert!(message(&with("x", Dtype::F32, &[2, 3], ours())).contains("`prompt_embeddings` alone is expected"));
+        assert!(message(&with(TENSOR, Dtype::F32, &[6], ours())).contains("has the shape [6]"));
+        assert!(message(&with(TENSOR, Dtype::F16, &[4, 3], ours())).contains("is F16 [4, 3]"));
+        let mut broken = whole.clone();
+        let end = broken.len();
+        broken[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+        assert!(message(&broken).contains("holds the number NaN"));
+    }
+}

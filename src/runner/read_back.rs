@@ -1,0 +1,66 @@
+//! What the chosen soft prompt is like in words: a diagnostic, outside the budget.
+
+use crate::prompt::Prompt;
+use crate::record::{Neighbour, Neighbours, ReadBack};
+use crate::scoring::{NearToken, Outcome, ScoringError};
+use crate::task::Example;
+
+use super::trial::Trial;
+
+/// Neighbours of a virtual token that are recorded.
+const NEAREST: usize = 3;
+
+impl Trial<'_> {
+    /// The neighbours of each virtual token, and how the prompt does projected onto them, on dev and on test. Called after the
+    /// choice is recorded. `None` for a prompt without virtual tokens.
+    ///
+    /// # Errors
+    /// [`ScoringError`] if the projected prompt cannot be scored.
+    pub(super) fn read_back(&self, chosen: &Prompt) -> Result<Option<ReadBack>, ScoringError> {
+        let Some(soft) = &chosen.soft else { return Ok(None) };
+        let nearest = self.scorer.nearest_tokens(soft, NEAREST);
+        let ids: Vec<u32> = nearest.iter().filter_map(|tokens| tokens.euclidean.first()).map(|t| t.token_id).collect();
+        if ids.len() != soft.n_soft() {
+            // A vocabulary of special tokens only has nothing to be projected onto.
+            return Ok(None);
+        }
+        let projected = self.scorer.projected(chosen, &ids);
+        let metric = |examples: &[&Example]| -> Result<Option<f64>, ScoringError> {
+            if examples.is_empty() {
+                return Ok(None);
+            }
+            let gold: Vec<usize> = examples.iter().filter_map(|example| example.label).collect();
+            let prompt = std::slice::from_ref(&projected);
+            let scores = self.scorer.score(prompt, &self.dataset.columns, examples)?.scores.remove(0);
+            Ok(Some(Outcome::of(&scores, &gold, self.dataset.labels.len(), self.metric).metric))
+        };
+        let tokenizer = &self.scorer.loaded().tokenizer;
+        let mut rest = ids.as_slice();
+        let texts: Vec<String> = self
+            .scorer
+            .soft_lengths(&chosen.template)
+            .into_iter()
+            .map(|n| {
+                let (slot, after) = rest.split_at(n.min(rest.len()));
+                rest = after;
+                tokenizer.decode(slot)
+            })
+            .collect();
+        Ok(Some(ReadBack {
+            nearest: nearest
+                .into_iter()
+                .map(|tokens| Neighbours { euclidean: neighbours(tokens.euclidean), cosine: neighbours(tokens.cosine) })
+                .collect(),
+            projected: chosen.template.describe_soft(&texts),
+            projected_dev: metric(&self.data.dev)?,
+            projected_test: metric(&self.data.test)?,
+        }))
+    }
+}
+
+fn neighbours(tokens: Vec<NearToken>) -> Vec<Neighbour> {
+    tokens
+        .into_iter()
+        .map(|NearToken { token_id, token, distance }| Neighbour { id: token_id, token, distance })
+        .collect()
+}

@@ -1,0 +1,111 @@
+//! Sequences of token ids and virtual tokens as the model's inputs.
+//!
+//! # Decisions
+//!
+//! - 2026-11: the vectors of a batch's soft prompts are put under its looked-up embeddings, and one `select` takes every row from
+//!   where it belongs: one operation whatever the number of prompts, differentiable with respect to the vectors, and the same
+//!   for batches of hard and soft prompts together. Refused: assigning slices, one operation a sequence.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Tensor, TensorData};
+
+use crate::model::Inputs;
+use crate::prompt::SoftPrompt;
+
+use super::Scorer;
+use super::scorer::ids_tensor;
+
+/// One sequence of a batch.
+pub(super) struct Sequence {
+    pub(super) prompt: usize,
+    pub(super) example: usize,
+    pub(super) pass: usize,
+    pub(super) ids: Vec<u32>,
+    pub(super) positions: Vec<usize>,
+    /// The places of the prompt's virtual tokens, in their order.
+    pub(super) soft_at: Vec<usize>,
+}
+
+impl Sequence {
+    /// A sequence of nothing but tokens, read at `positions`.
+    pub(super) fn of_tokens(ids: &[u32], positions: &[usize]) -> Self {
+        Self { prompt: 0, example: 0, pass: 0, ids: ids.into(), positions: positions.into(), soft_at: Vec::new() }
+    }
+}
+
+impl Scorer {
+    /// A batch as model inputs; `soft_of` gives the vectors of a prompt.
+    pub(super) fn inputs<'p>(&self, batch: &[Sequence], soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>) -> Inputs {
+        let mut embeddings = self.embed_tokens(batch);
+        // The first row of each prompt's vectors among those of the batch.
+        let mut first: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut values: Vec<f32> = Vec::new();
+        let d_model = self.loaded().model.shape().d_model;
+        for sequence in batch.iter().filter(|sequence| !sequence.soft_at.is_empty()) {
+            if let Some(soft) = soft_of(sequence.prompt) {
+                first.entry(sequence.prompt).or_insert_with(|| {
+                    let row = values.len() / d_model;
+                    values.extend(soft.values());
+                    row
+                });
+            }
+        }
+        if !first.is_empty() {
+            let n = values.len() / d_model;
+            let table = Tensor::from_data(TensorData::new(values, [n, d_model]), &embeddings.device());
+            embeddings = put_vectors(embeddings, table, batch, |prompt| first[&prompt]);
+        }
+        model_inputs(embeddings, batch)
+    }
+
+    /// The looked-up embeddings of a batch; what stands in the places of virtual tokens means nothing.
+    ///
+    /// # Shapes
+    /// - output: `[batch_size, seq_length, d_model]`
+    pub(super) fn embed_tokens(&self, batch: &[Sequence]) -> Tensor<3> {
+        let loaded = self.loaded();
+        // Padding is masked out: any token serves where the tokenizer names none.
+        let pad = loaded.tokenizer.pad_id().unwrap_or(0);
+        let longest = batch.iter().map(|s| s.ids.len()).max().unwrap_or(0);
+        let longest = longest.next_multiple_of(self.settings().length_step).min(loaded.model.shape().max_positions);
+        let ids: Vec<Vec<u32>> =
+            batch.iter().map(|s| s.ids.iter().copied().chain(std::iter::repeat(pad)).take(longest).collect()).collect();
+        loaded.model.embed(&ids)
+    }
+}
+
+/// Puts vectors in the places of virtual tokens; `first` gives the row of `table` at which a prompt's begin.
+///
+/// # Shapes
+/// - embeddings, output: `[batch_size, seq_length, d_model]`
+/// - table: `[n, d_model]`
+pub(super) fn put_vectors(
+    embeddings: Tensor<3>,
+    table: Tensor<2>,
+    batch: &[Sequence],
+    first: impl Fn(usize) -> usize,
+) -> Tensor<3> {
+    let [batch_size, seq_length, d_model] = embeddings.dims();
+    let n_looked_up = batch_size * seq_length;
+    let mut rows: Vec<u32> = (0..n_looked_up as u32).collect();
+    for (row, sequence) in batch.iter().enumerate() {
+        for (index, place) in sequence.soft_at.iter().enumerate() {
+            rows[row * seq_length + place] = (n_looked_up + first(sequence.prompt) + index) as u32;
+        }
+    }
+    let all = Tensor::cat(vec![embeddings.reshape([n_looked_up, d_model]), table], 0);
+    let device = all.device();
+    all.select(0, ids_tensor(&rows, &device)).reshape([batch_size, seq_length, d_model])
+}
+
+/// Inputs of these embeddings, read where the batch says.
+pub(super) fn model_inputs(embeddings: Tensor<3>, batch: &[Sequence]) -> Inputs {
+    Inputs {
+        embeddings,
+        lengths: batch.iter().map(|s| s.ids.len()).collect(),
+        predict_positions: batch.iter().map(|s| s.positions.clone()).collect(),
+        token_types: None,
+        past: None,
+    }
+}

@@ -1,0 +1,217 @@
+//! The loss of a prompt and its gradient with respect to what a search may change of it.
+
+use burn::tensor::{Int, Tensor, TensorData, activation};
+
+use crate::model::Inputs;
+use crate::prompt::Prompt;
+use crate::task::Example;
+
+use super::batch::{Sequence, model_inputs, put_vectors};
+use super::passes::Passes;
+use super::scorer::{Reading, floats, ids_tensor};
+use super::{Cost, Scorer, ScoringError};
+
+/// The gradient of a prompt's loss.
+#[derive(Debug, Clone)]
+pub struct PromptGradient {
+    /// Mean cross-entropy of the gold labels among the labels, in nats.
+    pub loss: f64,
+    /// The loss's gradient with respect to each trigger's embedding: `[n_trigger][d_model]`.
+    pub triggers: Vec<Vec<f32>>,
+    /// The loss's gradient with respect to the virtual tokens, row by row: `[n_soft * d_model]`.
+    pub soft: Vec<f32>,
+    /// What it cost: a forward with a backward counts 3 evaluations.
+    pub cost: Cost,
+}
+
+/// A batch on the autodiff device with the tensors whose gradients can be asked for: the only leaves of its tape.
+pub(super) struct Tracked {
+    pub(super) inputs: Inputs,
+    /// The looked-up embeddings `[batch_size, seq_length, d_model]`, where the prompt has triggers or nothing to change.
+    pub(super) embeddings: Option<Tensor<3>>,
+}
+
+impl Scorer {
+    /// The mean loss of a prompt on labelled examples and its gradient with respect to the trigger embeddings and the virtual
+    /// tokens, whichever it has.
+    ///
+    /// The loss is the cross-entropy of the gold label among the labels: `-log softmax(label scores)[gold]`. Of a soft prompt
+    /// the leaf is its vectors alone, `[n_soft, d_model]`, and no weight of the model gets a gradient.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`].
+    ///
+    /// # Panics
+    /// If an example has no label.
+    pub fn gradient(
+        &self,
+        prompt: &Prompt,
+        columns: &[String],
+        examples: &[&Example],
+    ) -> Result<PromptGradient, ScoringError> {
+        let ready = self.ready_all(&[self.ask(prompt)], columns, examples)?.remove(0);
+        let d_model = self.loaded().model.shape().d_model;
+        let mut triggers = vec![vec![0f64; d_model]; prompt.triggers.0.len()];
+        let mut soft = vec![0f64; prompt.soft.as_ref().map_or(0, |soft| soft.values().len())];
+        let mut loss = 0.0;
+        let mut cost = Cost::default();
+        let mut order: Vec<usize> = (0..examples.len()).collect();
+        order.sort_by_key(|&e| ready.encoded.iter().map(|all| all[e].ids.len()).max());
+        for chunk in order.chunks(self.settings().batch_size) {
+            let gold: Vec<i64> = chunk
+                .iter()
+                .map(|&e| examples[e].label.expect("the gradient of a loss is asked for labelled examples only") as i64)
+                .collect();
+            let vectors = self.vectors_leaf(prompt);
+            let mut leaves = Vec::new();
+            let mut reads = Vec::new();
+            for pass in 0..ready.reading.passes.passes.len() {
+                let batch: Vec<Sequence> = chunk.iter().map(|&e| ready.sequence(0, e, pass)).collect();
+                for sequence in &batch {
+                    cost.evaluations += 3;
+                    cost.forwards += 1;
+                    cost.backwards += 1;
+                    cost.tokens += sequence.ids.len() as u64;
+                }
+                let tracked = self.tracked(&batch, vectors.as_ref(), !triggers.is_empty());
+                reads.push(self.read_tensors(&ready.reading, pass, tracked.inputs));
+                leaves.push(tracked.embeddings);
+            }
+            let logprobs = label_logprobs(&ready.reading.passes, reads);
+            let n = gold.len();
+            let picked = Tensor::<2, Int>::from_data(TensorData::new(gold, [n, 1]), &logprobs.device());
+            let total = logprobs.gather(1, picked).neg().sum_dim(0);
+            let gradients = total.backward();
+            loss += f64::from(floats(total.inner())[0]);
+            if let Some(gradient) = vectors.and_then(|leaf| leaf.grad(&gradients)) {
+                add(&mut soft, &floats(gradient.inner()));
+            }
+            for (pass, leaf) in leaves.into_iter().enumerate() {
+                let Some(gradient) = leaf.and_then(|leaf| leaf.grad(&gradients)) else { continue };
+                let [_, seq_length, _] = gradient.dims();
+                let values = floats(gradient.inner());
+                for (row, &example) in chunk.iter().enumerate() {
+                    for (trigger, &place) in ready.encoded[pass][example].trigger_at.iter().enumerate() {
+                        let start = (row * seq_length + place) * d_model;
+                        add(&mut triggers[trigger], &values[start..start + d_model]);
+                    }
+                }
+            }
+        }
+        let n = examples.len() as f64;
+        let mean = |sums: Vec<f64>| -> Vec<f32> { sums.into_iter().map(|sum| (sum / n) as f32).collect() };
+        let (triggers, soft) = (triggers.into_iter().map(mean).collect::<Vec<_>>(), mean(soft));
+        loss /= n;
+        if !loss.is_finite() || triggers.iter().flatten().chain(&soft).any(|x| !x.is_finite()) {
+            return Err(ScoringError::NotFinite { prompt: prompt.template.to_string() });
+        }
+        Ok(PromptGradient { loss, triggers, soft, cost })
+    }
+
+    /// The vectors of a soft prompt as a leaf.
+    ///
+    /// # Shapes
+    /// - output: `[n_soft, d_model]`
+    pub(super) fn vectors_leaf(&self, prompt: &Prompt) -> Option<Tensor<2>> {
+        let soft = prompt.soft.as_ref()?;
+        let data = TensorData::new(soft.values().to_vec(), [soft.n_soft(), soft.d_model()]);
+        Some(Tensor::<2>::from_data(data, &self.loaded().model.device()).autodiff().require_grad())
+    }
+
+    /// A batch of one prompt with its vectors in their places. Without vectors the embeddings are the leaf.
+    pub(super) fn tracked(&self, batch: &[Sequence], vectors: Option<&Tensor<2>>, has_triggers: bool) -> Tracked {
+        let mut embeddings = self.embed_tokens(batch).autodiff();
+        let mut leaf = None;
+        if has_triggers || vectors.is_none() {
+            embeddings = embeddings.require_grad();
+            leaf = Some(embeddings.clone());
+        }
+        if let Some(vectors) = vectors {
+            embeddings = put_vectors(embeddings, vectors.clone(), batch, |_| 0);
+        }
+        Tracked { inputs: model_inputs(embeddings, batch), embeddings: leaf }
+    }
+
+    /// First-order estimates of how much the loss falls if a trigger's embedding `e` is replaced by that of token `w`:
+    /// `(e - w) . gradient` (HotFlip, arXiv 1712.06751), without the part that is the same for every `w`.
+    ///
+    /// # Shapes
+    /// gradient rows `[n][d_model]` -> `[n][vocab_size]`
+    pub fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        let table = self.loaded().model.embedding_table();
+        let [vocab_size, d_model] = table.dims();
+        let data = TensorData::new(rows.concat(), [rows.len(), d_model]);
+        let gradient = Tensor::<2>::from_data(data, &table.device());
+        let gains = floats(gradient.matmul(table.transpose()).neg());
+        gains.chunks(vocab_size).map(<[f32]>::to_vec).collect()
+    }
+
+    /// What a pass reads, tracked: `[batch_size, n_reads]`.
+    pub(super) fn read_tensors(&self, reading: &Reading, pass: usize, inputs: Inputs) -> Tensor<2> {
+        let places = &reading.places[pass];
+        let passes = &reading.passes;
+        let pass = &passes.passes[pass];
+        let states = self.loaded().model.predict(inputs);
+        let [batch_size, n_predict, d_model] = states.dims();
+        let states = states.reshape([batch_size * n_predict, d_model]);
+        let mut rows: Vec<u32> = pass.reads.iter().map(|r| r.token).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let values = if passes.whole_vocabulary {
+            let logits = self.loaded().model.logits(states, None);
+            let device = logits.device();
+            activation::log_softmax(logits, 1).select(1, ids_tensor(&rows, &device))
+        } else {
+            self.loaded().model.logits(states, Some(&rows))
+        };
+        let values = values.reshape([batch_size, n_predict * rows.len()]);
+        let columns: Vec<u32> = pass
+            .reads
+            .iter()
+            .map(|read| {
+                let place = places.binary_search(&read.mask).unwrap_or(0);
+                (place * rows.len() + rows.binary_search(&read.token).unwrap_or(0)) as u32
+            })
+            .collect();
+        let device = values.device();
+        values.select(1, ids_tensor(&columns, &device))
+    }
+}
+
+fn add(sums: &mut [f64], values: &[f32]) {
+    for (sum, &value) in sums.iter_mut().zip(values) {
+        *sum += f64::from(value);
+    }
+}
+
+/// [`Passes::label_logprobs`] on tensors: `[batch_size, n_reads]` a pass -> `[batch_size, n_labels]`.
+fn label_logprobs(passes: &Passes, reads: Vec<Tensor<2>>) -> Tensor<2> {
+    let mut words: Vec<Option<Tensor<2>>> = vec![None; passes.words.len()];
+    for (pass, values) in passes.passes.iter().zip(reads) {
+        for (column, read) in pass.reads.iter().enumerate() {
+            let value = values.clone().narrow(1, column, 1);
+            words[read.word] = Some(match words[read.word].take() {
+                Some(sum) => sum + value,
+                None => value,
+            });
+        }
+    }
+    let labels: Vec<Tensor<2>> = (0..passes.n_labels())
+        .map(|label| {
+            let columns: Vec<Tensor<2>> = passes
+                .words
+                .iter()
+                .zip(&words)
+                .filter(|(word, _)| word.label == label)
+                .filter_map(|(word, score)| {
+                    let score = score.clone()?;
+                    Some(if passes.by_length() { score / word.ids.len() as f64 } else { score })
+                })
+                .collect();
+            let scores = Tensor::cat(columns, 1);
+            let max = scores.clone().max_dim(1).detach();
+            (scores - max.clone()).exp().sum_dim(1).log() + max
+        })
+        .collect();
+    activation::log_softmax(Tensor::cat(labels, 1), 1)
+}

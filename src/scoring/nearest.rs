@@ -1,0 +1,96 @@
+//! What virtual tokens are like: the entries of the vocabulary that are nearest to them.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::prompt::{Prompt, SoftPrompt};
+
+use super::scorer::floats;
+use super::{Scorer, plain_tokens};
+
+/// An entry of the vocabulary and how far it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NearToken {
+    /// Its id.
+    pub token_id: u32,
+    /// The token as the vocabulary writes it: `##ing`.
+    pub token: String,
+    /// The distance to its embedding.
+    pub distance: f64,
+}
+
+/// The neighbours of one virtual token, nearest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NearestTokens {
+    /// By Euclidean distance.
+    pub euclidean: Vec<NearToken>,
+    /// By cosine distance, 1 minus the cosine of the angle; 1 to an embedding of length 0.
+    pub cosine: Vec<NearToken>,
+}
+
+impl Scorer {
+    /// The `top_k` nearest entries of the vocabulary to each virtual token, special and unused entries left out: no text could
+    /// hold those. Of equally near ones the lower id comes first.
+    ///
+    /// Distances are added up in f64 and in the order of the axes, so that they are the same on every device.
+    pub fn nearest_tokens(&self, soft: &SoftPrompt, top_k: usize) -> Vec<NearestTokens> {
+        let loaded = self.loaded();
+        let d_model = soft.d_model();
+        let table = floats(loaded.model.embedding_table());
+        let row = |id: u32| &table[id as usize * d_model..][..d_model];
+        let ids = plain_tokens(&loaded.tokenizer);
+        let lengths: Vec<f64> = ids.iter().map(|&id| dot(row(id), row(id)).sqrt()).collect();
+        let nearest = |distances: Vec<f64>| -> Vec<NearToken> {
+            let mut order: Vec<usize> = (0..ids.len()).collect();
+            let by = |a: &usize, b: &usize| distances[*a].total_cmp(&distances[*b]).then(a.cmp(b));
+            if top_k < order.len() {
+                order.select_nth_unstable_by(top_k, by);
+                order.truncate(top_k);
+            }
+            order.sort_by(by);
+            order
+                .into_iter()
+                .map(|index| NearToken {
+                    token_id: ids[index],
+                    token: loaded.tokenizer.token(ids[index]).unwrap_or_default(),
+                    distance: distances[index],
+                })
+                .collect()
+        };
+        soft.rows()
+            .map(|vector| {
+                let length = dot(vector, vector).sqrt();
+                let euclidean = ids.iter().map(|&id| square_distance(vector, row(id)).sqrt()).collect();
+                let cosine = ids
+                    .iter()
+                    .zip(&lengths)
+                    .map(|(&id, other)| match length * other {
+                        0.0 => 1.0,
+                        both => 1.0 - dot(vector, row(id)) / both,
+                    })
+                    .collect();
+                NearestTokens { euclidean: nearest(euclidean), cosine: nearest(cosine) }
+            })
+            .collect()
+    }
+
+    /// A soft prompt with each of its vectors replaced by the embedding of a token: what a hard prompt with these tokens in the
+    /// places of its virtual tokens would be.
+    ///
+    /// # Panics
+    /// If there is no token.
+    pub fn projected(&self, prompt: &Prompt, ids: &[u32]) -> Prompt {
+        let values = floats(self.loaded().model.embed(&[ids.to_vec()]));
+        let soft = SoftPrompt::new(values, self.loaded().model.shape().d_model);
+        Prompt { soft: Some(Arc::new(soft)), ..prompt.clone() }
+    }
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+}
+
+fn square_distance(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
+}

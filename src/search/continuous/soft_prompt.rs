@@ -1,0 +1,284 @@
+//! Prompt tuning (Lester et al. 2021, arXiv 2104.08691): the vectors of virtual tokens are trained, the model is not.
+//!
+//! The start is the first candidate. Then each `eval_every` steps, and at the end, the vectors as they are become a candidate.
+//! A step takes one batch of training examples, the loss's gradient with respect to the vectors, and moves them with
+//! [`AdamW`](super::AdamW) at the learning rate of the [`Schedule`](super::Schedule). Each epoch goes through the training
+//! examples in a new order that only the seed decides; a batch may reach over the end of an epoch.
+//!
+//! # Where this differs from the published program
+//!
+//! - The steps are those that the budget allows, not a fixed 30,000, and the schedule is made for them.
+//! - The loss is the cross-entropy among the label words, not over the whole vocabulary: the model is asked to tell labels apart.
+//! - AdamW with warm-up and decay instead of Adafactor at a constant rate.
+//! - It stops after `patience` looks at dev without a better one. Every such look is counted, since dev steers there.
+//!
+//! # Decisions
+//!
+//! - 2026-11: "better" is the order in which dev chooses: the score, and for equal scores the margin. On 32 dev examples the
+//!   score alone ties too often to say that nothing is gained.
+//! - 2026-11: a training that blows up ends there and is flagged `diverged`; the vectors before stand, and the trial does not
+//!   fail for it.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::prompt::{Candidate, Prompt, SoftPrompt};
+use crate::scoring::ScoringError;
+use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
+use crate::seed::Stream;
+
+use super::{AdamW, Schedule};
+
+/// Beyond this the square of a vector's length no longer fits into f32, and a model would answer with numbers that are none.
+const LARGEST: f32 = 1e15;
+
+/// The parameters of the training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SoftPromptConfig {
+    /// The learning rate after the warm-up.
+    pub learning_rate: f64,
+    /// AdamW's decoupled weight decay.
+    pub weight_decay: f64,
+    /// The share of the steps that warm up.
+    pub warm_up: f64,
+    /// Training examples in a step.
+    pub batch_size: usize,
+    /// Steps between two looks at dev.
+    pub eval_every: usize,
+    /// Looks without a better one before the training ends.
+    pub patience: usize,
+    /// The most steps; `None` for as many as the budget allows.
+    pub steps: Option<usize>,
+}
+
+/// Prompt tuning as a state machine.
+pub struct SoftPromptSearch {
+    config: SoftPromptConfig,
+    prompt: Prompt,
+    origin: String,
+    stream: Stream,
+    d_model: usize,
+    values: Vec<f32>,
+    optimiser: AdamW,
+    schedule: Option<Schedule>,
+    cut: bool,
+    /// What is left of the epoch's order, last first.
+    order: Vec<usize>,
+    step: usize,
+    losses: Vec<f64>,
+    last: Option<u64>,
+    best: Option<Scored>,
+    looks: u64,
+    looks_without_better: usize,
+    ended: bool,
+    zero_gradient: bool,
+    diverged: bool,
+    worse: bool,
+}
+
+/// The most steps within which a training with its looks can be ended: the start, every `eval_every` steps and the end are
+/// looked at. `affords` says whether so many evaluations are within the budget.
+pub fn most_steps(
+    affords: impl Fn(u64) -> bool,
+    step: u64,
+    look: u64,
+    eval_every: usize,
+    at_most: Option<usize>,
+) -> usize {
+    let cost = |steps: u64| {
+        let looks = 1 + steps.div_ceil(eval_every.max(1) as u64);
+        steps.saturating_mul(step).saturating_add(looks.saturating_mul(look))
+    };
+    let (mut low, mut high) = (0, at_most.map_or(u64::from(u32::MAX), |steps| steps as u64));
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        if affords(cost(middle)) { low = middle } else { high = middle - 1 }
+    }
+    low as usize
+}
+
+impl SoftPromptSearch {
+    /// A training of `values` `[n_soft, d_model]` in the template of `prompt`. `origin` says what they started from.
+    pub fn new(
+        config: SoftPromptConfig,
+        prompt: Prompt,
+        values: Vec<f32>,
+        d_model: usize,
+        origin: String,
+        stream: Stream,
+    ) -> Self {
+        let optimiser = AdamW::new(values.len(), config.weight_decay);
+        Self {
+            config,
+            prompt,
+            origin,
+            stream,
+            d_model,
+            values,
+            optimiser,
+            schedule: None,
+            cut: false,
+            order: Vec::new(),
+            step: 0,
+            losses: Vec::new(),
+            last: None,
+            best: None,
+            looks: 0,
+            looks_without_better: 0,
+            ended: false,
+            zero_gradient: false,
+            diverged: false,
+            worse: false,
+        }
+    }
+
+    fn with(&self, values: &[f32]) -> Prompt {
+        let soft = SoftPrompt::new(values.to_vec(), self.d_model);
+        Prompt { soft: Some(Arc::new(soft)), ..self.prompt.clone() }
+    }
+
+    fn candidate(&self, origin: String) -> Candidate {
+        Candidate { prompt: self.with(&self.values), parent: self.last, origin }
+    }
+
+    fn next_batch(&mut self, n_train: usize) -> Vec<usize> {
+        let size = self.config.batch_size.min(n_train);
+        let mut batch = Vec::with_capacity(size);
+        while batch.len() < size {
+            if self.order.is_empty() {
+                self.order = (0..n_train).collect();
+                self.stream.shuffle(&mut self.order);
+            }
+            batch.extend(self.order.pop());
+        }
+        batch
+    }
+
+    /// Makes the schedule for what the budget allows, and proposes the start.
+    fn begin(&mut self, affords: impl Fn(u64) -> bool, step: u64, look: u64) -> Proposal {
+        if !affords(look) {
+            return Proposal::OutOfBudget;
+        }
+        let steps = most_steps(affords, step, look, self.config.eval_every, self.config.steps);
+        self.cut = match self.config.steps {
+            Some(asked) => steps < asked,
+            None => steps == 0,
+        };
+        self.schedule = Some(Schedule::new(steps, self.config.warm_up));
+        Proposal::Candidates {
+            candidates: vec![self.candidate(self.origin.clone())],
+            trace: Some(json!({ "steps": steps })),
+        }
+    }
+
+    /// One step; false where its numbers are none, and the vectors stay as they were.
+    fn train(&mut self, oracle: &mut dyn Oracle, rate: f64, trace: &mut Trace) -> Result<bool, SearchError> {
+        let batch = self.next_batch(oracle.n_train());
+        let gradient = match oracle.gradient(&self.with(&self.values), &batch) {
+            Err(SearchError::Scoring(ScoringError::NotFinite { .. })) => return Ok(false),
+            gradient => gradient?,
+        };
+        self.zero_gradient |= gradient.soft.iter().all(|&x| x == 0.0);
+        let mut moved = self.values.clone();
+        self.optimiser.step(&mut moved, &gradient.soft, rate);
+        trace.losses.push(gradient.loss);
+        trace.rates.push(rate);
+        trace.norms.push(gradient.soft.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt());
+        self.losses.push(gradient.loss);
+        if moved.iter().any(|x| !x.is_finite() || x.abs() > LARGEST) {
+            return Ok(false);
+        }
+        self.values = moved;
+        Ok(true)
+    }
+
+    /// Whether the last epoch's loss is above the first's; epochs that share steps say nothing.
+    fn is_worse(&self, n_train: usize) -> bool {
+        let steps = n_train.div_ceil(self.config.batch_size.min(n_train).max(1));
+        if self.losses.len() < 2 * steps {
+            return false;
+        }
+        let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+        mean(&self.losses[self.losses.len() - steps..]) > mean(&self.losses[..steps])
+    }
+}
+
+/// What was done between two looks, a number a step.
+#[derive(Default)]
+struct Trace {
+    losses: Vec<f64>,
+    rates: Vec<f64>,
+    norms: Vec<f64>,
+}
+
+impl Search for SoftPromptSearch {
+    fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
+        let n_train = oracle.n_train();
+        if n_train == 0 {
+            return Err(SearchError::NoTraining { method: "soft_prompt" });
+        }
+        let Some(schedule) = self.schedule else {
+            let passes = oracle.passes(&self.prompt)?;
+            let step = 3 * passes * self.config.batch_size.min(n_train) as u64;
+            return Ok(self.begin(|cost| oracle.affords(cost), step, passes * oracle.n_selection() as u64));
+        };
+        if self.ended || self.step == schedule.steps() {
+            return Ok(if self.cut && !self.ended { Proposal::OutOfBudget } else { Proposal::Done });
+        }
+        let (from, mut trace) = (self.step, Trace::default());
+        let mut moved = 0;
+        while self.step < schedule.steps() && (self.step == from || !self.step.is_multiple_of(self.config.eval_every)) {
+            let rate = self.config.learning_rate * schedule.share(self.step);
+            if !self.train(oracle, rate, &mut trace)? {
+                (self.diverged, self.ended) = (true, true);
+                break;
+            }
+            self.step += 1;
+            moved += 1;
+        }
+        self.worse = self.is_worse(n_train);
+        let trace = json!({
+            "from_step": from,
+            "losses": trace.losses,
+            "learning_rates": trace.rates,
+            "gradient_norms": trace.norms,
+        });
+        if moved == 0 {
+            return Ok(Proposal::Nothing { trace });
+        }
+        let candidates = vec![self.candidate(format!("step {}", self.step))];
+        Ok(Proposal::Candidates { candidates, trace: Some(trace) })
+    }
+
+    fn observe(&mut self, scored: &[Scored]) {
+        let Some(&scored) = scored.last() else { return };
+        self.last = Some(scored.candidate);
+        let Some(best) = self.best else {
+            // The start is what the first look is compared with.
+            self.best = Some(scored);
+            return;
+        };
+        self.looks += 1;
+        if scored.beats(&best) {
+            self.best = Some(scored);
+            self.looks_without_better = 0;
+        } else {
+            self.looks_without_better += 1;
+            self.ended |= self.looks_without_better >= self.config.patience;
+        }
+    }
+
+    fn state(&self) -> serde_json::Value {
+        json!({ "step": self.step, "looks": self.looks, "looks_without_better": self.looks_without_better })
+    }
+
+    fn dev_looks(&self) -> u64 {
+        self.looks
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let flags = [(self.zero_gradient, "zero_gradient"), (self.diverged || self.worse, "diverged")];
+        flags.into_iter().filter(|(holds, _)| *holds).map(|(_, flag)| flag.into()).collect()
+    }
+}

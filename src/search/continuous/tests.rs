@@ -1,0 +1,254 @@
+//! The training against a fake oracle whose loss is known: no model, exact numbers.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::prompt::{Candidate, Prompt, Template, Verbalizer};
+use crate::scoring::{Cost, PromptGradient, ScoringError};
+use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
+use crate::seed::Stream;
+
+const N_TRAIN: usize = 10;
+const N_DEV: u64 = 8;
+
+/// The loss is half the square distance from `target`, the same for every example.
+struct Fake {
+    left: u64,
+    target: Vec<f32>,
+    /// Whether the loss does not depend on the vectors.
+    flat: bool,
+    /// By how much the loss rises with every step, whatever the vectors.
+    drift: f64,
+    /// The step from which the loss is no number.
+    broken_from: usize,
+    batches: Vec<Vec<usize>>,
+}
+
+impl Fake {
+    fn new(budget: u64) -> Self {
+        Self {
+            left: budget,
+            target: vec![1.0, -2.0, 0.5, 3.0],
+            flat: false,
+            drift: 0.0,
+            broken_from: usize::MAX,
+            batches: Vec::new(),
+        }
+    }
+
+    fn loss(&self, prompt: &Prompt) -> f64 {
+        let values = prompt.soft.as_ref().unwrap().values();
+        values.iter().zip(&self.target).map(|(x, t)| f64::from(x - t).powi(2) / 2.0).sum()
+    }
+
+    fn spend(&mut self, evaluations: u64) {
+        assert!(evaluations <= self.left, "a step began that the budget does not cover");
+        self.left -= evaluations;
+    }
+}
+
+impl Oracle for Fake {
+    fn n_train(&self) -> usize {
+        N_TRAIN
+    }
+    fn affords(&self, evaluations: u64) -> bool {
+        evaluations <= self.left
+    }
+    fn passes(&self, _: &Prompt) -> Result<u64, SearchError> {
+        Ok(1)
+    }
+    fn n_selection(&self) -> usize {
+        N_DEV as usize
+    }
+    fn train_losses(&mut self, _: &[Prompt], _: &[usize]) -> Result<Vec<f64>, SearchError> {
+        unreachable!("it trains by gradients only")
+    }
+    fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError> {
+        self.spend(3 * examples.len() as u64);
+        if self.batches.len() >= self.broken_from {
+            return Err(ScoringError::NotFinite { prompt: String::new() }.into());
+        }
+        self.batches.push(examples.to_vec());
+        let values = prompt.soft.as_ref().unwrap().values();
+        let soft = values.iter().zip(&self.target).map(|(x, t)| if self.flat { 0.0 } else { x - t }).collect();
+        let loss = self.loss(prompt) + self.drift * self.batches.len() as f64;
+        Ok(PromptGradient { loss, triggers: Vec::new(), soft, cost: Cost::default() })
+    }
+    fn gains(&self, _: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        unreachable!("it asks for no token")
+    }
+    fn vocabulary(&self) -> &[u32] {
+        &[]
+    }
+    fn token_text(&self, id: u32) -> String {
+        id.to_string()
+    }
+}
+
+const CONFIG: SoftPromptConfig = SoftPromptConfig {
+    learning_rate: 0.3,
+    weight_decay: 0.0,
+    warm_up: 0.1,
+    batch_size: 4,
+    eval_every: 5,
+    patience: 100,
+    steps: None,
+};
+
+fn search(config: SoftPromptConfig) -> SoftPromptSearch {
+    let prompt = Prompt::plain(
+        Template::parse("{soft:2}{text} {mask}.").unwrap(),
+        Arc::new(Verbalizer::parse("a=bad,b=good").unwrap()),
+    );
+    SoftPromptSearch::new(config, prompt, vec![0.0; 4], 2, "start (vocab)".into(), Stream::new(13, "test", b""))
+}
+
+/// A candidate, its distance from the target, and the trace of the proposal that it came with.
+type Found = Vec<(Candidate, f64, serde_json::Value)>;
+
+/// Drives a search to its end; `score` is what dev says of the number of a candidate and its loss.
+fn drive(search: &mut dyn Search, oracle: &mut Fake, score: impl Fn(u64, f64) -> f64) -> (Found, Proposal) {
+    let mut found = Found::new();
+    loop {
+        match search.propose(oracle).unwrap() {
+            Proposal::Candidates { candidates, trace } => {
+                assert_eq!(candidates.len(), 1);
+                oracle.spend(N_DEV);
+                let number = found.len() as u64;
+                let loss = oracle.loss(&candidates[0].prompt);
+                search.observe(&[Scored { candidate: number, score: score(number, loss), margin: 0.0, signature: 0 }]);
+                found.extend(candidates.into_iter().map(|candidate| (candidate, loss, trace.clone().unwrap())));
+            }
+            Proposal::Nothing { .. } => {}
+            end => return (found, end),
+        }
+    }
+}
+
+fn by_loss(_: u64, loss: f64) -> f64 {
+    -loss
+}
+
+#[test]
+fn it_reaches_the_minimum_and_looks_at_dev_as_often_as_it_says() {
+    let mut oracle = Fake::new(12 * 60 + 8 * 13);
+    let mut search = search(CONFIG);
+    let (found, end) = drive(&mut search, &mut oracle, by_loss);
+    assert_eq!((found.len(), end, oracle.left), (13, Proposal::Done, 0));
+    let losses: Vec<f64> = found.iter().map(|(_, loss, _)| *loss).collect();
+    assert!(losses[12] < 1e-3 * losses[0], "{losses:?}");
+    let origins: Vec<&str> = found.iter().map(|(candidate, ..)| candidate.origin.as_str()).collect();
+    assert_eq!((origins[0], origins[1], origins[12]), ("start (vocab)", "step 5", "step 60"));
+    assert_eq!((found[0].0.parent, found[5].0.parent), (None, Some(4)));
+    assert_eq!((search.dev_looks(), search.flags()), (12, vec![]));
+    assert_eq!(found[0].2["steps"], 60);
+    assert_eq!((&found[2].2["from_step"], found[2].2["losses"].as_array().unwrap().len()), (&5.into(), 5));
+    let rates = found[1].2["learning_rates"].as_array().unwrap();
+    assert!((rates[0].as_f64().unwrap() - 0.3 / 7.0).abs() < 1e-12, "{rates:?}");
+}
+
+#[test]
+fn every_epoch_has_every_example_once_in_an_order_of_its_own() {
+    let mut oracle = Fake::new(2_000);
+    drive(&mut search(SoftPromptConfig { steps: Some(10), ..CONFIG }), &mut oracle, by_loss);
+    assert!(oracle.batches.iter().all(|batch| batch.len() == 4));
+    let shown: Vec<usize> = oracle.batches.concat();
+    let epochs: Vec<Vec<usize>> = shown.chunks(N_TRAIN).map(<[usize]>::to_vec).collect();
+    for epoch in &epochs {
+        let mut sorted = epoch.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..N_TRAIN).collect::<Vec<_>>());
+    }
+    assert_ne!(epochs[0], epochs[1]);
+    let mut again = Fake::new(2_000);
+    drive(&mut search(SoftPromptConfig { steps: Some(10), ..CONFIG }), &mut again, by_loss);
+    assert_eq!(oracle.batches, again.batches);
+}
+
+#[test]
+fn no_step_is_begun_that_the_budget_does_not_cover_with_the_look_after_it() {
+    for budget in 0..120 {
+        let mut oracle = Fake::new(budget);
+        let mut search = search(CONFIG);
+        let (found, end) = drive(&mut search, &mut oracle, by_loss);
+        // The start costs 8; then a step 12, and a look 8 each fifth step and at the end.
+        let steps = oracle.batches.len() as u64;
+        let cost = |steps: u64| steps * 12 + (1 + steps.div_ceil(5)) * 8;
+        match budget {
+            0..8 => assert_eq!((found.len(), end), (0, Proposal::OutOfBudget)),
+            8..28 => assert_eq!((found.len(), steps, end), (1, 0, Proposal::OutOfBudget)),
+            _ => {
+                assert!(cost(steps) <= budget && cost(steps + 1) > budget, "{steps} steps within {budget}");
+                assert_eq!((found.len() as u64, end), (1 + steps.div_ceil(5), Proposal::Done));
+            }
+        }
+    }
+}
+
+#[test]
+fn fewer_steps_than_asked_for_are_a_cut_budget() {
+    let asked = SoftPromptConfig { steps: Some(50), ..CONFIG };
+    assert_eq!(drive(&mut search(asked), &mut Fake::new(300), by_loss).1, Proposal::OutOfBudget);
+    assert_eq!(drive(&mut search(asked), &mut Fake::new(3_000), by_loss).1, Proposal::Done);
+}
+
+#[test]
+fn patience_ends_it_and_each_look_is_counted() {
+    let mut oracle = Fake::new(5_000);
+    let mut search = search(SoftPromptConfig { patience: 3, ..CONFIG });
+    // Better until the second look, then never again; equal is not better.
+    let (found, end) = drive(&mut search, &mut oracle, |number, _| number.min(2) as f64);
+    assert_eq!((found.len(), end, search.dev_looks()), (6, Proposal::Done, 5));
+    assert!(oracle.left > 0);
+}
+
+#[test]
+fn a_loss_that_depends_on_nothing_is_flagged() {
+    let mut oracle = Fake::new(300);
+    oracle.flat = true;
+    let mut search = search(CONFIG);
+    let (found, _) = drive(&mut search, &mut oracle, by_loss);
+    assert_eq!(search.flags(), ["zero_gradient"]);
+    assert!(found.iter().all(|(candidate, ..)| candidate.prompt.soft == found[0].0.prompt.soft));
+}
+
+#[test]
+fn numbers_that_are_none_end_it_and_the_vectors_before_stand() {
+    let mut oracle = Fake::new(2_000);
+    oracle.broken_from = 7;
+    let mut search = search(CONFIG);
+    let (found, end) = drive(&mut search, &mut oracle, by_loss);
+    let origins: Vec<&str> = found.iter().map(|(candidate, ..)| candidate.origin.as_str()).collect();
+    assert_eq!((origins, end), (vec!["start (vocab)", "step 5", "step 7"], Proposal::Done));
+    assert_eq!(search.flags(), ["diverged"]);
+
+    let mut oracle = Fake::new(2_000);
+    oracle.broken_from = 5;
+    let (found, end) = drive(&mut self::search(CONFIG), &mut oracle, by_loss);
+    assert_eq!((found.len(), end), (2, Proposal::Done));
+}
+
+#[test]
+fn a_training_that_blows_up_is_flagged() {
+    let mut oracle = Fake::new(2_000);
+    let mut search = search(SoftPromptConfig { learning_rate: 1_000.0, weight_decay: 1_000.0, ..CONFIG });
+    let (found, _) = drive(&mut search, &mut oracle, by_loss);
+    assert_eq!(search.flags(), ["diverged"]);
+    assert!(
+        found.iter().all(|(candidate, ..)| candidate
+            .prompt
+            .soft
+            .as_ref()
+            .unwrap()
+            .values()
+            .iter()
+            .all(|x| x.is_finite()))
+    );
+
+    // The numbers are numbers, and the last epoch's loss is above the first's.
+    let mut search = self::search(CONFIG);
+    let mut oracle = Fake::new(400);
+    oracle.drift = 10.0;
+    drive(&mut search, &mut oracle, by_loss);
+    assert_eq!(search.flags(), ["diverged"]);
+}

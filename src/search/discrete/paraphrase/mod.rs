@@ -1,0 +1,50 @@
+//! Templates said in other words: rounds of rewriting, each from the best so far.
+//!
+//! A round takes sites of the beam's templates (a word to replace or to leave out, a place to put one in), makes rewritten
+//! templates there and keeps those that the model finds likely enough. Two generators:
+//!
+//! - `thesaurus`: synonyms, from WordNet with the form of the word kept, from a list for Chinese written for this project, and
+//!   from a list of the user's.
+//! - `mask_fill`: the model's own answers where the word is masked, where a mask is put in, and what is left without the word.
+//!
+//! A replacement passes if its mean log-probability over some unlabelled texts, in nats a token, is at most `likelihood` below
+//! that of what stands there, both read off masked passes of the same template. Something put in must be as near to the
+//! likeliest token of that place, and a word beside a change must stay as likely as it was. The slots stay as they are; a label
+//! word never comes in; text and tokens that were there before are not tried again.
+//!
+//! Where there are train labels the round's templates are compared by their loss on one batch of train and the best `beam` go to
+//! selection; the next parents are the best of all by the same figure. At 0 shots all go to selection, and the label-free score
+//! told by it decides. Templates whose predictions agree on all selection examples have one parent among them, the first.
+//!
+//! # Sources
+//!
+//! Paraphrasing of prompts: LPAQA (arXiv 1911.12543), by round-trip translation; edits of phrases, GrIPS (arXiv 2203.07281).
+//! Words from a masked language model in context: arXiv 1805.06201. None of them filters by the mined model's own likelihood.
+//!
+//! # Decisions
+//!
+//! - 2026-11: a word of several tokens is judged by the product of its tokens with all of them masked, the replacement and
+//!   what it replaces alike; two characters that the model itself proposes are read left to right, the second with the first
+//!   filled in, and so is the pair they stand against.
+//! - 2026-11: the train batch is fixed for a trial. A new one each round would have to score every parent again, which costs as
+//!   much as three new templates.
+
+mod beam;
+mod edit;
+mod grammar;
+mod inflection;
+mod irregular;
+mod likelihood;
+mod rewrite;
+mod search;
+mod site;
+mod synonyms;
+#[cfg(test)]
+mod tests;
+mod thesaurus;
+mod word;
+
+pub use rewrite::Generators;
+pub use search::{Offer, Paraphrase, ParaphraseConfig, has_han};
+pub use synonyms::{Synonyms, SynonymsError};
+pub use thesaurus::Thesaurus;

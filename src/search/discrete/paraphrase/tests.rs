@@ -1,0 +1,368 @@
+//! The rounds against a fake oracle whose language and losses are known: no model, exact numbers.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::word::{is_han, run};
+use super::*;
+use crate::prompt::{Candidate, Piece, Prompt, Template, Verbalizer};
+use crate::scoring::{Gap, TriggerGradient};
+use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
+use crate::seed::Stream;
+
+const WORDS: &str = "it was is film movie picture flick old new very so bad good the review overall this seems strugg . , ： 电 影 片 子 很 真 好 它 总 之 是 部 这";
+
+/// A language in which every word is as likely everywhere, `unlikely` ones excepted, and a loss that is the sum of the costs
+/// of a template's words: so the best template is known.
+struct Fake {
+    left: u64,
+    n_train: usize,
+    vocabulary: Vec<String>,
+    unlikely: Vec<&'static str>,
+    /// Nothing is likely in a template without this word.
+    needed: Option<&'static str>,
+    cost: fn(&str) -> f64,
+    /// The number of predictions that a template gets, to tell signatures apart.
+    signature: fn(&str) -> u64,
+    gaps: usize,
+}
+
+impl Fake {
+    fn new(budget: u64) -> Self {
+        Self {
+            left: budget,
+            n_train: 8,
+            vocabulary: WORDS.split(' ').map(str::to_owned).collect(),
+            unlikely: vec!["flick", "strugg"],
+            needed: None,
+            cost: |_| 0.0,
+            signature: |text| text.bytes().fold(7, |sum: u64, b| sum.wrapping_mul(31).wrapping_add(u64::from(b))),
+            gaps: 0,
+        }
+    }
+
+    fn spend(&mut self, evaluations: u64) {
+        assert!(evaluations <= self.left, "a step began that the budget does not cover");
+        self.left -= evaluations;
+    }
+
+    fn loss(&self, template: &Template) -> f64 {
+        tokens_of(template).iter().map(|word| (self.cost)(word)).sum::<f64>()
+    }
+}
+
+fn split(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(c) = rest.chars().next() {
+        let length = if is_han(c) || run(rest) == 0 { c.len_utf8() } else { run(rest) };
+        found.push(rest[..length].to_lowercase());
+        rest = rest[length..].trim_start();
+    }
+    found
+}
+
+fn tokens_of(template: &Template) -> Vec<String> {
+    let texts = template.pieces().iter().filter_map(|piece| match piece {
+        Piece::Text(text) => Some(split(text)),
+        _ => None,
+    });
+    texts.flatten().collect()
+}
+
+impl Oracle for Fake {
+    fn n_train(&self) -> usize {
+        self.n_train
+    }
+    fn affords(&self, evaluations: u64) -> bool {
+        evaluations <= self.left
+    }
+    fn passes(&self, _: &Prompt) -> Result<u64, SearchError> {
+        Ok(1)
+    }
+    fn n_selection(&self) -> usize {
+        10
+    }
+    fn train_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError> {
+        self.spend((prompts.len() * examples.len()) as u64);
+        Ok(prompts.iter().map(|prompt| self.loss(&prompt.template)).collect())
+    }
+    fn gradient(&mut self, _: &Prompt, _: &[usize]) -> Result<TriggerGradient, SearchError> {
+        unreachable!("there are no triggers")
+    }
+    fn gains(&self, _: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        unreachable!("there are no triggers")
+    }
+    fn vocabulary(&self) -> &[u32] {
+        &[]
+    }
+    fn token_text(&self, id: u32) -> String {
+        self.vocabulary[id as usize].clone()
+    }
+    fn n_texts(&self) -> usize {
+        3
+    }
+    fn fill(&mut self, gaps: &[Gap], n_texts: usize) -> Result<Vec<Vec<Vec<f32>>>, SearchError> {
+        self.spend((gaps.len() * n_texts) as u64);
+        self.gaps += gaps.len();
+        let row = |text: &str| -> Vec<f32> {
+            let lost = self.needed.is_some_and(|word| !text.contains(word));
+            let of = |(place, word): (usize, &String)| {
+                let unlikely = lost || self.unlikely.contains(&word.as_str());
+                if unlikely { -9.0 } else { -2.0 - place as f32 / 1000.0 }
+            };
+            self.vocabulary.iter().enumerate().map(of).collect()
+        };
+        Ok(gaps
+            .iter()
+            .map(|gap| {
+                assert_eq!(gap.prompt.template.n_trigger(), gap.filled.len());
+                let open = gap.filled.iter().filter(|id| id.is_none()).count();
+                vec![row(&gap.prompt.template.to_string()); open]
+            })
+            .collect())
+    }
+    fn encode(&self, text: &str, _: bool) -> Option<Vec<u32>> {
+        let id = |word: &String| self.vocabulary.iter().position(|known| known == word).map(|id| id as u32);
+        split(text).iter().map(id).collect::<Option<Vec<u32>>>().filter(|ids| !ids.is_empty())
+    }
+    fn word(&self, id: u32) -> Option<String> {
+        let word = &self.vocabulary[id as usize];
+        word.chars().all(char::is_alphabetic).then(|| word.clone())
+    }
+}
+
+const CONFIG: ParaphraseConfig = ParaphraseConfig {
+    generators: Generators { thesaurus: true, mask_fill: true },
+    n_candidates: 6,
+    beam: 2,
+    batch_size: 4,
+    n_texts: 2,
+    likelihood: 3.0,
+    rounds: None,
+};
+const THESAURUS: Generators = Generators { thesaurus: true, mask_fill: false };
+const MASK_FILL: Generators = Generators { thesaurus: false, mask_fill: true };
+
+fn search(config: ParaphraseConfig, starts: &[&str], list: &str) -> Paraphrase {
+    let verbalizer = std::sync::Arc::new(Verbalizer::parse("a=bad,b=good|好").unwrap());
+    let prompts: Vec<Prompt> =
+        starts.iter().map(|start| Prompt::plain(Template::parse(start).unwrap(), verbalizer.clone())).collect();
+    let lists = if list.is_empty() { Vec::new() } else { vec![Synonyms::parse(list).unwrap().into()] };
+    let thesaurus = Thesaurus::of(lists, true);
+    Paraphrase::new(config, thesaurus.into(), &prompts, Stream::new(13, "test", b""))
+}
+
+fn drive(search: &mut dyn Search, oracle: &mut Fake) -> (Vec<Candidate>, Proposal) {
+    let mut found: Vec<Candidate> = Vec::new();
+    loop {
+        match search.propose(oracle).unwrap() {
+            Proposal::Candidates { candidates, .. } => {
+                oracle.spend(10 * candidates.len() as u64);
+                let scored: Vec<Scored> = candidates
+                    .iter()
+                    .zip(found.len() as u64..)
+                    .map(|(c, candidate)| Scored {
+                        candidate,
+                        score: -oracle.loss(&c.prompt.template),
+                        margin: 0.0,
+                        signature: (oracle.signature)(&c.prompt.template.to_string()),
+                    })
+                    .collect();
+                search.observe(&scored);
+                found.extend(candidates);
+            }
+            Proposal::Nothing { .. } => {}
+            end => return (found, end),
+        }
+    }
+}
+
+fn texts(found: &[Candidate]) -> Vec<String> {
+    found.iter().map(|c| c.prompt.template.to_string()).collect()
+}
+
+#[test]
+fn the_best_template_is_found_over_several_rounds_and_every_parent_is_recorded() {
+    let mut oracle = Fake::new(100_000);
+    oracle.cost = |word| match word {
+        "it" | "was" => 1.0,
+        "film" => 2.0,
+        "movie" => 1.5,
+        "new" => 3.0,
+        _ => 0.0,
+    };
+    let mut search = search(
+        ParaphraseConfig { generators: THESAURUS, ..CONFIG },
+        &["{text} the new film was {mask}."],
+        "film movie picture\nnew old\nmovie flick",
+    );
+    let (found, end) = drive(&mut search, &mut oracle);
+    assert_eq!(end, Proposal::Done);
+    let best = found.iter().min_by(|a, b| oracle.loss(&a.prompt.template).total_cmp(&oracle.loss(&b.prompt.template)));
+    assert_eq!(best.unwrap().prompt.template.to_string(), "{text} the old picture was {mask}.");
+    assert_eq!(found[0].origin, "written");
+    for (number, candidate) in found.iter().enumerate().skip(1) {
+        let parent = candidate.parent.unwrap() as usize;
+        assert!(parent < number);
+        let (old, new) = candidate.origin.split_once(" -> ").unwrap();
+        let made = found[parent].prompt.template.to_string().replacen(old, new, 1);
+        assert_eq!(candidate.prompt.template.to_string(), made);
+    }
+    assert!(!texts(&found).iter().any(|text| text.contains("flick")), "the model finds it unlikely");
+    assert_eq!(search.dev_looks(), 0, "train decided");
+}
+
+#[test]
+fn the_model_puts_in_leaves_out_and_replaces() {
+    let mut oracle = Fake::new(100_000);
+    let mut search = search(
+        ParaphraseConfig { generators: MASK_FILL, beam: 6, rounds: Some(6), ..CONFIG },
+        &["{text} This film was {mask}."],
+        "",
+    );
+    let (found, _) = drive(&mut search, &mut oracle);
+    let origins: Vec<&str> = found.iter().map(|c| c.origin.as_str()).collect();
+    for part in ["put in `", "left out `", " -> "] {
+        assert!(origins.iter().any(|origin| origin.contains(part)), "{part}: {origins:?}");
+    }
+    for text in texts(&found) {
+        let own = text.to_lowercase();
+        assert!(!own.contains("strugg"), "a piece of a word: {text}");
+        assert!(!own.contains("bad") && !own.contains("good"), "a label word: {text}");
+        assert!(!own.contains("  ") && !own.contains(" .") && !own.contains("电"), "{text}");
+        let words = split(&own.replace("{text}", "").replace("{mask}", ""));
+        assert!(words.windows(2).all(|pair| pair[0] != pair[1]), "{text}");
+    }
+}
+
+#[test]
+fn a_word_that_the_rest_needs_is_not_left_out() {
+    let run = |needed| {
+        let mut oracle = Fake::new(100_000);
+        oracle.needed = needed;
+        let config = ParaphraseConfig { generators: MASK_FILL, beam: 6, rounds: Some(4), ..CONFIG };
+        let (found, _) = drive(&mut search(config, &["{text} This new film was {mask}."], ""), &mut oracle);
+        found.iter().any(|c| c.origin == "left out `new`")
+    };
+    assert!(run(None));
+    assert!(!run(Some("new")));
+}
+
+#[test]
+fn chinese_words_are_replaced_whole_and_two_characters_are_put_in_together() {
+    let mut oracle = Fake::new(100_000);
+    let config = ParaphraseConfig { beam: 6, rounds: Some(6), ..CONFIG };
+    let (found, _) = drive(&mut search(config, &["{text}总之它是{mask}电影。"], "电影 影片 片子"), &mut oracle);
+    let found: Vec<&Candidate> = found.iter().collect();
+    assert!(
+        found.iter().any(|c| c.origin == "电影 -> 片子"),
+        "{:?}",
+        found.iter().map(|c| &c.origin).collect::<Vec<_>>()
+    );
+    for candidate in &found {
+        let text = candidate.prompt.template.to_string();
+        assert!(!text.contains('好'), "a label word: {text}");
+        assert!(!text.contains("film") && !text.contains(' '), "{text}");
+    }
+    let two =
+        found.iter().any(|c| c.origin.starts_with("put in `") && c.origin.chars().filter(|&c| is_han(c)).count() >= 3);
+    assert!(two, "{:?}", found.iter().map(|c| &c.origin).collect::<Vec<_>>());
+}
+
+#[test]
+fn duplicates_go_by_text_by_tokens_and_by_predictions() {
+    // The same text twice, and one that the tokenizer cannot tell from the first.
+    let starts = ["{text} the film was {mask}.", "{text} the film was {mask}.", "{text} The  film was {mask}."];
+    let mut oracle = Fake::new(100_000);
+    let (found, _) = drive(&mut search(ParaphraseConfig { rounds: Some(0), ..CONFIG }, &starts, ""), &mut oracle);
+    assert_eq!(texts(&found), [starts[0]]);
+
+    // All predict the same: nothing but the first is ever a parent.
+    let mut oracle = Fake::new(100_000);
+    oracle.signature = |_| 1;
+    oracle.cost = |word| if word == "film" { 1.0 } else { 0.0 };
+    let config = ParaphraseConfig { generators: THESAURUS, ..CONFIG };
+    let mut same = search(config, &["{text} the new film was {mask}."], "film movie picture\nnew old");
+    let (found, _) = drive(&mut same, &mut oracle);
+    assert!(found.len() > 2 && found.iter().skip(1).all(|c| c.parent == Some(0)));
+    assert!(same.dev_looks() > 0, "dev kept a better one from being a parent");
+    let all = texts(&found);
+    assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+}
+
+#[test]
+fn without_labels_everything_is_proposed_and_the_label_free_score_leads() {
+    let mut oracle = Fake::new(100_000);
+    oracle.n_train = 0;
+    oracle.cost = |word| if word == "film" { 2.0 } else { 0.0 };
+    let config = ParaphraseConfig { generators: THESAURUS, beam: 1, ..CONFIG };
+    let mut search = search(config, &["{text} the new film was {mask}."], "film movie picture\nnew old");
+    let (found, end) = drive(&mut search, &mut oracle);
+    assert_eq!(end, Proposal::Done);
+    assert!(found.len() >= 4, "{:?}", texts(&found));
+    assert!(found.iter().any(|c| c.parent.is_some_and(|p| p > 0)));
+    assert!(search.dev_looks() > 0);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_templates() {
+    let run = || {
+        let mut oracle = Fake::new(900);
+        texts(&drive(&mut search(CONFIG, &["{text} the new film was {mask}."], "film movie picture"), &mut oracle).0)
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn templates_to_start_from_stop_where_the_budget_does() {
+    let starts = ["{text} it was {mask}.", "{text} it is {mask}.", "{text} this is {mask}."];
+    let (found, end) = drive(&mut search(CONFIG, &starts, ""), &mut Fake::new(25));
+    assert_eq!((found.len(), end), (2, Proposal::OutOfBudget));
+    let (found, end) = drive(&mut search(CONFIG, &starts, ""), &mut Fake::new(30));
+    assert_eq!((found.len(), end), (3, Proposal::OutOfBudget));
+}
+
+fn text() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        Just("film"),
+        Just("The"),
+        Just("was"),
+        Just("very"),
+        Just(","),
+        Just("."),
+        Just(" "),
+        Just(" "),
+        Just("电影"),
+        Just("很"),
+        Just("总之"),
+        Just("："),
+        Just("new"),
+        Just("a"),
+        Just("It"),
+        Just("[SEP]"),
+        Just("5"),
+    ];
+    proptest::collection::vec(word, 1..9).prop_map(|words| words.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn the_slots_stay_and_the_budget_holds(before in text(), middle in text(), after in text(), budget in 10u64..700, n_train in 0usize..9) {
+        let start = format!("{before}{{text}}{middle}{{mask}}{after}");
+        let mut oracle = Fake::new(budget);
+        oracle.n_train = n_train;
+        let mut search = search(ParaphraseConfig { rounds: Some(5), ..CONFIG }, &[&start], "film movie\n电影 影片 片子\n很 真");
+        // `spend` fails where more is spent than is left.
+        let (found, _) = drive(&mut search, &mut oracle);
+        let slots = |t: &Template| -> Vec<Piece> { t.pieces().iter().filter(|p| !matches!(p, Piece::Text(_))).cloned().collect() };
+        let written = Template::parse(&start).unwrap();
+        for candidate in &found {
+            prop_assert_eq!(slots(&candidate.prompt.template), slots(&written));
+            prop_assert_eq!(Template::parse(&candidate.prompt.template.to_string()).unwrap(), candidate.prompt.template.clone());
+        }
+    }
+}
