@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use burn::Tensor;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, TensorData};
-use promptmine::model::{Inputs, KeyValues, LoadedModel, ModelKind, ResolvedDevice, load_folder};
+use promptmine::model::{
+    DeviceChoice, Inputs, KeyValues, LoadedModel, ModelKind, ResolvedDevice, load_folder, resolve,
+};
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde_json::Value;
@@ -395,6 +397,20 @@ fn rows_of_several_lengths_cannot_be_kept() {
     let loaded = load("gpt2");
     let inputs = Expected::read("gpt2").inputs(&loaded);
     let _ = loaded.model.extend(inputs);
+}
+
+/// One forward of one small model: every new shape costs seconds of tuning on a software adapter.
+#[test]
+fn the_gpu_backend_equals_the_reference_on_a_causal_model() {
+    let device = match resolve(DeviceChoice::Wgpu) {
+        Ok(device) => device,
+        Err(error) => return eprintln!("skipped: {error}"),
+    };
+    let loaded = load_folder(&fixtures().join("gemma3-old"), &device).unwrap();
+    let expected = Expected::read("gemma3-old");
+    let states = loaded.model.predict(expected.inputs(&loaded));
+    let found = difference(&log_probabilities(&loaded, states), &expected.numbers["log_probabilities"]);
+    assert!(found <= 1e-4, "{found:e}");
 }
 
 /// A real model: SmolLM2-135M-Instruct in the folder that the environment names; `make_causal_fixtures.py` says how to get it.

@@ -116,7 +116,7 @@ fn what_a_file_contradicts_or_lacks_is_named() {
         (message("qwen3", b"qwen3.embedding_length", b"qwen3.embadding_length"), "`qwen3.embedding_length` is missing"),
         (
             message("qwen3", &number("qwen3.feed_forward_length", 64), &number("qwen3.feed_forward_length", 48)),
-            "unfit tensors: `model.layers.0.mlp.down_proj.weight` has the shape [32, 64] (expected: [32, 48])",
+            "unfit tensors: `model.layers.0.mlp.gate_proj.weight` has the shape [64, 32] (expected: [48, 32])",
         ),
         (
             message("qwen3", &number("qwen3.block_count", 2), &number("qwen3.block_count", 1)),

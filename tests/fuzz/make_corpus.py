@@ -168,7 +168,7 @@ def main():
 
     # ---- config.json
 
-    small = dict(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=12)
+    small = dict(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2, intermediate_size=12)
     gpt2 = dict(model_type="gpt2", vocab_size=20, n_embd=8, n_layer=1, n_head=2)
     families = ["bert", "ernie", "roberta", "xlm-roberta", "distilbert", "albert", "electra", "llama", "mistral", "qwen2", "qwen3", "glm", "glm4", "gemma3_text"]
     configs = {f"sound-{name}": small | {"model_type": name} for name in families} | {

@@ -107,7 +107,7 @@ impl LlamaConfig {
             }
         };
         if head_dim > WIDEST_HEAD {
-            return Err(config.fault(format!("heads have {head_dim} dimensions (allowed: at most {WIDEST_HEAD})")));
+            return Err(config.fault(format!("`head_dim` is {head_dim} (allowed: at most {WIDEST_HEAD})")));
         }
         let (activation, usual) = defaults.activation;
         Ok(Self {

@@ -55,13 +55,16 @@ impl RopeParameters {
             Some(section) => Some(section),
             None => config.section("rope_parameters")?,
         };
-        Self::of_section(
-            section.as_ref(),
-            config.positive_or("rope_theta", theta)?,
-            config.positive_or("partial_rotary_factor", partial)?,
-            config.size_or("original_max_position_embeddings", max_positions)?,
-        )?
-        .check(config)
+        let theta = config.positive_or("rope_theta", theta)?;
+        let partial = config.positive_or("partial_rotary_factor", partial)?;
+        let mut this = Self::of_section(section.as_ref(), theta, partial, max_positions)?;
+        // Where both say it, the outer one holds.
+        if let RopeScaling::Llama3 { original, .. } = &mut this.scaling
+            && config.get("original_max_position_embeddings").is_some()
+        {
+            *original = config.size("original_max_position_embeddings")? as f64;
+        }
+        this.check(config)
     }
 
     /// The same of one section, with what holds where it says nothing.

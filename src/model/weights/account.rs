@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
+use rayon::prelude::*;
 use safetensors::tensor::Dtype;
 
 use super::WeightFile;
@@ -179,15 +180,17 @@ impl Weights {
 pub(super) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     const BLOCK: usize = 32;
     let mut turned = vec![0.0; values.len()];
-    for first_row in (0..rows).step_by(BLOCK) {
-        for first_column in (0..columns).step_by(BLOCK) {
-            for row in first_row..rows.min(first_row + BLOCK) {
-                for column in first_column..columns.min(first_column + BLOCK) {
-                    turned[column * rows + row] = values[row * columns + column];
+    // Several threads, because most of the time goes into the first touch of the new memory.
+    turned.par_chunks_mut((BLOCK * rows).max(1)).enumerate().for_each(|(block, columns_turned)| {
+        let first_column = block * BLOCK;
+        for first_row in (0..rows).step_by(BLOCK) {
+            for (column, line) in (first_column..).zip(columns_turned.chunks_exact_mut(rows)) {
+                for row in first_row..rows.min(first_row + BLOCK) {
+                    line[row] = values[row * columns + column];
                 }
             }
         }
-    }
+    });
     turned
 }
 

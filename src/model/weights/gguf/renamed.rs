@@ -96,7 +96,7 @@ impl GgufWeights {
                 let [rows, columns] = renamed.shape[..] else {
                     return Err(format!("has {} axes (expected: 2)", renamed.shape.len()));
                 };
-                return Ok(super::super::account::transpose(&values, columns, rows));
+                return Ok(crate::model::weights::account::transpose(&values, columns, rows));
             }
         }
         Ok(values)

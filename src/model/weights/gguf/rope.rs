@@ -53,19 +53,33 @@ pub(super) fn llama3_scaling(
     }))
 }
 
-/// The bounds on which the factors between them lie.
+/// Bounds on which the factors between them lie. Where one factor or none lies there, many bounds give the same factors.
 fn bounds(turns: &[f64], factors: &[f64], largest: f64) -> Option<[f64; 2]> {
-    let between: Vec<(f64, f64)> = turns
-        .iter()
-        .zip(factors)
-        .filter(|&(_, &factor)| factor > 1.0 + TOLERANCE && factor < largest * (1.0 - TOLERANCE))
-        .map(|(&turns, &factor)| (turns, (1.0 / factor - 1.0 / largest) / (1.0 - 1.0 / largest)))
+    let is_largest = |factor: f64| factor >= largest * (1.0 - TOLERANCE);
+    let is_one = |factor: f64| factor <= 1.0 + TOLERANCE;
+    let pairs = || turns.iter().copied().zip(factors.iter().copied());
+    let between: Vec<(f64, f64)> = pairs()
+        .filter(|&(_, factor)| !is_one(factor) && !is_largest(factor))
+        .map(|(turns, factor)| (turns, (1.0 / factor - 1.0 / largest) / (1.0 - 1.0 / largest)))
         .collect();
-    let ((first, smooth_first), (last, smooth_last)) = (*between.first()?, *between.last()?);
-    let slope = (smooth_first - smooth_last) / (first - last);
-    let low = first - smooth_first / slope;
-    let high = low + 1.0 / slope;
-    [low, high].iter().all(|bound| bound.is_finite() && *bound > 0.0).then_some([low, high])
+    let [low, high] = match between[..] {
+        [] => {
+            let low = pairs().filter(|&(_, factor)| is_largest(factor)).map(|(turns, _)| turns).fold(0.0, f64::max);
+            let high = pairs().filter(|&(_, factor)| is_one(factor)).map(|(turns, _)| turns).fold(f64::MAX, f64::min);
+            [low, high]
+        }
+        [(turns, smooth)] => {
+            let [low, high] = USUAL;
+            let unit = turns / (low + smooth * (high - low));
+            [low * unit, high * unit]
+        }
+        [(first, smooth_first), .., (last, smooth_last)] => {
+            let slope = (smooth_first - smooth_last) / (first - last);
+            let low = first - smooth_first / slope;
+            [low, low + 1.0 / slope]
+        }
+    };
+    (low > 0.0 && high > low && high.is_finite()).then_some([low, high])
 }
 
 #[cfg(test)]
@@ -106,6 +120,17 @@ mod tests {
         assert!((ratio("low_freq_factor") / (2.0 / 1024.0) - 1.0).abs() < 1e-3, "{found}");
         assert!((ratio("high_freq_factor") / (6.0 / 1024.0) - 1.0).abs() < 1e-3, "{found}");
         assert_eq!(found["factor"], 8.0);
+    }
+
+    #[test]
+    fn few_factors_between_the_bounds_are_enough() {
+        // One of eight lies between them, and none of four.
+        for (d_head, n_between) in [(16, 1), (8, 0)] {
+            let factors = factors(1e4, d_head, 8.0, [1.0, 4.0], 512.0);
+            assert_eq!(factors.iter().filter(|&&factor| factor > 1.0 && factor < 8.0).count(), n_between);
+            let found = llama3_scaling(&factors, 1e4, d_head, None).unwrap();
+            assert!(found["factor"] == 8.0 && found["low_freq_factor"].as_f64() < found["high_freq_factor"].as_f64());
+        }
     }
 
     #[test]
