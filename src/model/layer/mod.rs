@@ -38,5 +38,5 @@ pub use masked_head::MaskedHead;
 pub use norm::Norm;
 pub use padding::{PredictRows, padding_bias};
 pub use rms_norm::RmsNorm;
-pub use rope_parameters::{RopeParameters, RopeScaling};
+pub use rope_parameters::RopeParameters;
 pub use rotary::{Pairing, Rotary, Rotation};
