@@ -121,7 +121,7 @@ impl Gpt2Config {
     }
 
     fn norm(&self, weights: &mut Weights, name: &str) -> StateNorm {
-        StateNorm::Layer(Norm::load(weights, name, self.n_embd, self.layer_norm_epsilon))
+        StateNorm::Layer(Box::new(Norm::load(weights, name, self.n_embd, self.layer_norm_epsilon)))
     }
 }
 

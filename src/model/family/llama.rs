@@ -222,7 +222,12 @@ impl LlamaDecoderLayer {
             attention: LlamaAttention::load(config, relation, weights, &format!("{layer}.self_attn")),
             gathered_norm,
             feed_forward_norm,
-            feed_forward: StateFeedForward::Gated(LlamaMlp::load(config, relation, weights, &format!("{layer}.mlp"))),
+            feed_forward: StateFeedForward::Gated(Box::new(LlamaMlp::load(
+                config,
+                relation,
+                weights,
+                &format!("{layer}.mlp"),
+            ))),
             inner_norm,
             sight: relation.kind_of[number],
         }

@@ -8,7 +8,7 @@ use super::{CausalAttention, FeedForward, GatedFeedForward, LayerKeyValues, Norm
 #[derive(Debug, Clone)]
 pub enum StateNorm {
     /// By mean and variance.
-    Layer(Norm),
+    Layer(Box<Norm>),
     /// By the root mean square.
     Rms(RmsNorm),
 }
@@ -34,7 +34,7 @@ pub enum StateFeedForward {
     /// Two maps.
     Plain(FeedForward),
     /// Three, of which one is a gate.
-    Gated(GatedFeedForward),
+    Gated(Box<GatedFeedForward>),
 }
 
 impl StateFeedForward {
