@@ -88,7 +88,7 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         serde_json::Map::new(),
     );
     prepare_line(&plan.device, log);
-    let stop = stopping.from_now_on();
+    let stop = stopping.listen();
     let summary = runner::run(&plan, &options, &progress, stop);
     progress.finish();
     let summary = summary?;
@@ -163,7 +163,7 @@ impl Stopping {
     }
 
     /// The flag, which Ctrl-C sets from now on.
-    fn from_now_on(&self) -> &AtomicBool {
+    fn listen(&self) -> &AtomicBool {
         self.writing.store(true, Ordering::SeqCst);
         &self.stop
     }

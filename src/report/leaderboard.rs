@@ -353,6 +353,19 @@ mod tests {
     }
 
     #[test]
+    fn the_label_free_choice_is_compared_with_test_over_the_seeds() {
+        let trial = |seed, spearman| {
+            let sample =
+                Sample::new(0, "manual", &[seed], "", GOLD).shots("0").label_free("a", 0.2).label_free("b", 0.1);
+            sample.chose(0).tested(HALF, 0.5).correlated(spearman, spearman / 2.0).finished(&[])
+        };
+        let board = board(&[trial(1, 1.0), trial(2, -0.5)]);
+        let row = &board.sections[0].rows[0];
+        assert_eq!((row.label_free_spearman, row.label_free_kendall), (Some(0.25), Some(0.125)));
+        assert_eq!(row.correlated, Some((2, 2, GOLD.len())));
+    }
+
+    #[test]
     fn the_score_that_chose_is_by_the_rule_that_chose() {
         let trials = [trial(0, "manual", 1, "0100", HALF)];
         for (rule, score) in

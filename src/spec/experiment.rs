@@ -210,13 +210,13 @@ impl Experiment {
         match &self.task.dataset {
             DatasetSource::Builtin(name) => DatasetSource::Builtin(name.clone()),
             DatasetSource::Folder(path) => DatasetSource::Folder(self.resolve_path(path)),
-            DatasetSource::Files(files) => DatasetSource::Files(Files {
+            DatasetSource::Files(files) => DatasetSource::Files(Box::new(Files {
                 train: resolved(&files.train),
                 dev: resolved(&files.dev),
                 test: resolved(&files.test),
                 all: resolved(&files.all),
-                ..files.clone()
-            }),
+                ..(**files).clone()
+            })),
         }
     }
 

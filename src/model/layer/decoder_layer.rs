@@ -10,7 +10,7 @@ pub enum StateNorm {
     /// By mean and variance.
     Layer(Box<Norm>),
     /// By the root mean square.
-    Rms(RmsNorm),
+    Rms(Box<RmsNorm>),
 }
 
 impl StateNorm {
@@ -32,7 +32,7 @@ impl StateNorm {
 #[derive(Debug, Clone)]
 pub enum StateFeedForward {
     /// Two maps.
-    Plain(FeedForward),
+    Plain(Box<FeedForward>),
     /// Three, of which one is a gate.
     Gated(Box<GatedFeedForward>),
 }
