@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::edit::Edit;
-use super::grammar::{may_come, may_replace};
+use super::grammar::{Class, class_of, may_come, may_replace};
 use super::likelihood::{Questions, highest, likeliest};
 use super::site::{self, Site};
 use super::thesaurus::{Thesaurus, is_english};
@@ -490,6 +490,12 @@ impl Rewriter<'_> {
 /// Whether an answer of the model may stand at a site.
 fn fits(parent: &Parent, site: &Site, text: &str) -> bool {
     let text = text.to_lowercase();
+    // A small model likes to say a thing again: `just really just`.
+    if class_of(&text).is_none_or(|class| class == Class::Adverb)
+        && parent.words.iter().any(|word| word.text.to_lowercase() == text)
+    {
+        return false;
+    }
     match site {
         Site::Replace(word) => {
             let old = parent.words[*word].text.to_lowercase();

@@ -11,7 +11,7 @@ use crate::scoring::{Gap, PromptGradient};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
-const WORDS: &str = "it was is film movie picture flick old new very so bad good the review overall this seems strugg . , ： 电 影 片 子 很 真 好 它 总 之 是 部 这";
+const WORDS: &str = "it was is really film movie picture flick old new very so bad good the review overall this seems strugg . , ： 电 影 片 子 很 真 好 它 总 之 是 部 这 确 实 的";
 
 /// A language in which every word is as likely everywhere, `unlikely` ones excepted, and a loss that is the sum of the costs
 /// of a template's words: so the best template is known.
@@ -254,7 +254,8 @@ fn a_word_that_the_rest_needs_is_not_left_out() {
 fn chinese_words_are_replaced_whole_and_two_characters_are_put_in_together() {
     let mut oracle = Fake::new(100_000);
     let config = ParaphraseConfig { beam: 6, rounds: Some(6), ..CONFIG };
-    let (found, _) = drive(&mut search(config, &["{text}总之它是{mask}电影。"], "电影 影片 片子"), &mut oracle);
+    let (found, _) =
+        drive(&mut search(config, &["{text}总之它是{mask}电影。"], "电影 影片 片子\n确实 的确"), &mut oracle);
     let found: Vec<&Candidate> = found.iter().collect();
     assert!(
         found.iter().any(|c| c.origin == "电影 -> 片子"),
