@@ -63,7 +63,8 @@ const CLASSES: [(Class, &str); 11] = [
     (
         Class::Conjunction,
         "and but or if because although though while when where why how whether unless whereas then thus hence yet \
-         和 与 及 以及 或 或者 但 但是 而 而且 并且 因为 由于 所以 因此 如果 虽然 尽管 可是 不过 然而",
+         和 与 及 以及 或 或者 但 但是 而 而且 并且 因为 由于 所以 因此 如果 虽然 尽管 可是 不过 然而 要是 假如 倘若 若 无论 不管 不论 因而 于是 故此 \
+         只因 虽说 况且 同时 要么 或是 例如 比如 譬如",
     ),
     (
         Class::Number,
@@ -78,7 +79,8 @@ const CLASSES: [(Class, &str); 11] = [
          有点儿 略 稍微 稍 几乎 差不多 近乎 将近 完全 彻底 全然 压根 都 全 全都 均 只 仅 仅仅 只有 光 也 亦 同样 还 还是 仍然 仍 依然 又 再 再次 再度 \
          已经 已 早已 早就 刚刚 刚 刚才 方才 马上 立刻 立即 立马 经常 常常 常 时常 往往 一直 始终 向来 从来 有时 有时候 偶尔 突然 忽然 猛然 逐渐 渐渐 慢慢 \
          逐步 大约 大概 约 左右 可能 也许 或许 兴许 必须 必需 务必 一定要 应该 应 应当 该 可以 能 能够 其实 当然 自然 固然 尤其 显然 明显 只是 还有 \
-         最后 最终 一样 相同 相似 类似 相近 不同 不一样 以下 以上 下列 上述 很多 许多 好多 不少 整个 全部 所有",
+         最后 最终 一样 相同 相似 类似 相近 不同 不一样 以下 以上 下列 上述 很多 许多 好多 不少 之前 之后 以前 以后 过去 从前 今后 往后 现在 如今 目前 \
+         当前 今天 今日 当天 这次 此次 本次 整个 全部 所有",
     ),
 ];
 
@@ -93,7 +95,10 @@ pub fn class_of(word: &str) -> Option<Class> {
 /// Whether an answer of the model may stand where a word stood: never another person for a person, nor `be` for `is`.
 pub fn may_replace(old: &str, new: &str) -> bool {
     class_of(new) == class_of(old)
-        && !matches!(class_of(new), Some(Class::Negation | Class::Pronoun | Class::Auxiliary | Class::Number))
+        && !matches!(
+            class_of(new),
+            Some(Class::Negation | Class::Pronoun | Class::Auxiliary | Class::Number | Class::Measure)
+        )
 }
 
 /// Whether an answer of the model may be put in: a word with a meaning, in Chinese one of degree or time.
@@ -111,9 +116,17 @@ pub fn may_go(word: &str) -> bool {
     }
 }
 
-/// Whether something may be put in before a word: not between a number and what it counts, nor before a particle.
+/// Whether something may be put in before a word. What Chinese puts in goes before `是` and its like.
 pub fn may_follow(word: &str) -> bool {
-    !matches!(class_of(word), Some(Class::Measure | Class::Particle))
+    match class_of(word) {
+        class if word.chars().all(super::word::is_han) => class == Some(Class::Copula),
+        class => !matches!(class, Some(Class::Measure | Class::Particle)),
+    }
+}
+
+/// Whether something may be put in between a Chinese word and the answer: not where the answer is counted, as in `一个{mask}`.
+pub fn may_precede(word: &str) -> bool {
+    !matches!(class_of(word), Some(Class::Number | Class::Measure | Class::Particle))
 }
 
 /// Whether a lower-case word holds a sentence together, or is one of the shortest.
@@ -138,7 +151,8 @@ mod tests {
         assert!(may_come("really") && !may_come("not") && !may_come("的") && !may_come("that"));
         assert!(may_come("很") && !may_come("酒店"));
         assert!(may_go("really") && may_go("它") && !may_go("was") && !may_go("it") && !may_go("不"));
-        assert!(!may_follow("个") && may_follow("酒店"));
+        assert!(!may_follow("个") && !may_follow("酒店") && may_follow("是") && may_follow("film"));
+        assert!(!may_precede("个") && may_precede("酒店"));
     }
 
     #[test]

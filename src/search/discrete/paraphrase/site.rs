@@ -1,7 +1,7 @@
 //! Where a template may be changed, and how.
 
 use super::edit::{Edit, capitalised, in_case_of};
-use super::grammar::{may_follow, may_go};
+use super::grammar::{may_follow, may_go, may_precede};
 use super::word::{Script, Word, is_han};
 use crate::prompt::{Piece, Template};
 
@@ -48,6 +48,10 @@ pub fn sites(template: &Template, words: &[Word]) -> Vec<Site> {
         let [Piece::Text(text), Piece::Mask(_)] = pair else { continue };
         let last = text.trim_end().chars().next_back();
         if last.is_some_and(is_han) {
+            let word = words.iter().rfind(|word| word.piece == piece);
+            if word.is_some_and(|word| !may_precede(&word.text)) {
+                continue;
+            }
             put_in(piece, text.trim_end().len(), None, Script::Han);
         } else if last.is_some_and(char::is_alphanumeric) && text.ends_with(' ') {
             put_in(piece, text.len(), None, Script::Spaced);
