@@ -32,8 +32,8 @@ pub trait Fault: std::error::Error + Send + Sync + 'static {
     fn exit_code(&self) -> ExitCode;
 }
 
-/// Any room's error.
-pub struct Error(Box<dyn Fault>);
+/// Any room's error, and where in an experiment file the thing at fault was asked for, if that is known.
+pub struct Error(Box<dyn Fault>, Option<String>);
 
 /// A result whose error may come from any room.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,6 +44,11 @@ impl Error {
         self.0.exit_code()
     }
 
+    /// The same error with the place in an experiment file that it goes back to: `x.yaml:4:12: task.dataset`.
+    pub fn at(self, place: Option<String>) -> Self {
+        Self(self.0, self.1.or(place))
+    }
+
     /// The room's error itself.
     pub fn fault(&self) -> &dyn Fault {
         &*self.0
@@ -52,12 +57,15 @@ impl Error {
 
 impl<F: Fault> From<F> for Error {
     fn from(fault: F) -> Self {
-        Self(Box::new(fault))
+        Self(Box::new(fault), None)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.1 {
+            write!(f, "{place}: ")?;
+        }
         fmt::Display::fmt(&self.0, f)
     }
 }

@@ -225,7 +225,7 @@ fn a_causal_answer_is_the_same_alone_batched_and_padded() {
         let n_numbers = batch.len() / inputs.lengths.len();
         for (row, ids) in expected.rows().into_iter().enumerate() {
             // Padding that would be noticed if it were seen.
-            let [_, length, d_model] = loaded.model.embed(&[ids.clone()]).dims();
+            let [_, length, d_model] = loaded.model.embed(std::slice::from_ref(&ids)).dims();
             let loud: Tensor<3> = Tensor::full([1, 3, d_model], 1e3, &loaded.model.device());
             let embeddings = loaded.model.embed(&[ids]);
             for embeddings in [embeddings.clone(), Tensor::cat(vec![embeddings, loud], 1)] {
@@ -249,7 +249,7 @@ fn reading_in_parts_equals_reading_at_once() {
     for folder in FOLDERS {
         let loaded = load(folder);
         let ids = Expected::read(folder).rows()[0].clone();
-        let whole = loaded.model.embed(&[ids.clone()]);
+        let whole = loaded.model.embed(std::slice::from_ref(&ids));
         let [_, length, _] = whole.dims();
         let (states, kept) = loaded.model.extend(part(whole.clone(), None)).unwrap();
         let states = numbers(states);

@@ -10,7 +10,7 @@ use promptmine::search::continuous::{AdamW, Schedule};
 use promptmine::task::Example;
 use serde_json::Value;
 
-/// The issue asks for 1e-3.
+/// Of numbers up to 1, and of larger ones as a share of them. The issue asks for 1e-3.
 const TOLERANCE: f64 = 1e-5;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -20,7 +20,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 fn assert_near(found: &[f64], expected: &[f64], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (index, (a, b)) in found.iter().zip(expected).enumerate() {
-        assert!((a - b).abs() <= TOLERANCE, "{what} {index}: {a} and {b}");
+        assert!((a - b).abs() <= TOLERANCE * b.abs().max(1.0), "{what} {index}: {a} and {b}");
     }
 }
 
@@ -68,5 +68,8 @@ fn ten_steps_of_prompt_tuning_follow_pytorch() {
     }
     assert_near(&rates, &numbers(&fixture["learning_rates"]), "learning rate");
     assert_near(&losses, &numbers(&fixture["losses"]), "loss");
-    assert_near(&norms, &numbers(&fixture["gradient_norms"]), "gradient norm");
+    // Where the loss bends most, the rounding of both programs shows first.
+    for (found, expected) in norms.iter().zip(numbers(&fixture["gradient_norms"])) {
+        assert!((found / expected - 1.0).abs() < 1e-4, "gradient norm: {found} and {expected}");
+    }
 }

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::scoring::{Filled, Scorer, Settings};
 
 use super::log::Log;
-use super::model_option::{DeviceOption, open};
+use super::model_option::{DeviceOption, open, prepare_line};
 use super::output::{print, print_json};
 use super::text_table::TextTable;
 
@@ -53,8 +53,9 @@ pub enum Format {
 ///
 /// # Errors
 /// A model that is at fault, or a text without a mask or too long for it.
-pub fn run(arguments: &Arguments, _log: Log) -> Result<()> {
+pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     let opened = open(&arguments.model, arguments.device.device)?;
+    prepare_line(&opened.device, log);
     let scorer = Scorer::new(opened.loaded, Settings::default());
     let positions = scorer.fill(&arguments.text, arguments.top_k as usize)?;
     match arguments.format {

@@ -7,6 +7,7 @@ use crate::model::{DeviceChoice, LoadedModel, ResolvedDevice, load, resolve};
 use crate::spec::ModelSource;
 
 use super::CliError;
+use super::log::Log;
 
 /// Where a model runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -36,6 +37,17 @@ pub struct DeviceOption {
     /// Where to compute
     #[arg(long, value_name = "DEVICE", value_enum, default_value_t)]
     pub device: DeviceName,
+}
+
+/// Says, before the first batch on a GPU, why it takes so long: kernels are compiled and tuned for each new shape.
+pub fn prepare_line(device: &ResolvedDevice, log: Log) {
+    if device.kind == DeviceChoice::Wgpu {
+        let line = format!(
+            "preparing {}: the first batches compile their kernels, which may take a minute",
+            device.description
+        );
+        log.step(&line, serde_json::Map::new());
+    }
 }
 
 /// A model that was opened, and where it runs.

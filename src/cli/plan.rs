@@ -14,6 +14,7 @@ use crate::task::{Example, Split};
 use super::experiment_option::ExperimentOptions;
 use super::fill::Format;
 use super::log::Log;
+use super::model_option::prepare_line;
 use super::output::{print, print_json};
 use super::text_table::{TextTable, bytes, duration, thousands};
 
@@ -23,7 +24,9 @@ Examples:
   promptmine plan my.yaml --set shots=[0,16,full] --format json
 
 Data and models are opened and checked as a run would, and nothing is run or written. `evaluations` is what a trial may \
-spend at most (one prompt on one example is one), `test` what the chosen prompt costs on test, outside the budget. The \
+spend at most (one prompt on one example is one), `test` what the chosen prompt costs on test, outside the budget; \
+`forwards` counts both, and at 0 shots the candidates on test once the choice is made. `n_texts` are texts of train \
+without their labels. The \
 time comes from timing a few examples on this machine.";
 
 /// Examples that are timed.
@@ -51,10 +54,11 @@ struct Speed {
 ///
 /// # Errors
 /// Whatever would keep the experiment from running.
-pub fn run(arguments: &Arguments, _log: Log) -> Result<()> {
+pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     let experiment = arguments.experiment.load()?;
     let device = arguments.experiment.resolve_device()?;
     let plan = Plan::new(experiment, device, None)?;
+    prepare_line(&plan.device, log);
     let speeds: Vec<Speed> = plan.scorers.iter().map(|scorer| speed(&plan, scorer)).collect::<Result<_>>()?;
     match arguments.format {
         Format::Json => print_json(&as_json(&plan, &speeds)),
@@ -89,7 +93,7 @@ fn speed(plan: &Plan, scorer: &Scorer) -> Result<Speed> {
 }
 
 fn forwards(trial: &PlannedTrial) -> u64 {
-    trial.evaluations + trial.test_evaluations
+    trial.evaluations + trial.test_evaluations + trial.correlation_evaluations
 }
 
 fn as_text(plan: &Plan, speeds: &[Speed]) -> String {
@@ -100,6 +104,7 @@ fn as_text(plan: &Plan, speeds: &[Speed]) -> String {
         ">seed",
         ">n_train",
         ">n_dev",
+        ">n_texts",
         ">n_test",
         ">evaluations",
         ">test",
@@ -119,6 +124,7 @@ fn as_text(plan: &Plan, speeds: &[Speed]) -> String {
             seeds(trial),
             trial.draw.train.len().to_string(),
             trial.draw.dev.len().to_string(),
+            n_texts(trial).to_string(),
             trial.draw.test.len().to_string(),
             thousands(trial.evaluations),
             thousands(trial.test_evaluations),
@@ -142,6 +148,11 @@ fn as_text(plan: &Plan, speeds: &[Speed]) -> String {
     )
 }
 
+/// Texts without labels that selection looks at, at 0 shots.
+fn n_texts(trial: &PlannedTrial) -> usize {
+    if trial.draw.dev.is_empty() { trial.draw.unlabelled.len() } else { 0 }
+}
+
 fn seeds(trial: &PlannedTrial) -> String {
     match trial.key.seeds.as_slice() {
         [seed] => seed.to_string(),
@@ -158,8 +169,9 @@ fn as_json(plan: &Plan, speeds: &[Speed]) -> serde_json::Value {
             json!({
                 "trial": trial.key.id(), "method": trial.key.label, "model": trial.key.model, "shots": trial.key.shots,
                 "calibration": trial.key.calibration, "seeds": trial.key.seeds, "n_train": trial.draw.train.len(),
-                "n_dev": trial.draw.dev.len(), "n_test": trial.draw.test.len(), "evaluations": trial.evaluations,
-                "test_evaluations": trial.test_evaluations, "forwards": forwards(trial),
+                "n_dev": trial.draw.dev.len(), "n_texts": n_texts(trial), "n_test": trial.draw.test.len(), "evaluations": trial.evaluations,
+                "test_evaluations": trial.test_evaluations,
+                "correlation_evaluations": trial.correlation_evaluations, "forwards": forwards(trial),
                 "seconds": forwards(trial) as f64 * speed.seconds_per_forward, "bytes": speed.bytes,
             })
         })

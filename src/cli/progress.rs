@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::error::Result;
 use crate::record::{Event, Spent, TrialKey};
 use crate::report::write_tables;
-use crate::runner::{Listener, Plan};
+use crate::runner::{Beginning, Listener, Plan};
 
 use super::log::Log;
 use super::text_table::{counted, duration, thousands};
@@ -42,6 +42,7 @@ struct Watched {
     /// Evaluations that it may take, test included.
     expected: u64,
     test_evaluations: u64,
+    correlation_evaluations: u64,
     spent: u64,
     n_candidates: usize,
     dev: HashMap<u64, f64>,
@@ -57,9 +58,14 @@ impl Progress {
             if only.is_some_and(|only| only != trial.key.method && only != trial.key.label) {
                 continue;
             }
-            let expected = trial.evaluations + trial.test_evaluations;
+            let expected = trial.evaluations + trial.test_evaluations + trial.correlation_evaluations;
             state.expected += expected;
-            let watched = Watched { expected, test_evaluations: trial.test_evaluations, ..Watched::default() };
+            let watched = Watched {
+                expected,
+                test_evaluations: trial.test_evaluations,
+                correlation_evaluations: trial.correlation_evaluations,
+                ..Watched::default()
+            };
             state.trials.insert(trial.key.id(), watched);
         }
         let bar = log.wants_bars().then(|| bar("evaluations", state.expected));
@@ -122,7 +128,62 @@ impl Progress {
     }
 }
 
+/// Folders that are named before the rest is counted.
+const LISTED: usize = 5;
+
+/// What there is to say of a beginning, a sentence each; nothing of a first one.
+fn beginning_words(beginning: &Beginning<'_>) -> Vec<String> {
+    let mut said = Vec::new();
+    if let Some(what) = &beginning.damaged_provenance {
+        said.push(format!(
+            "{what}: it was damaged and is written anew; the trials in the folder that fit this experiment stay"
+        ));
+    }
+    for (key, what) in &beginning.damaged {
+        said.push(format!("{what}: {} begins anew", words(key)));
+    }
+    for (key, what) in &beginning.set_aside {
+        said.push(format!("{what}: {} was moved to {}.damaged and begins anew when it is run", words(key), key.id()));
+    }
+    let states = [
+        (beginning.kept.len(), "complete and stay", "complete and stays"),
+        (beginning.unfinished.len(), "unfinished and begin anew", "unfinished and begins anew"),
+        (beginning.damaged.len(), "damaged and begin anew", "damaged and begins anew"),
+        (beginning.failed.len(), "failed and are tried again", "failed and is tried again"),
+        (beginning.new.len(), "new", "new"),
+    ];
+    let is_first = states[..4].iter().all(|(n, ..)| *n == 0) && beginning.others.is_empty();
+    if !is_first {
+        let all: usize = states.iter().map(|(n, ..)| n).sum();
+        let parts: Vec<String> = (states.iter().filter(|(n, ..)| *n > 0))
+            .map(|(n, several, one)| format!("{n} {}", if *n == 1 { one } else { several }))
+            .collect();
+        said.push(format!("of {}: {}", counted(all, "trial"), parts.join(", ")));
+    }
+    if !beginning.others.is_empty() {
+        let listed = beginning.others[..beginning.others.len().min(LISTED)].join(", ");
+        let more = match beginning.others.len().saturating_sub(LISTED) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        said.push(format!(
+            "{} in the folder no longer belong to this experiment; they stay on the disk and are not shown: {listed}{more}",
+            counted(beginning.others.len(), "trial")
+        ));
+    }
+    said
+}
+
 impl Listener for Progress {
+    fn begins(&self, beginning: &Beginning<'_>) {
+        for line in beginning_words(beginning) {
+            match &self.bar {
+                Some(bar) => bar.println(format!("note: {line}")),
+                None => self.log.note(&line),
+            }
+        }
+    }
+
     fn event(&self, key: &TrialKey, event: &Event) {
         let mut state = self.state();
         let Some(trial) = state.trials.get_mut(&key.id()) else { return };
@@ -135,6 +196,10 @@ impl Listener for Progress {
             Event::Tested { test } => {
                 trial.test = Some(test.metric);
                 trial.spent += trial.test_evaluations;
+                self.draw(&state);
+            }
+            Event::Correlated { .. } => {
+                trial.spent += trial.correlation_evaluations;
                 self.draw(&state);
             }
             Event::Finished { spent, seconds, .. } => {

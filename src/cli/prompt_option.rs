@@ -14,7 +14,7 @@ use crate::spec::MultiToken;
 
 use super::CliError;
 use super::log::Log;
-use super::model_option::{DeviceOption, Opened, open};
+use super::model_option::{DeviceOption, Opened, open, prepare_line};
 
 /// How a label word of several tokens is scored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -98,6 +98,7 @@ impl PromptOptions {
         let saved: Vec<(&Path, Saved)> =
             self.prompt.iter().map(|path| Ok((path.as_path(), load(path)?))).collect::<Result<_>>()?;
         let opened = open(&self.model_name(&saved)?, self.device.device)?;
+        prepare_line(&opened.device, log);
         let prompts = if saved.is_empty() {
             vec![self.written(&opened.loaded)?]
         } else {

@@ -12,6 +12,7 @@ use crate::runner::{self, Plan, RunOptions, recorded_batch_size};
 
 use super::experiment_option::ExperimentOptions;
 use super::log::Log;
+use super::model_option::prepare_line;
 use super::output::print_block;
 use super::progress::{Progress, bar};
 use super::text_table::{counted, thousands};
@@ -24,7 +25,7 @@ Examples:
   promptmine run my.yaml --fresh --keep-matrix
 
 The same command goes on where an earlier run stopped: trials that are complete stay, an unfinished one begins anew and \
-gives the same numbers. A file with more items, models, shots or seeds runs only what is new; one with another task, budget, selection or limits is another experiment and is refused, unless --fresh. Ctrl-C finishes the write under way and stops; \
+gives the same numbers, whatever the jobs and threads. What is damaged begins anew, too, and is told. A file with more items, models, shots or seeds runs only what is new; one with another task, budget, selection or limits is another experiment and is refused, unless --fresh. Ctrl-C finishes the write under way and stops; \
 a second one stops at once. Nothing is lost either way.
 
 The folder results/<name>/ holds leaderboard.csv, leaderboard.md, candidates.csv, all rewritten after every trial, and \
@@ -58,6 +59,7 @@ pub struct Arguments {
 /// # Errors
 /// What keeps the run from starting or going on. Trials that fail are told of by [`ExitCode::Partial`].
 pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
+    let stopping = Stopping::install(log);
     let experiment = arguments.experiment.load()?;
     let device = arguments.experiment.resolve_device()?;
     let batch_size = match arguments.fresh {
@@ -85,8 +87,9 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         ),
         serde_json::Map::new(),
     );
-    let stop = stop_flag(log);
-    let summary = runner::run(&plan, &options, &progress, &stop);
+    prepare_line(&plan.device, log);
+    let stop = stopping.listen();
+    let summary = runner::run(&plan, &options, &progress, stop);
     progress.finish();
     let summary = summary?;
     if summary.interrupted {
@@ -98,7 +101,7 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         ));
         return Ok(ExitCode::Interrupted);
     }
-    if arguments.keep_matrix && !matrix(&plan, &summary.folder, &stop, log)? {
+    if arguments.keep_matrix && !matrix(&plan, &summary.folder, stop, log)? {
         log.note("interrupted: every trial is complete, matrix.parquet is not; the same command goes on from there");
         return Ok(ExitCode::Interrupted);
     }
@@ -136,18 +139,32 @@ fn matrix(plan: &Plan, folder: &Path, stop: &AtomicBool, log: Log) -> Result<boo
     Ok(written.is_some())
 }
 
-/// A flag that Ctrl-C (or a request to terminate) sets; a second one ends the program.
-fn stop_flag(log: Log) -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    let handler = move || {
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(ExitCode::Interrupted as i32);
+/// What Ctrl-C (or a request to terminate) does: while nothing is written yet it ends the program, later it sets a flag, and
+/// a second one ends the program.
+struct Stopping {
+    stop: Arc<AtomicBool>,
+    writing: Arc<AtomicBool>,
+}
+
+impl Stopping {
+    fn install(log: Log) -> Self {
+        let stopping = Self { stop: Arc::default(), writing: Arc::default() };
+        let (stop, writing) = (stopping.stop.clone(), stopping.writing.clone());
+        let handler = move || {
+            if !writing.load(Ordering::SeqCst) || stop.swap(true, Ordering::SeqCst) {
+                std::process::exit(ExitCode::Interrupted as i32);
+            }
+            log.note("stopping after the step under way; Ctrl-C again stops at once");
+        };
+        if let Err(error) = ctrlc::set_handler(handler) {
+            log.note(&format!("Ctrl-C stops at once, without finishing the step under way ({error})"));
         }
-        log.note("stopping after the step under way; Ctrl-C again stops at once");
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        log.note(&format!("Ctrl-C stops at once, without finishing the step under way ({error})"));
+        stopping
     }
-    stop
+
+    /// The flag, which Ctrl-C sets from now on.
+    fn listen(&self) -> &AtomicBool {
+        self.writing.store(true, Ordering::SeqCst);
+        &self.stop
+    }
 }

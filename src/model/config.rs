@@ -7,6 +7,9 @@ use crate::model::ModelError;
 /// Sizes above this are taken for damage: they could not be allocated anyway.
 const LARGEST_SIZE: u64 = 1 << 28;
 
+/// No model is deeper; a shared block would be repeated as often as the file says.
+const LARGEST_DEPTH: usize = 1024;
+
 /// A model's `config.json`.
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
@@ -78,6 +81,44 @@ impl ConfigFile {
     /// If the field is anything else.
     pub fn size_or(&self, field: &str, default: usize) -> Result<usize, ModelError> {
         self.get(field).map_or(Ok(default), |_| self.size(field))
+    }
+
+    /// A number of blocks: as [`size`](Self::size), but no larger than any model is deep.
+    ///
+    /// # Errors
+    /// If the field is missing or anything else.
+    pub fn depth(&self, field: &str) -> Result<usize, ModelError> {
+        match self.size(field)? {
+            depth if depth <= LARGEST_DEPTH => Ok(depth),
+            depth => {
+                Err(self.fault(format!("`{field}` is {depth} (allowed: a whole number from 1 to {LARGEST_DEPTH})")))
+            }
+        }
+    }
+
+    /// As [`depth`](Self::depth), or `default` where the field is missing.
+    ///
+    /// # Errors
+    /// If the field is anything else.
+    pub fn depth_or(&self, field: &str, default: usize) -> Result<usize, ModelError> {
+        self.get(field).map_or(Ok(default), |_| self.depth(field))
+    }
+
+    /// The id of an entry of a vocabulary of `vocab_size`, or `default` where the field is missing.
+    ///
+    /// # Errors
+    /// If it is no whole number, or not below `vocab_size`.
+    pub fn id_or(&self, field: &str, default: u32, vocab_size: usize) -> Result<u32, ModelError> {
+        let id = match self.get(field) {
+            None => u64::from(default),
+            Some(value) => value
+                .as_u64()
+                .ok_or_else(|| self.fault(format!("`{field}` is {value} (allowed: a whole number of at least 0)")))?,
+        };
+        match u32::try_from(id) {
+            Ok(id) if (id as usize) < vocab_size => Ok(id),
+            _ => Err(self.fault(format!("`{field}` {id} is not below `vocab_size` {vocab_size}"))),
+        }
     }
 
     /// A positive number, or `default` where the field is missing.

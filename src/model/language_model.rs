@@ -28,7 +28,8 @@ pub struct ModelShape {
     pub family: String,
     /// How it reads its input.
     pub kind: ModelKind,
-    /// Width of the hidden states.
+    /// Width of the embeddings at the front door, and of the states that the head scores. Inside, the blocks may have another
+    /// (ALBERT, ELECTRA).
     pub d_model: usize,
     /// Number of transformer blocks.
     pub n_layers: usize,
@@ -194,6 +195,6 @@ pub trait LanguageModel: Send + Sync {
     ///
     /// # Shapes
     ///
-    /// - output: `n_layers + 1` tensors `[batch_size, seq_length, d_model]`
+    /// - output: `n_layers + 1` tensors `[batch_size, seq_length, width of the blocks]`
     fn hidden_states(&self, inputs: &Inputs) -> Vec<Tensor<3>>;
 }

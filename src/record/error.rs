@@ -46,8 +46,20 @@ pub enum RecordError {
         message: String,
     },
     /// Another process is writing to the folder.
-    #[error("results folder {} is in use by another run; wait for it, or give another --results DIR", path.display())]
+    #[error(
+        "results folder {} is in use by another run{}; wait for it, or give another --results DIR",
+        path.display(),
+        process.map(|id| format!(" (process {id})")).unwrap_or_default()
+    )]
     InUse {
+        /// The folder.
+        path: PathBuf,
+        /// The other process, where it has said.
+        process: Option<u32>,
+    },
+    /// The folder is no longer what it was when the run began.
+    #[error("results folder {} vanished during the run; the same command begins anew what was in it", path.display())]
+    Vanished {
         /// The folder.
         path: PathBuf,
     },

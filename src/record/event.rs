@@ -116,6 +116,9 @@ pub enum Event {
         dev_set: String,
         /// The same of the test examples.
         test_set: String,
+        /// The rows, in the file of the train split, of the texts that a label-free score is taken over; at 0 shots.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        texts: Vec<u32>,
         /// Training examples.
         n_train: usize,
         /// Rows of a batch, fixed for the run.
@@ -141,6 +144,9 @@ pub enum Event {
         /// Its label-free score; at 0 shots.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         label_free: Option<f64>,
+        /// Each text's part in the label-free score, which is their mean, in the order of `texts`; at 0 shots.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        label_free_parts: Vec<f32>,
         /// The evaluations spent when it was done.
         evaluations: u64,
     },
@@ -161,6 +167,22 @@ pub enum Event {
     },
     /// What the vectors of the chosen prompt are like: a diagnostic, outside the budget.
     ReadBack(ReadBack),
+    /// The candidates' label-free scores were compared with how they do on test; at 0 shots, after the choice and its test,
+    /// outside the budget.
+    Correlated {
+        /// The numbers of the candidates.
+        candidates: Vec<u64>,
+        /// The metric of each on these test examples.
+        test_metrics: Vec<f64>,
+        /// Test examples, all or a fixed part of them.
+        n_test: usize,
+        /// Spearman's rank correlation of the two; absent where either says that all are equal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spearman: Option<f64>,
+        /// Kendall's tau-b of the two; absent where either says that all are equal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kendall: Option<f64>,
+    },
     /// The trial is complete.
     Finished {
         /// What it spent within its budget.

@@ -49,7 +49,8 @@ impl MatrixWriter {
     /// [`RecordError`] if it cannot be written.
     pub fn append(&mut self, block: &MatrixBlock) -> Result<(), RecordError> {
         let table = self.table(block).map_err(|e| RecordError::corrupt(&self.beside, None, e.to_string()))?;
-        let failed = |e: polars::error::PolarsError| RecordError::corrupt(&self.path, None, e.to_string());
+        let path = &self.path;
+        let failed = |e: polars::error::PolarsError| RecordError::io("write", path)(std::io::Error::other(e));
         if self.writer.is_none() {
             let file = File::create(&self.beside).map_err(RecordError::io("create", &self.beside))?;
             self.writer = Some(ParquetWriter::new(file).batched(table.schema()).map_err(failed)?);
@@ -66,10 +67,11 @@ impl MatrixWriter {
     /// [`RecordError`] if it cannot be written.
     pub fn finish(self) -> Result<PathBuf, RecordError> {
         if let Some(writer) = &self.writer {
-            writer.finish().map_err(|e| RecordError::corrupt(&self.path, None, e.to_string()))?;
+            let failed = |e| RecordError::io("write", &self.path)(std::io::Error::other(e));
+            writer.finish().map_err(failed)?;
             std::fs::rename(&self.beside, &self.path).map_err(RecordError::io("write", &self.path))?;
         }
-        Ok(self.path)
+        Ok(self.path.clone())
     }
 
     fn table(&self, block: &MatrixBlock) -> polars::error::PolarsResult<DataFrame> {
@@ -91,5 +93,14 @@ impl MatrixWriter {
         }
         columns.push(Column::new("model".into(), vec![block.model.as_str(); n]));
         DataFrame::new_infer_height(columns)
+    }
+}
+
+impl Drop for MatrixWriter {
+    /// What did not come to its end is removed; after [`MatrixWriter::finish`] nothing is there to remove.
+    fn drop(&mut self) {
+        if self.writer.is_some() {
+            std::fs::remove_file(&self.beside).ok();
+        }
     }
 }

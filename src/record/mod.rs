@@ -8,6 +8,9 @@
 //!   events, which would make a resumed run depend on every detail of the log.
 //! - 2026-11: a trial's folder carries a fingerprint of all that decides its result. An edited experiment finds the trials
 //!   that stay by it; the others remain on disk untouched and are not shown.
+//! - 2026-11: damage that concerns one trial heals itself: a finished trial carries the hashes of its files, and one that is not as
+//!   it was left is begun anew, which gives the same bytes. `provenance.json` is written anew too, since every trial's
+//!   fingerprint covers what it says. Refused: stopping with a request to remove the file, which nobody could answer better.
 
 mod atomic;
 mod error;
@@ -18,6 +21,7 @@ mod predictions;
 mod provenance;
 mod read_back;
 mod saved_prompt;
+mod seal;
 mod soft_file;
 mod trial_key;
 mod trial_record;
@@ -25,7 +29,7 @@ mod trial_record;
 pub use atomic::write_atomically;
 pub use error::RecordError;
 pub use event::{CandidateRecord, Event, FORMAT, SetScores, SoftRecord, Spent};
-pub use folder::{ResultsFolder, load_trials};
+pub use folder::{Found, ResultsFolder, load_trials};
 pub use matrix::{MatrixBlock, MatrixWriter};
 pub use predictions::Predictions;
 pub use provenance::{ModelProvenance, Provenance};

@@ -79,7 +79,10 @@ impl Provenance {
         struct Head {
             format: u32,
         }
-        let malformed = |e: serde_json::Error| RecordError::corrupt(&path, Some(e.line()), e.to_string());
+        let malformed = |e: serde_json::Error| {
+            let what = format!("{e} (`run` writes it anew and keeps the trials, `run --fresh` begins anew)");
+            RecordError::corrupt(&path, Some(e.line()), what)
+        };
         let head: Head = serde_json::from_slice(&bytes).map_err(malformed)?;
         if head.format != FORMAT {
             return Err(RecordError::Version { path, found: head.format, known: FORMAT });

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use super::event::{Event, FORMAT};
+use super::seal::seal;
 use super::trial_key::TrialKey;
 use super::{RecordError, write_atomically};
 
@@ -15,6 +16,8 @@ pub const EVENTS: &str = "events.jsonl";
 pub struct TrialWriter {
     path: PathBuf,
     file: File,
+    /// Of the events so far.
+    hasher: blake3::Hasher,
 }
 
 impl TrialWriter {
@@ -33,16 +36,25 @@ impl TrialWriter {
         let path = folder.join(EVENTS);
         let file =
             OpenOptions::new().create_new(true).append(true).open(&path).map_err(RecordError::io("create", &path))?;
-        Ok(Self { path, file })
+        Ok(Self { path, file, hasher: blake3::Hasher::new() })
     }
 
-    /// Appends one event as one line.
+    /// Appends one event as one line. [`Event::Finished`] is written with the hashes of the trial's files, so it comes after
+    /// them.
     ///
     /// # Errors
     /// [`RecordError::Io`], for instance on a full disk.
     pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
-        let mut line = serde_json::to_vec(event).map_err(|e| RecordError::corrupt(&self.path, None, e.to_string()))?;
+        let fault = |e: serde_json::Error| RecordError::corrupt(&self.path, None, e.to_string());
+        let mut line = if let (Event::Finished { .. }, Some(folder)) = (event, self.path.parent()) {
+            let mut sealed = serde_json::to_value(event).map_err(fault)?;
+            sealed["files"] = serde_json::to_value(seal(folder, &self.hasher)?).map_err(fault)?;
+            serde_json::to_vec(&sealed).map_err(fault)?
+        } else {
+            serde_json::to_vec(event).map_err(fault)?
+        };
         line.push(b'\n');
+        self.hasher.update(&line);
         self.file.write_all(&line).map_err(RecordError::io("write", &self.path))?;
         if event.is_last() {
             self.file.sync_data().map_err(RecordError::io("write", &self.path))?;
@@ -83,8 +95,12 @@ impl TrialRecord {
             if line.last() != Some(&b'\n') {
                 break;
             }
-            let event: Event = serde_json::from_slice(&line)
-                .map_err(|e| RecordError::corrupt(&path, Some(number), format!("not an event of this version: {e}")))?;
+            let event: Event = serde_json::from_slice(&line).map_err(|e| {
+                let what = format!(
+                    "not an event of this version: {e} (`run` begins this trial anew, `run --fresh` all of them)"
+                );
+                RecordError::corrupt(&path, Some(number), what)
+            })?;
             match &event {
                 Event::Started { format, .. } if *format != FORMAT => {
                     return Err(RecordError::Version { path, found: *format, known: FORMAT });
@@ -129,6 +145,7 @@ impl TrialRecord {
 
 #[cfg(test)]
 mod tests {
+    use super::super::seal::verify;
     use super::*;
 
     fn key() -> TrialKey {
@@ -153,6 +170,7 @@ mod tests {
             test_gold: vec![1],
             dev_set: "d".into(),
             test_set: "t".into(),
+            texts: Vec::new(),
             n_train: 2,
             batch_size: 32,
         }
@@ -184,6 +202,35 @@ mod tests {
         writer.append(&Event::Chosen { candidate: 3, dev_looks: 1, perplexity: None }).unwrap();
         let error = TrialRecord::load(&folder).unwrap_err().to_string();
         assert!(error.contains("events.jsonl:2: not an event"), "{error}");
+    }
+
+    #[test]
+    fn a_finished_trial_knows_when_one_of_its_files_is_cut_off_or_gone() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("t");
+        let mut writer = TrialWriter::create(&folder, &key()).unwrap();
+        writer.append(&started()).unwrap();
+        fs::write(folder.join("prompt.json"), "{}").unwrap();
+        writer.append(&Event::Finished { spent: Default::default(), flags: Vec::new(), seconds: 0.5 }).unwrap();
+        let whole = TrialRecord::load(&folder).unwrap().unwrap();
+        assert!(whole.is_complete());
+        verify(&folder).unwrap();
+        for file in ["prompt.json", "trial.json", EVENTS] {
+            let bytes = fs::read(folder.join(file)).unwrap();
+            let damaged = match file {
+                EVENTS => {
+                    String::from_utf8(bytes.clone()).unwrap().replacen("\"n_train\":2", "\"n_train\":3", 1).into()
+                }
+                _ => bytes[..bytes.len() - 1].to_vec(),
+            };
+            fs::write(folder.join(file), damaged).unwrap();
+            let error = verify(&folder).unwrap_err().to_string();
+            assert!(error.contains(file) && error.contains("cut off, or edited"), "{error}");
+            fs::write(folder.join(file), bytes).unwrap();
+        }
+        verify(&folder).unwrap();
+        fs::remove_file(folder.join("prompt.json")).unwrap();
+        assert!(verify(&folder).unwrap_err().to_string().contains("prompt.json: is gone"));
     }
 
     #[test]

@@ -217,6 +217,9 @@ fn rank(list: &[(&Trial<'_>, &Scored<'_>)], metric: Metric, seed: u64) -> Vec<St
     let one_set = list
         .iter()
         .all(|(trial, scored)| scored.dev.is_some() && first.is_some_and(|first| outcome::same_dev(first, trial)));
+    if let Some(parts) = label_free_parts(list) {
+        return rank_label_free(&places, &parts, seed);
+    }
     if !one_set {
         let keys: Vec<_> = places.iter().map(Place::key).collect();
         let mut first_with = HashMap::new();
@@ -255,6 +258,30 @@ fn rank(list: &[(&Trial<'_>, &Scored<'_>)], metric: Metric, seed: u64) -> Vec<St
         })
         .collect();
     rank_intervals(&RankTable { candidates, seed })
+}
+
+/// Every candidate's parts of its label-free score, text by text in one order; `None` unless all have them over the same
+/// texts.
+fn label_free_parts(list: &[(&Trial<'_>, &Scored<'_>)]) -> Option<Vec<Vec<f64>>> {
+    let by_text: Vec<Vec<(u32, f64)>> =
+        list.iter().map(|(trial, scored)| scored.by_text(trial.texts)).collect::<Option<_>>()?;
+    let texts = |parts: &[(u32, f64)]| parts.iter().map(|(text, _)| *text).collect::<Vec<_>>();
+    let first = texts(by_text.first()?);
+    let one_set = by_text.iter().all(|parts| texts(parts) == first);
+    one_set.then(|| by_text.into_iter().map(|parts| parts.into_iter().map(|(_, part)| part).collect()).collect())
+}
+
+/// The standings by label-free score: sign-flip tests over the texts, and ties below 1e-6 (contract, definition 7).
+fn rank_label_free(places: &[Place], parts: &[Vec<f64>], seed: u64) -> Vec<Standing> {
+    let keys: Vec<_> = places.iter().map(Place::key).collect();
+    let mut first_with: HashMap<Vec<u64>, usize> = HashMap::new();
+    let behaviours: Vec<usize> = (parts.iter().enumerate())
+        .map(|(index, parts)| *first_with.entry(parts.iter().map(|x| x.to_bits()).collect()).or_insert(index))
+        .collect();
+    standings(&keys, &behaviours, |a, b, n_tests| {
+        let differences: Vec<f64> = parts[a].iter().zip(&parts[b]).map(|(a, b)| a - b).collect();
+        outcome::label_free_test(&differences, n_tests, seed)
+    })
 }
 
 enum Parts {
@@ -342,12 +369,38 @@ mod tests {
     }
 
     #[test]
-    fn zero_shots_are_ranked_by_the_label_free_score_without_intervals() {
+    fn zero_shots_without_parts_are_ranked_by_the_label_free_score_without_intervals() {
         let trial = Sample::new(0, "manual", &[1], "", "01").shots("0").label_free("b", 0.1).label_free("a", 0.2);
         let rows = CandidateRow::all(&[trial.chose(1).tested("01", 0.1).finished(&[])], &asked()).unwrap();
         let seen: Vec<_> =
             rows.iter().map(|row| (row.rank, row.prompt.as_str(), row.rank_low, row.dev_metric)).collect();
         assert_eq!(seen, [(1, "a", None, None), (2, "b", None, None)]);
+    }
+
+    #[test]
+    fn zero_shots_have_rank_intervals_from_sign_flips_over_texts() {
+        // `good` is ahead on every text; `near` by 5e-7 on every text, which the test would call significant and is a tie.
+        let (low, near) = ([0.1f32; 12], [0.100_000_5; 12]);
+        let good = [0.5f32, 0.4, 0.6, 0.5, 0.4, 0.6, 0.5, 0.4, 0.6, 0.5, 0.4, 0.6];
+        let trial = Sample::new(0, "random", &[1], "", "01").shots("0").in_parts("low x x", &low);
+        let trial = trial.in_parts("good", &good).in_parts("near", &near).chose(1).tested("01", 0.1);
+        assert_eq!(
+            ranks(&[trial.finished(&[])]),
+            [
+                (1, Some(1), Some(1), Some(0), "good".into()),
+                (2, Some(2), Some(3), Some(1), "near".into()),
+                (3, Some(2), Some(3), Some(1), "low x x".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_difference_that_some_texts_make_and_others_unmake_is_a_tie() {
+        let even = [0.3f32, 0.1, 0.3, 0.1, 0.3, 0.1, 0.3, 0.1];
+        let odd = [0.1f32, 0.3, 0.1, 0.3, 0.1, 0.3, 0.1, 0.29];
+        let trial = Sample::new(0, "random", &[1], "", "01").shots("0").in_parts("a", &even).in_parts("b", &odd);
+        let ranks = ranks(&[trial.chose(0).tested("01", 0.1).finished(&[])]);
+        assert!(ranks.iter().all(|rank| (rank.1, rank.2, rank.3) == (Some(1), Some(2), Some(1))), "{ranks:?}");
     }
 
     #[test]

@@ -93,6 +93,8 @@ pub(super) const LEADERBOARD: &[Column<Row>] = &[
     up("verdict", |row| verdict(row.rank_low, row.tied)),
     down("projected_dev", |row| Cell::number(row.projected_dev)),
     down("projected_test", |row| Cell::number(row.projected_test)),
+    down("label_free_spearman", |row| Cell::number(row.label_free_spearman)),
+    down("label_free_kendall", |row| Cell::number(row.label_free_kendall)),
 ];
 
 /// The columns of `candidates.csv`.

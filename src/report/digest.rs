@@ -46,7 +46,7 @@ impl Digest {
         if tested {
             add("test", false, &|row| with_interval(row.test_mean, row.test_low, row.test_high));
         }
-        if section.ranked_on == RankedOn::LabelFree {
+        if rows.iter().any(|row| row.n_texts.is_some()) || section.ranked_on == RankedOn::LabelFree {
             add("score", true, &|row| fraction(row.select_score));
         } else {
             add("dev", true, &|row| fraction(row.dev_mean));

@@ -2,8 +2,9 @@
 //!
 //! # Decisions
 //!
-//! - 2026-11: rank intervals and comparisons come from test predictions only. Rows ranked on dev or by a label-free score have
-//!   none: those figures describe the sample that chose the prompts (contract, Statistics 6).
+//! - 2026-11: rank intervals and comparisons come from test predictions. Rows ranked on dev have none: those figures describe
+//!   the sample that chose the prompts (contract, Statistics 6). Rows ranked by a label-free score have intervals of sign-flip
+//!   tests over texts (definition 7): they say whether the scores differ on other texts, nothing about labels.
 //! - 2026-11: a comparison is made over the seeds that both rows have, so `vs_manual` is the difference of the means over those
 //!   seeds; while a run is incomplete it need not be the difference of two printed `test_mean`.
 //! - 2026-11: the reference of `vs_manual` (`vs_random`) is the first item of that method; further ones are compared with it.
@@ -114,15 +115,24 @@ impl Section {
         };
         let keys: Vec<_> = places.iter().map(Place::key).collect();
         let behaviours: Vec<usize> = (0..ranked.len())
-            .map(|row| (0..row).find(|ahead| outcome::is_alike(ranked[*ahead], ranked[row], dev_only)).unwrap_or(row))
+            .map(|row| {
+                let alike = |ahead: &usize| match ranked_on {
+                    RankedOn::LabelFree => outcome::is_alike_label_free(ranked[*ahead], ranked[row]),
+                    _ => outcome::is_alike(ranked[*ahead], ranked[row], dev_only),
+                };
+                (0..row).find(alike).unwrap_or(row)
+            })
             .collect();
-        let standings = standings(&keys, &behaviours, |a, b, _| {
+        let standings = standings(&keys, &behaviours, |a, b, n_tests| {
+            if ranked_on == RankedOn::LabelFree {
+                return outcome::compare_label_free(ranked[a], ranked[b], n_tests);
+            }
             // A difference over the common seeds that contradicts the order over all of them resolves nothing.
             pairs[a][b].filter(|pair| pair.difference > 0.0).map_or(1.0, |pair| pair.p)
         });
         for (row, standing) in rows.iter_mut().zip(standings) {
             row.rank = Some(standing.rank);
-            if let Some(interval) = standing.interval.filter(|_| !dev_only) {
+            if let Some(interval) = standing.interval.filter(|_| ranked_on != RankedOn::Dev) {
                 row.rank_low = Some(interval.low);
                 row.rank_high = Some(interval.high);
                 row.tied = Some(interval.tied);
@@ -215,14 +225,14 @@ mod tests {
             "rank,rank_low,rank_high,tied,method,model,shots,calibration,n_seeds,n_dev,n_test,prompt,verbalizer,dev_mean,\
              dev_low,dev_high,dev_margin,select_by,select_score,test_mean,test_std,test_low,test_high,optimism_gap,\
              vs_manual,vs_manual_p,vs_random,vs_random_p,trained_parameters,saved_bytes,dev_looks,evaluations,forwards,\
-             backwards,tokens,flags,seconds,failures,prompt_file,verdict,\
-             projected_dev,projected_test\n\
+             backwards,tokens,flags,seconds,failures,prompt_file,verdict,projected_dev,projected_test,\
+             label_free_spearman,label_free_kendall\n\
              1,1,1,0,autoprompt,builtin:toy,16,none,1,4,16,very {mask},\"a=bad,b=good\",1,0.510109,1,0.75,accuracy,1,1,,\
              0.806392,1,0,0.5,0.00391,,,0,,1,8,8,0,80,budget_cut;one_seed,1.5,,\
-             trials/1-autoprompt_toy_16_none_1_01234567/prompt.json,resolved from every other,,\n\
+             trials/1-autoprompt_toy_16_none_1_01234567/prompt.json,resolved from every other,,,,\n\
              2,2,2,0,manual,builtin:toy,16,none,1,4,16,manual {mask},\"a=bad,b=good\",0.75,0.300642,0.954413,0.5,accuracy,\
              0.75,0.5,,0.279996,0.720004,0.25,,,,,0,,1,4,4,0,40,one_seed,1.5,,\
-             trials/0-manual_toy_16_none_1_01234567/prompt.json,\"resolved from every other, worse than 1\",,\n"
+             trials/0-manual_toy_16_none_1_01234567/prompt.json,\"resolved from every other, worse than 1\",,,,\n"
         );
     }
 
@@ -340,6 +350,19 @@ mod tests {
         assert_eq!((best.n_dev, best.dev_mean, best.dev_low, best.optimism_gap), (None, None, None, None));
         assert_eq!((best.select_by.as_deref(), best.select_score), (Some("mutual_information"), Some(0.25)));
         assert_eq!(best.vs_random, Some(0.5));
+    }
+
+    #[test]
+    fn the_label_free_choice_is_compared_with_test_over_the_seeds() {
+        let trial = |seed, spearman| {
+            let sample =
+                Sample::new(0, "manual", &[seed], "", GOLD).shots("0").label_free("a", 0.2).label_free("b", 0.1);
+            sample.chose(0).tested(HALF, 0.5).correlated(spearman, spearman / 2.0).finished(&[])
+        };
+        let board = board(&[trial(1, 1.0), trial(2, -0.5)]);
+        let row = &board.sections[0].rows[0];
+        assert_eq!((row.label_free_spearman, row.label_free_kendall), (Some(0.25), Some(0.125)));
+        assert_eq!(row.correlated, Some((2, 2, GOLD.len())));
     }
 
     #[test]

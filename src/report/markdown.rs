@@ -17,6 +17,8 @@ const HOW_TO_READ: &str = "\
   number of rows; *not resolved* says that a rerun could turn it around.
 - `evaluations` counts prompts times examples scored within the budget, summed over seeds. The prompt shown is that of the seed
   with the best dev figure.
+- At 0 shots no label chooses: `score` is the mutual information in nats between texts of train and the labels that the prompt
+  gives them. How well it orders prompts as test does stands under the table.
 ";
 
 impl Leaderboard {
@@ -37,6 +39,9 @@ impl Leaderboard {
             out.push_str(&format!("{}\n\n", section.ranked_words()));
             out.push_str(&markdown(&Digest::of(section, &rows, None)));
             if let Some(words) = section.top_two_words() {
+                out.push_str(&format!("\n{words}\n"));
+            }
+            if let Some(words) = section.label_free_words(&asked.metric) {
                 out.push_str(&format!("\n{words}\n"));
             }
         }
@@ -134,11 +139,16 @@ impl Section {
     /// What the rows are ranked on, as a sentence.
     pub(super) fn ranked_words(&self) -> String {
         let most = |count: fn(&Row) -> Option<usize>| self.rows.iter().filter_map(count).max().unwrap_or(0);
-        let seeds = counted(most(|row| Some(row.n_seeds)), "seed");
+        let seeds = self.seed_words();
         let dev = counted(most(|row| row.n_dev), "dev example");
+        let texts = counted(most(|row| row.n_texts), "text");
         match self.ranked_on {
             RankedOn::Test => {
-                let chosen = if most(|row| row.n_dev) > 0 { format!(", chosen on {dev}") } else { String::new() };
+                let chosen = match (most(|row| row.n_dev), most(|row| row.n_texts)) {
+                    (0, 0) => String::new(),
+                    (0, _) => format!(", chosen without labels on {texts}"),
+                    _ => format!(", chosen on {dev}"),
+                };
                 format!("Ranked on {}, {seeds}{chosen}.", counted(most(|row| row.n_test), "test example"))
             }
             RankedOn::Dev => format!(
@@ -146,9 +156,48 @@ impl Section {
                  resolved."
             ),
             RankedOn::LabelFree => {
-                format!("Ranked by the label-free score, {seeds}: there are no labels to check it with.")
+                let over = if most(|row| row.n_texts) > 0 { format!(" on {texts}") } else { String::new() };
+                format!("Ranked by the label-free score{over}, {seeds}: there are no labels to check it with.")
             }
         }
+    }
+
+    /// `3 seeds`, with the rows that have fewer: `3 seeds (random: 2)`.
+    fn seed_words(&self) -> String {
+        let most = self.rows.iter().map(|row| row.n_seeds).max().unwrap_or(0);
+        let fewer: Vec<String> = (self.rows.iter())
+            .filter(|row| row.n_seeds < most)
+            .map(|row| format!("{}: {}", row.method, row.n_seeds))
+            .collect();
+        match fewer.is_empty() {
+            true => counted(most, "seed"),
+            false => format!("{} ({})", counted(most, "seed"), fewer.join(", ")),
+        }
+    }
+
+    /// How well the label-free score orders a trial's candidates as test does, as a sentence; `None` where no trial of the
+    /// section says it.
+    pub(super) fn label_free_words(&self, metric: &str) -> Option<String> {
+        let said: Vec<String> = (self.rows.iter())
+            .filter_map(|row| {
+                let (fewest, most, n_test) = row.correlated?;
+                let candidates = if fewest == most { fewest.to_string() } else { format!("{fewest} to {most}") };
+                let figures = match row.label_free_spearman.zip(row.label_free_kendall) {
+                    Some((rho, tau)) => format!("{} (tau-b {})", short(rho), short(tau)),
+                    None => "none, since all are equal".into(),
+                };
+                let method = escape_markdown(&row.method);
+                Some(format!("{method} {figures}, over {candidates} candidates on {}", counted(n_test, "test example")))
+            })
+            .collect();
+        let metric = escape_markdown(metric);
+        (!said.is_empty()).then(|| {
+            format!(
+                "Spearman's rank correlation of the label-free score with {metric} on test, taken after every choice, mean over \
+                 seeds: {}.",
+                said.join("; ")
+            )
+        })
     }
 
     /// What it takes to tell the two best apart, as a sentence.

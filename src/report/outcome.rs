@@ -1,12 +1,20 @@
 //! What predictions say about prompts: parts of a metric example by example, intervals, comparisons of rows.
 
+use std::collections::BTreeMap;
+
 use crate::task::statistics::{
-    ConfusionCells, Interval, bca, clustered_comparison, clustered_interval, pseudo_values, wilson,
+    ConfusionCells, Interval, bca, clustered_comparison, clustered_interval, pseudo_values, value_test, wilson,
 };
 use crate::task::{Confusion, Metric};
 
 use super::entry::{Entry, mean};
 use super::trial::Trial;
+
+/// Differences of label-free scores below this are ties (contract, definition 7).
+const LABEL_FREE_TIE: f64 = 1e-6;
+
+/// Keys the draws of sign-flip tests between rows.
+const FLIP_SEED: u64 = 0;
 
 /// The level of every interval.
 pub(super) const LEVEL: f64 = 0.95;
@@ -143,6 +151,57 @@ pub(super) fn compare(a: &Entry<'_>, b: &Entry<'_>, metric: Metric) -> Option<Co
         })
         .collect();
     Some(Comparison { difference: mean(&differences)?, p: clustered_comparison(&cells)?.p })
+}
+
+/// The p-value of a difference in label-free score in a family of `n_tests`, from the differences of the parts, one a text:
+/// the sign-flip test over texts; 1 for a difference below 1e-6 (contract, definition 7).
+pub(super) fn label_free_test(differences: &[f64], n_tests: usize, seed: u64) -> f64 {
+    match mean(differences) {
+        Some(mean) if mean.abs() >= LABEL_FREE_TIE => value_test(differences, n_tests, seed),
+        _ => 1.0,
+    }
+}
+
+/// The p-value of row `a` above row `b` by their label-free scores, in a family of `n_tests`: a text's differences are
+/// averaged over the seeds that both have, so that a text that several seeds drew counts as one.
+pub(super) fn compare_label_free(a: &Entry<'_>, b: &Entry<'_>, n_tests: usize) -> f64 {
+    let mut by_text: BTreeMap<u32, f64> = BTreeMap::new();
+    let mut n_differences = 0;
+    for (seed, first) in &a.by_seed {
+        let Some(second) = b.by_seed.get(seed) else { continue };
+        let (Some(of_a), Some(of_b)) = (parts_by_text(first), parts_by_text(second)) else { return 1.0 };
+        if of_a.len() != of_b.len() {
+            return 1.0;
+        }
+        for ((text, of_a), (same, of_b)) in of_a.iter().zip(&of_b) {
+            if text != same {
+                return 1.0;
+            }
+            *by_text.entry(*text).or_default() += of_a - of_b;
+            n_differences += 1;
+        }
+    }
+    // Scaled so that their mean is the mean difference over seeds and texts.
+    let scale = by_text.len() as f64 / f64::from(n_differences.max(1));
+    let differences: Vec<f64> = by_text.values().map(|sum| sum * scale).collect();
+    // A difference over the common seeds that contradicts the order over all of them resolves nothing.
+    match mean(&differences) {
+        Some(mean) if mean > 0.0 => label_free_test(&differences, n_tests, FLIP_SEED),
+        _ => 1.0,
+    }
+}
+
+/// Whether two rows have the same label-free parts in every seed of either.
+pub(super) fn is_alike_label_free(a: &Entry<'_>, b: &Entry<'_>) -> bool {
+    a.by_seed.keys().eq(b.by_seed.keys())
+        && a.by_seed.iter().all(|(seed, first)| {
+            let of_a = parts_by_text(first);
+            of_a.is_some() && b.by_seed.get(seed).is_some_and(|second| of_a == parts_by_text(second))
+        })
+}
+
+fn parts_by_text(trial: &Trial<'_>) -> Option<Vec<(u32, f64)>> {
+    trial.chosen()?.by_text(trial.texts)
 }
 
 /// The trials of a row's seeds that were tested: one that stands for several seeds once for each.

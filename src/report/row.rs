@@ -113,6 +113,14 @@ pub struct Row {
     pub projected_test: Option<f64>,
     /// What the vectors of the shown prompt are like.
     pub read_back: Option<ReadBack>,
+    /// Texts that the label-free score of a seed is taken over, at 0 shots.
+    pub n_texts: Option<usize>,
+    /// Spearman's correlation of the label-free score with test over a trial's candidates, at 0 shots; mean over the seeds.
+    pub label_free_spearman: Option<f64>,
+    /// Kendall's tau-b of the same.
+    pub label_free_kendall: Option<f64>,
+    /// The fewest and the most candidates of a trial, and the test examples, behind these correlations.
+    pub correlated: Option<(usize, usize, usize)>,
 }
 
 impl Row {
@@ -183,6 +191,14 @@ impl Row {
             projected_dev: entry.mean(|trial| trial.read_back?.projected_dev),
             projected_test: entry.mean(|trial| trial.read_back?.projected_test),
             read_back: shown.and_then(|(trial, _)| trial.read_back.cloned()),
+            n_texts: first.map(|trial| trial.texts.len()).filter(|n| *n > 0),
+            label_free_spearman: entry.mean(|trial| trial.correlation?.spearman),
+            label_free_kendall: entry.mean(|trial| trial.correlation?.kendall),
+            correlated: entry
+                .complete()
+                .filter_map(|trial| trial.correlation)
+                .map(|of| (of.n_candidates, of.n_candidates, of.n_test))
+                .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1), a.2.min(b.2))),
         }
     }
 }

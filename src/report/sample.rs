@@ -15,6 +15,7 @@ pub(super) struct Sample {
     dev_gold: Vec<u16>,
     test_gold: Vec<u16>,
     dev_set: String,
+    texts: Vec<u32>,
     events: Vec<Event>,
 }
 
@@ -37,6 +38,7 @@ impl Sample {
             dev_gold: labels(dev_gold),
             test_gold: labels(test_gold),
             dev_set: format!("dev {dev_gold}"),
+            texts: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -59,15 +61,35 @@ impl Sample {
     /// A candidate with its predictions on dev; every example has the margin `margin`.
     pub(super) fn scored(self, prompt: &str, predicted: &str, margin: f32) -> Self {
         let dev = self.scores(&self.dev_gold, predicted, margin);
-        self.candidate(prompt, Some(dev), None)
+        self.candidate(prompt, Some(dev), None, &[])
     }
 
     /// A candidate at 0 shots.
     pub(super) fn label_free(self, prompt: &str, score: f64) -> Self {
-        self.candidate(prompt, None, Some(score))
+        self.candidate(prompt, None, Some(score), &[])
     }
 
-    fn candidate(mut self, prompt: &str, dev: Option<SetScores>, label_free: Option<f64>) -> Self {
+    /// A candidate at 0 shots with the parts of its score, the mean of which it is.
+    pub(super) fn in_parts(mut self, prompt: &str, parts: &[f32]) -> Self {
+        self.texts = (0..parts.len() as u32).rev().collect();
+        let score = parts.iter().map(|part| f64::from(*part)).sum::<f64>() / parts.len() as f64;
+        self.candidate(prompt, None, Some(score), parts)
+    }
+
+    /// The rank correlations of the label-free score with test.
+    pub(super) fn correlated(mut self, spearman: f64, kendall: f64) -> Self {
+        let candidates: Vec<u64> = (0..self.n_candidates()).collect();
+        self.events.push(Event::Correlated {
+            test_metrics: vec![0.5; candidates.len()],
+            candidates,
+            n_test: self.test_gold.len(),
+            spearman: Some(spearman),
+            kendall: Some(kendall),
+        });
+        self
+    }
+
+    fn candidate(mut self, prompt: &str, dev: Option<SetScores>, label_free: Option<f64>, parts: &[f32]) -> Self {
         let candidate = self.n_candidates();
         let record = CandidateRecord {
             candidate,
@@ -82,7 +104,8 @@ impl Sample {
             soft: None,
         };
         let evaluations = 4 * (candidate + 1);
-        self.events.push(Event::Scored { candidate: record, dev, label_free, evaluations });
+        let label_free_parts = parts.to_vec();
+        self.events.push(Event::Scored { candidate: record, dev, label_free, label_free_parts, evaluations });
         self
     }
 
@@ -119,6 +142,7 @@ impl Sample {
             test_gold: self.test_gold,
             dev_set: self.dev_set,
             test_set: "test".into(),
+            texts: self.texts,
             n_train: 32,
             batch_size: 32,
         };

@@ -17,12 +17,16 @@ pub(super) struct Trial<'a> {
     pub(super) test_gold: &'a [u16],
     pub(super) dev_set: &'a str,
     pub(super) test_set: &'a str,
+    /// The rows of the texts that a label-free score is taken over.
+    pub(super) texts: &'a [u32],
     /// The scored candidates by number; of one that was scored twice, the later scores.
     pub(super) candidates: Vec<Scored<'a>>,
     pub(super) choice: Option<Choice>,
     pub(super) test: Option<&'a SetScores>,
     /// What the vectors of the chosen prompt are like.
     pub(super) read_back: Option<&'a ReadBack>,
+    /// How the label-free score and test agree, at 0 shots.
+    pub(super) correlation: Option<Correlation>,
     pub(super) end: End<'a>,
 }
 
@@ -32,6 +36,8 @@ pub(super) struct Scored<'a> {
     pub(super) record: &'a CandidateRecord,
     pub(super) dev: Option<&'a SetScores>,
     pub(super) label_free: Option<f64>,
+    /// Each text's part in it.
+    pub(super) label_free_parts: &'a [f32],
     pub(super) evaluations: u64,
 }
 
@@ -42,6 +48,15 @@ pub(super) struct Choice {
     pub(super) index: usize,
     pub(super) dev_looks: u64,
     pub(super) perplexity: Option<f64>,
+}
+
+/// How the label-free score and test agree over a trial's candidates.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Correlation {
+    pub(super) n_candidates: usize,
+    pub(super) n_test: usize,
+    pub(super) spearman: Option<f64>,
+    pub(super) kendall: Option<f64>,
 }
 
 /// How far a trial came.
@@ -64,7 +79,7 @@ impl<'a> Trial<'a> {
     pub(super) fn read(trial: &'a TrialRecord) -> Result<Self, RecordError> {
         let corrupt =
             |line: usize, message: String| RecordError::corrupt(trial.folder.join(EVENTS), Some(line + 1), message);
-        let Some(Event::Started { trial: key, labels, dev_gold, test_gold, dev_set, test_set, .. }) =
+        let Some(Event::Started { trial: key, labels, dev_gold, test_gold, dev_set, test_set, texts, .. }) =
             trial.events.first()
         else {
             return Err(corrupt(0, "the first event is not `started`".into()));
@@ -77,10 +92,12 @@ impl<'a> Trial<'a> {
             test_gold,
             dev_set,
             test_set,
+            texts,
             candidates: Vec::new(),
             choice: None,
             test: None,
             read_back: None,
+            correlation: None,
             end: End::Open,
         };
         if let Some(label) = dev_gold.iter().chain(test_gold).find(|label| usize::from(**label) >= labels.len()) {
@@ -90,7 +107,11 @@ impl<'a> Trial<'a> {
         let mut chosen = None;
         for (line, event) in trial.events.iter().enumerate() {
             match event {
-                Event::Scored { candidate, dev, label_free, evaluations } => {
+                Event::Scored { candidate, dev, label_free, label_free_parts, evaluations } => {
+                    let (n, expected) = (label_free_parts.len(), texts.len());
+                    if n > 0 && n != expected {
+                        return Err(corrupt(line, format!("{n} parts of a label-free score for {expected} texts")));
+                    }
                     if let Some(dev) = dev {
                         // Racing may stop before the last dev example, so a prefix is no fault.
                         check(dev, labels.len(), dev.predicted.len() <= dev_gold.len(), dev_gold.len())
@@ -100,6 +121,7 @@ impl<'a> Trial<'a> {
                         record: candidate,
                         dev: dev.as_ref(),
                         label_free: *label_free,
+                        label_free_parts,
                         evaluations: *evaluations,
                     };
                     by_number.insert(candidate.candidate, scored);
@@ -113,6 +135,14 @@ impl<'a> Trial<'a> {
                     read.test = Some(test);
                 }
                 Event::ReadBack(read_back) => read.read_back = Some(read_back),
+                Event::Correlated { candidates, n_test, spearman, kendall, .. } => {
+                    read.correlation = Some(Correlation {
+                        n_candidates: candidates.len(),
+                        n_test: *n_test,
+                        spearman: *spearman,
+                        kendall: *kendall,
+                    });
+                }
                 Event::Finished { spent, flags, seconds } => {
                     read.end = End::Finished { spent: *spent, flags, seconds: *seconds };
                 }
@@ -149,6 +179,15 @@ impl<'a> Trial<'a> {
 }
 
 impl Scored<'_> {
+    /// Each text's part in its label-free score, by the text's row, ascending; `None` where they are not known.
+    pub(super) fn by_text(&self, texts: &[u32]) -> Option<Vec<(u32, f64)>> {
+        let parts = self.label_free_parts;
+        let mut by_text: Vec<(u32, f64)> =
+            texts.iter().copied().zip(parts.iter().map(|&part| f64::from(part))).collect();
+        by_text.sort_unstable_by_key(|(row, _)| *row);
+        (self.label_free.is_some() && !parts.is_empty() && parts.len() == texts.len()).then_some(by_text)
+    }
+
     /// Its place among candidates scored on `n_dev` examples, or by label-free score where there are none.
     pub(super) fn place(&self, n_dev: usize) -> Place {
         Place {

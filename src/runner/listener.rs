@@ -4,8 +4,32 @@ use std::path::Path;
 
 use crate::record::{Event, Spent, TrialKey};
 
+/// What a results folder holds of a run's trials when it begins.
+#[derive(Debug, Default)]
+pub struct Beginning<'a> {
+    /// Complete: they stay.
+    pub kept: Vec<&'a TrialKey>,
+    /// Not there yet.
+    pub new: Vec<&'a TrialKey>,
+    /// Interrupted: they begin anew.
+    pub unfinished: Vec<&'a TrialKey>,
+    /// Failed before: they are tried again.
+    pub failed: Vec<&'a TrialKey>,
+    /// Damaged, and how: they begin anew.
+    pub damaged: Vec<(&'a TrialKey, String)>,
+    /// Damaged, and how, but not to be run now: moved aside, so that the tables can be made without them.
+    pub set_aside: Vec<(&'a TrialKey, String)>,
+    /// Folders of trials that the experiment no longer has.
+    pub others: Vec<String>,
+    /// What was wrong with `provenance.json`, which is written anew.
+    pub damaged_provenance: Option<String>,
+}
+
 /// Hears of everything that happens in a run, from whichever thread it happens in.
 pub trait Listener: Sync {
+    /// A run begins, with what its folder holds of it.
+    fn begins(&self, _beginning: &Beginning<'_>) {}
+
     /// An event was recorded.
     fn event(&self, _trial: &TrialKey, _event: &Event) {}
 

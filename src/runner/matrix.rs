@@ -17,14 +17,6 @@ use crate::task::{Example, Shots, draw};
 use super::plan::Plan;
 use super::trial::TrialData;
 
-/// A candidate of the record.
-struct Found<'r> {
-    model: usize,
-    item: usize,
-    rule: MultiToken,
-    candidate: &'r CandidateRecord,
-}
-
 /// Candidates scored in one call.
 const ROUND: usize = 8;
 
@@ -41,6 +33,8 @@ pub struct WrittenMatrix {
 struct Found<'r> {
     /// Its model in the experiment.
     model: usize,
+    item: usize,
+    rule: MultiToken,
     candidate: &'r CandidateRecord,
     soft: Option<Arc<SoftPrompt>>,
 }

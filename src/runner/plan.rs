@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
 use crate::prompt::{Prompt, Verbalizer};
 use crate::record::TrialKey;
@@ -17,6 +17,7 @@ use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 use super::RunnerError;
 use super::cell::{TaskPrompt, cells, paraphrase, prompts};
 use super::oracle::set_hash;
+use super::rank_correlation::n_compared;
 use super::trial::TrialData;
 
 /// Sequences in a batch on the CPU: large enough for the matrix products, small enough for the caches.
@@ -25,6 +26,13 @@ const CPU_BATCH: usize = 32;
 const GPU_BATCH: usize = 128;
 /// On a GPU batches are padded to a multiple of so many tokens, so that there are few shapes to tune for.
 const GPU_LENGTH_STEP: usize = 16;
+
+/// Texts that prompts are chosen on at 0 shots where `limits.unlabelled` says nothing.
+const UNLABELLED: u64 = 256;
+/// Where it says nothing, a budget is to cover so many candidates at 0 shots.
+const FEWEST_CANDIDATES: u64 = 16;
+/// Fewer texts than these are not worth choosing on.
+const FEWEST_TEXTS: u64 = 16;
 
 /// The draw of each seed.
 type SeedDraws = Vec<(u64, Draw)>;
@@ -63,6 +71,8 @@ pub struct PlannedTrial {
     pub candidate_evaluations: u64,
     /// Evaluations for test, outside the budget.
     pub test_evaluations: u64,
+    /// Evaluations, about, for the rank correlation of the label-free score with test, outside the budget; at 0 shots.
+    pub correlation_evaluations: u64,
 }
 
 impl PlannedTrial {
@@ -80,7 +90,8 @@ impl Plan {
     /// # Errors
     /// The first thing that keeps the experiment from running, in the order experiment, data, model.
     pub fn new(experiment: Experiment, device: ResolvedDevice, batch_size: Option<usize>) -> Result<Self> {
-        let dataset = Dataset::load(&experiment.dataset())?;
+        let dataset =
+            Dataset::load(&experiment.dataset()).map_err(|e| Error::from(e).at(experiment.place("task.dataset")))?;
         let task = task_prompt(&experiment, &dataset)?;
         let draws = draws(&experiment, &dataset)?;
         let gpu = device.kind == model::DeviceChoice::Wgpu;
@@ -91,17 +102,20 @@ impl Plan {
             length_step: if gpu { GPU_LENGTH_STEP } else { 1 },
         };
         let mut scorers = Vec::new();
-        for source in &experiment.models {
-            let loaded = model::load(&experiment.model(source), &device)?;
+        for (index, source) in experiment.models.iter().enumerate() {
+            let place = || experiment.place(&format!("models[{index}]")).or_else(|| experiment.place("models"));
+            let loaded = model::load(&experiment.model(source), &device).map_err(|e| Error::from(e).at(place()))?;
             scorers.push(Arc::new(Scorer::new(loaded, settings)));
         }
         for (index, item) in experiment.search.iter().enumerate() {
             for scorer in &scorers {
                 let scorer = &with_rule(scorer, item);
                 for prompt in prompts(item, &task) {
-                    scorer.check_template(&prompt, &dataset.columns).map_err(|source| RunnerError::Prompt {
-                        place: format!("search[{index}] with {}", scorer.loaded().source),
-                        source: Box::new(source),
+                    scorer.check_template(&prompt, &dataset.columns).map_err(|source| {
+                        let file = experiment.place(&format!("search[{index}]"));
+                        let place = file.unwrap_or_else(|| format!("search[{index}]"));
+                        let place = format!("{place} with {}", scorer.loaded().source);
+                        RunnerError::Prompt { place, source: Box::new(source) }
                     })?;
                 }
                 cells(item, &task, scorer, 0, "check", &format!("search[{index}]"))?;
@@ -163,6 +177,14 @@ impl Plan {
                         key.fingerprint = self.fingerprint(&key, item, scorer, &data);
                         let test_evaluations = passes.iter().max().copied().unwrap_or(1) * data.test.len() as u64;
                         let candidate_evaluations = passes.iter().min().copied().unwrap_or(1) * n_selection;
+                        let n_candidates = evaluations / candidate_evaluations.max(1);
+                        let correlation_evaluations = if *shots == Shots::Count(0) && n_candidates > 1 {
+                            let passes = passes.iter().max().copied().unwrap_or(1);
+                            let n_test = n_compared(n_candidates, passes, budget, data.test.len() as u64);
+                            n_candidates * passes * n_test
+                        } else {
+                            0
+                        };
                         trials.push(PlannedTrial {
                             key,
                             item: item_index,
@@ -171,6 +193,7 @@ impl Plan {
                             evaluations,
                             candidate_evaluations,
                             test_evaluations,
+                            correlation_evaluations,
                         });
                     }
                 }
@@ -245,6 +268,16 @@ impl Plan {
             self.notes.push(format!("`{name}` was added: every comparison needs it"));
         }
         if self.experiment.shots.contains(&Shots::Count(0)) {
+            let n = self.trials.iter().find(|t| t.key.shots == "0").map_or(0, PlannedTrial::n_selection);
+            let why = match self.experiment.limits.unlabelled {
+                Some(_) => "limits.unlabelled".to_owned(),
+                None => format!(
+                    "limits.unlabelled, by default {UNLABELLED} and at most a {FEWEST_CANDIDATES}th of the budget"
+                ),
+            };
+            self.notes.push(format!(
+                "at 0 shots prompts are chosen by mutual information on {n} texts of train, read without their labels ({why})"
+            ));
             for item in &self.experiment.search {
                 if item.cells.first().is_some_and(Method::needs_labels) {
                     self.notes.push(format!("`{}` needs labels and makes no trial at 0 shots", item.name()));
@@ -436,9 +469,15 @@ fn draws(experiment: &Experiment, dataset: &Dataset) -> Result<Vec<(Shots, SeedD
             }
             .into());
         }
+        let mut limits = experiment.limits;
+        if *shots == Shots::Count(0) {
+            let affordable = (experiment.budget.evaluations / FEWEST_CANDIDATES).clamp(FEWEST_TEXTS, UNLABELLED);
+            limits.unlabelled.get_or_insert(affordable as usize);
+        }
         let mut by_seed = Vec::new();
         for &seed in &experiment.seeds {
-            by_seed.push((seed, draw(dataset, *shots, seed, &experiment.limits)?));
+            let drawn = draw(dataset, *shots, seed, &limits);
+            by_seed.push((seed, drawn.map_err(|e| Error::from(e).at(experiment.place("shots")))?));
         }
         all.push((*shots, by_seed));
     }

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::model::DeviceChoice;
-use crate::record::{Event, ModelProvenance, Provenance, RecordError, ResultsFolder};
+use crate::record::{Event, Found, ModelProvenance, Provenance, RecordError, ResultsFolder};
 use crate::spec::Experiment;
 
 use super::RunnerError;
 use super::cell::cells;
-use super::listener::Listener;
+use super::listener::{Beginning, Listener};
 use super::plan::{Plan, PlannedTrial};
 use super::trial::{Stopped, Trial};
 
@@ -52,11 +52,17 @@ pub struct Summary {
 
 /// The batch size that an earlier start of the same run fixed, where there is one.
 ///
+/// Where `provenance.json` is gone or damaged, it is that of the trials.
+///
 /// # Errors
-/// [`RecordError`] if a record is there but cannot be read.
+/// [`RecordError`] if a record is there but cannot be read, or is of a later version.
 pub fn recorded_batch_size(results: &Path, name: &str, device: DeviceChoice) -> Result<Option<usize>> {
-    let provenance = Provenance::load(&results.join(name))?;
-    Ok(provenance.filter(|p| p.device_kind == device.to_string()).map(|p| p.batch_size))
+    let folder = results.join(name);
+    match Provenance::load(&folder) {
+        Ok(Some(provenance)) => Ok((provenance.device_kind == device.to_string()).then_some(provenance.batch_size)),
+        Ok(None) | Err(RecordError::Corrupt { .. }) => Ok(ResultsFolder::batch_size_of_trials(&folder)?),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Runs the trials of `plan`.
@@ -66,26 +72,51 @@ pub fn recorded_batch_size(results: &Path, name: &str, device: DeviceChoice) -> 
 pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &AtomicBool) -> Result<Summary> {
     let chosen = only(plan, options.only.as_deref())?;
     let folder = ResultsFolder::open(&options.results, &plan.experiment.name)?;
-    let before = folder.provenance()?;
-    if let Some(before) = &before {
-        check_same(before, plan, &folder, options.fresh)?;
+    let mut beginning = Beginning::default();
+    match folder.provenance() {
+        Ok(Some(before)) => check_same(&before, plan, &folder, options.fresh)?,
+        Ok(None) => {}
+        // The trials' fingerprints cover what it says, so nothing hangs on it.
+        Err(RecordError::Corrupt { .. }) if options.fresh => {}
+        Err(damage @ RecordError::Corrupt { .. }) => beginning.damaged_provenance = Some(damage.to_string()),
+        Err(error) => return Err(error.into()),
     }
     if options.fresh {
         folder.clear()?;
     }
-    folder.describe(&plan.experiment.to_yaml(), &provenance(plan))?;
+    let now = provenance(plan);
+    folder.describe(&plan.experiment.to_yaml(), &now)?;
+    beginning.others = folder.others(&now.trials)?.into_iter().filter(|id| !id.ends_with(".damaged")).collect();
 
     let mut summary = Summary { folder: folder.path().into(), ..Summary::default() };
     let mut waiting = Vec::new();
-    for trial in chosen {
-        match folder.trial(&trial.key)? {
-            Some(record) if record.is_complete() => {
-                summary.kept += 1;
-                listener.kept(&trial.key);
+    for trial in &plan.trials {
+        let is_chosen = chosen.iter().any(|chosen| std::ptr::eq(*chosen, trial));
+        match (folder.find(&trial.key)?, is_chosen) {
+            (Found::Damaged(damage), false) => {
+                folder.set_aside(&trial.key)?;
+                beginning.set_aside.push((&trial.key, damage.to_string()));
             }
-            _ => waiting.push(trial),
+            (_, false) => {}
+            (Found::Complete, true) => beginning.kept.push(&trial.key),
+            (found, true) => {
+                waiting.push(trial);
+                match found {
+                    Found::Damaged(damage) => {
+                        // Now, since the tables are made of what is on the disk after every trial.
+                        folder.forget(&trial.key)?;
+                        beginning.damaged.push((&trial.key, damage.to_string()));
+                    }
+                    Found::Unfinished => beginning.unfinished.push(&trial.key),
+                    Found::Failed => beginning.failed.push(&trial.key),
+                    Found::New | Found::Complete => beginning.new.push(&trial.key),
+                }
+            }
         }
     }
+    summary.kept = beginning.kept.len();
+    listener.begins(&beginning);
+    beginning.kept.iter().for_each(|key| listener.kept(key));
     if waiting.is_empty() {
         listener.trial_ended(folder.path())?;
         return Ok(summary);
@@ -105,6 +136,8 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
                 Err(Stopped::Interrupted) => tally.2 = true,
                 Err(Stopped::Fatal(error)) => {
                     tally.3.get_or_insert(error);
+                    // What the others would still find could not be kept.
+                    stop.store(true, Ordering::Relaxed);
                 }
             }
             if tally.2 || tally.3.is_some() {

@@ -10,7 +10,7 @@ use crate::prompt::{Candidate, Prompt, SoftPrompt};
 use crate::record::{
     CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SetScores, SoftRecord, Spent, TrialKey,
 };
-use crate::scoring::{Known, Outcome, ScoreCache, Scorer, SetHash, argmax, mutual_information};
+use crate::scoring::{Known, Outcome, ScoreCache, Scorer, SetHash, argmax, information_parts, mutual_information};
 use crate::search::{Proposal, Scored, SearchError};
 use crate::spec::SelectBy;
 use crate::task::{Dataset, Example, Metric, statistics};
@@ -18,6 +18,7 @@ use crate::task::{Dataset, Example, Metric, statistics};
 use super::cell::Cell;
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
+use super::rank_correlation::RankCorrelation;
 
 /// Unlabelled texts over which the chosen prompt's perplexity is taken: a diagnostic, outside the budget.
 const PERPLEXITY_TEXTS: usize = 8;
@@ -101,9 +102,14 @@ struct Entry {
 }
 
 impl Entry {
-    /// The order of the contract's definition 3: score, margin, fewer tokens, text. `Less` is better.
-    fn order(&self, other: &Self) -> Ordering {
-        (other.scored.score.total_cmp(&self.scored.score))
+    /// The order of the contract's definition 3: score, margin, fewer tokens, text. `Less` is better. Label-free scores are
+    /// compared in steps of 1e-6, as the tables do: below that they are ties (definition 7).
+    fn order(&self, other: &Self, label_free: bool) -> Ordering {
+        let score = |entry: &Self| match label_free {
+            true => stepped(entry.scored.score),
+            false => entry.scored.score,
+        };
+        (score(other).total_cmp(&score(self)))
             .then(other.scored.margin.total_cmp(&self.scored.margin))
             .then(self.n_tokens.cmp(&other.n_tokens))
             .then_with(|| self.text.cmp(&other.text))
@@ -144,7 +150,9 @@ impl Trial<'_> {
             work.search(cell)?;
             work.ledger.limit(self.budget);
         }
-        let Some(best) = (0..work.entries.len()).min_by(|&a, &b| work.entries[a].order(&work.entries[b])) else {
+        let label_free = self.data.dev.is_empty();
+        let order = |a: &usize, b: &usize| work.entries[*a].order(&work.entries[*b], label_free);
+        let Some(best) = (0..work.entries.len()).min_by(order) else {
             return Err(Stopped::Failed(format!(
                 "the budget of {} evaluations does not cover one candidate ({} examples)",
                 self.budget,
@@ -152,7 +160,7 @@ impl Trial<'_> {
             )));
         };
         let chose = u64::from(work.entries.len() > 1);
-        let looks = if self.data.dev.is_empty() { 0 } else { work.looks + chose };
+        let looks = if label_free { 0 } else { work.looks + chose };
         let number = work.entries[best].scored.candidate;
         let chosen = work.entries[best].candidate.prompt.clone();
         let texts = &self.data.unlabelled[..self.data.unlabelled.len().min(PERPLEXITY_TEXTS)];
@@ -164,6 +172,9 @@ impl Trial<'_> {
         let predictions = work.test(&chosen)?;
         if let Some(read_back) = self.read_back(&chosen).map_err(|e| Stopped::Failed(e.to_string()))? {
             work.emit(Event::ReadBack(read_back))?;
+        }
+        if label_free {
+            work.correlate()?;
         }
         let (spent, mut flags) = (work.ledger.spent(), work.flags);
         flags.sort();
@@ -183,6 +194,10 @@ impl Trial<'_> {
             test_gold: gold(&self.data.test),
             dev_set: hex("dev", &self.data.dev),
             test_set: hex("test", &self.data.test),
+            texts: match self.data.dev.is_empty() {
+                true => self.data.unlabelled.iter().map(|text| text.row as u32).collect(),
+                false => Vec::new(),
+            },
             n_train: self.data.train.len(),
             batch_size: self.scorer.settings().batch_size,
         }
@@ -299,6 +314,10 @@ impl Work<'_, '_> {
             self.ledger.charge(known.cost);
             let number = self.entries.len() as u64;
             let (scored, dev, label_free) = self.figures(number, &known);
+            let label_free_parts: Vec<f32> = match label_free {
+                Some(_) => information_parts(&known.scores).into_iter().map(|part| part as f32).collect(),
+                None => Vec::new(),
+            };
             let (flags, n_tokens) = trial
                 .scorer
                 .prompt_flags(&candidate.prompt, columns, &trial.data.dev)
@@ -321,7 +340,7 @@ impl Work<'_, '_> {
                 soft: candidate.prompt.soft.as_deref().map(SoftRecord::of),
             };
             let evaluations = self.ledger.spent().evaluations;
-            self.emit(Event::Scored { candidate: record, dev, label_free, evaluations })?;
+            self.emit(Event::Scored { candidate: record, dev, label_free, label_free_parts, evaluations })?;
             self.entries.push(Entry { candidate, scored, n_tokens, text });
             all.push(scored);
         }
@@ -384,6 +403,32 @@ impl Work<'_, '_> {
         self.emit(Event::Tested { test: set_scores(outcome) })?;
         Ok(Some(predictions))
     }
+}
+
+impl Work<'_, '_> {
+    /// Compares the candidates' label-free scores with how they do on test, now that nothing can be chosen by it any more.
+    fn correlate(&mut self) -> Result<(), Stopped> {
+        let trial = self.trial;
+        let prompts: Vec<(u64, &Prompt, f64)> = (self.entries.iter())
+            .map(|entry| (entry.scored.candidate, &entry.candidate.prompt, stepped(entry.scored.score)))
+            .collect();
+        let correlation = RankCorrelation {
+            scorer: trial.scorer,
+            dataset: trial.dataset,
+            metric: trial.metric,
+            test: &trial.data.test,
+            budget: trial.budget,
+        };
+        match correlation.event(&prompts, self.stop)? {
+            Some(event) => self.emit(event),
+            None => Ok(()),
+        }
+    }
+}
+
+/// In steps of 1e-6.
+fn stepped(score: f64) -> f64 {
+    (score * 1e6).round() / 1e6
 }
 
 /// Identifies the labels that are predicted.

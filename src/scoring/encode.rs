@@ -5,6 +5,7 @@ use crate::prompt::{Piece, SoftSlot, Template};
 use crate::task::Example;
 
 use super::ScoringError;
+use super::input::{Input, last_true};
 
 /// A prompt on one example as token ids, with places for masks, triggers and virtual tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,9 +244,10 @@ impl<'a> Encoder<'a> {
                             ours.push(start..whole.len());
                         }
                     }
-                    let text = self.text(number, bits, &texts);
+                    let (text, cut) = self.text(number, bits, &texts);
                     let mut slots = Slots::of(bits, &texts);
                     for (_, start) in self.tokenizer.encode_text_places(&text) {
+                        let start = start + cut;
                         place += slots.up_to(start);
                         if ours.iter().any(|range| range.contains(&start)) {
                             own.push(place);
@@ -304,16 +306,16 @@ impl<'a> Encoder<'a> {
         for (number, part) in self.parts.iter().enumerate() {
             match part {
                 Part::Text(bits) => {
-                    let text = self.text(number, bits, texts);
+                    let (text, cut) = self.text(number, bits, texts);
                     let mut slots = Slots::of(bits, texts);
                     let mut virtual_tokens = |ids: &mut Vec<u32>, n: usize| {
                         soft_at.extend(ids.len()..ids.len() + n);
                         ids.extend(std::iter::repeat_n(self.blank, n));
                     };
                     virtual_tokens(&mut ids, slots.up_to(0));
-                    if slots.is_inside(text.len()) {
+                    if slots.is_inside(text.len() + cut) {
                         for (id, start) in self.tokenizer.encode_text_places(&text) {
-                            virtual_tokens(&mut ids, slots.up_to(start));
+                            virtual_tokens(&mut ids, slots.up_to(start + cut));
                             ids.push(id);
                         }
                     } else {
@@ -343,16 +345,31 @@ impl<'a> Encoder<'a> {
         if self.kind == ModelKind::Causal { (before, &[]) } else { (before, after) }
     }
 
-    /// The text of part `number`. Where a token that is chosen follows and the vocabulary writes the space before a word into
-    /// the word's token, the template's space there belongs to that token.
-    fn text(&self, number: usize, bits: &[Bit], texts: &[&str]) -> String {
+    /// The text of part `number` without the spaces that belong to the tokens beside it, and the bytes that it lost on its left.
+    ///
+    /// A special token may take the spaces beside it (RoBERTa's mask that on its left). Where a token that is chosen follows and
+    /// the vocabulary writes the space before a word into the word's token, the template's space there belongs to that token.
+    fn text(&self, number: usize, bits: &[Bit], texts: &[&str]) -> (String, usize) {
         let mut text: String = bits.iter().map(|bit| bit.of(texts)).collect();
-        let token_follows = matches!(self.parts.get(number + 1), Some(Part::Mask | Part::Trigger(_)));
+        let causal = self.kind == ModelKind::Causal;
+        let chosen_follows = match self.parts.get(number + 1) {
+            Some(Part::Trigger(_)) => true,
+            Some(Part::Mask) => causal,
+            _ => false,
+        };
         let own_space = matches!(bits.last(), Some(Bit::Text(own)) if own.ends_with(' '));
-        if token_follows && own_space && self.tokenizer.space_matters() {
+        if chosen_follows && own_space && self.tokenizer.space_matters() {
             text.pop();
         }
-        text
+        let special = |part: Option<&Part>| match part {
+            Some(Part::Special(id)) => Some(*id),
+            Some(Part::Mask) if !causal => Some(self.blank),
+            _ => None,
+        };
+        let before = number.checked_sub(1).and_then(|before| self.parts.get(before));
+        let trimmed = self.tokenizer.between(special(before), &text, special(self.parts.get(number + 1)));
+        let cut = if text.starts_with(trimmed) { 0 } else { text.len() - text.trim_start().len() };
+        (trimmed.to_owned(), cut)
     }
 
     /// Cuts the texts at their right ends, each at a character, of several the one with most tokens first, to the longest
@@ -437,61 +454,6 @@ impl Slots {
     fn is_inside(&mut self, end: usize) -> bool {
         self.rest.peek().is_some_and(|(at, _)| *at < end)
     }
-}
-
-/// A text and the byte at which each number of characters ends.
-struct Input<'t> {
-    text: &'t str,
-    ends: Vec<usize>,
-}
-
-impl<'t> Input<'t> {
-    fn new(text: &'t str) -> Self {
-        Self { text, ends: text.char_indices().map(|(at, _)| at).chain([text.len()]).collect() }
-    }
-
-    fn n_characters(&self) -> usize {
-        self.ends.len() - 1
-    }
-
-    fn beginning(&self, n_characters: usize) -> &'t str {
-        &self.text[..self.ends[n_characters]]
-    }
-
-    /// The most characters, not fewer than `at_least`, whose beginning fits; that of `at_least` does.
-    ///
-    /// A longer beginning can have fewer tokens, because half a word may be more pieces than the whole. So where it stops
-    /// fitting, all beginnings up to the end of that word are tried; if not even the whole word fits, nothing longer does.
-    /// (Unless the template goes on with the last word, as in `{text}ing`: then a longer one may still fit.)
-    fn longest(&self, at_least: usize, mut fits: impl FnMut(usize) -> bool) -> usize {
-        let mut kept = last_true(at_least, self.n_characters(), &mut fits);
-        while kept < self.n_characters() {
-            let rest = &self.text[self.ends[kept]..];
-            let word = kept + rest.chars().take_while(|&c| !ends_word(c)).count();
-            // With what ends it.
-            let end = (word + 1).min(self.n_characters());
-            match (kept + 1..=end).rev().find(|&k| fits(k)) {
-                Some(longer) if longer == end => kept = longer,
-                Some(longer) => return longer,
-                None => return kept,
-            }
-        }
-        kept
-    }
-}
-
-/// Whether no token reaches over a character.
-fn ends_word(c: char) -> bool {
-    c.is_whitespace() || c.is_ascii_punctuation() || matches!(c, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
-}
-
-/// A number from `low`, for which `holds` is taken for granted, to `high` at which it holds and after which it does not.
-fn last_true(mut low: usize, mut high: usize, mut holds: impl FnMut(usize) -> bool) -> usize {
-    while low < high {
-        let middle = (low + high).div_ceil(2);
-        if holds(middle) { low = middle } else { high = middle - 1 }
-    }
-    low
 }
 
 impl Bit {

@@ -82,6 +82,27 @@ pub fn mutual_information(scores: &[Vec<f64>]) -> f64 {
     entropy(&mean) - mean_entropy
 }
 
+/// Each text's part in the mutual information, in nats: KL(p_i || mean p), the Kullback-Leibler divergence of its label
+/// distribution from the mean one. Their mean over the texts is [`mutual_information`].
+///
+/// # Panics
+/// If there is no text.
+pub fn information_parts(scores: &[Vec<f64>]) -> Vec<f64> {
+    assert!(!scores.is_empty(), "mutual information needs at least one text");
+    let n = scores.len() as f64;
+    let mut mean = vec![0.0; scores[0].len()];
+    for logprobs in scores {
+        for (sum, logprob) in mean.iter_mut().zip(logprobs) {
+            *sum += logprob.exp() / n;
+        }
+    }
+    let divergence = |(logprob, mean): (&f64, &f64)| match logprob.exp() {
+        0.0 => 0.0,
+        p => p * (logprob - mean.ln()),
+    };
+    scores.iter().map(|logprobs| logprobs.iter().zip(&mean).map(divergence).sum()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +128,14 @@ mod tests {
         assert!((mutual_information(&sure) - 2f64.ln()).abs() < 1e-9);
         let constant = [vec![0.3f64.ln(), 0.7f64.ln()], vec![0.3f64.ln(), 0.7f64.ln()]];
         assert!(mutual_information(&constant).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_parts_of_mutual_information_have_it_as_their_mean() {
+        let logs = |p: [f64; 3]| p.map(f64::ln).to_vec();
+        let scores = [logs([0.7, 0.2, 0.1]), logs([0.1, 0.1, 0.8]), logs([0.3, 0.4, 0.3]), vec![0.0, -800.0, -900.0]];
+        let parts = information_parts(&scores);
+        assert!((parts.iter().sum::<f64>() / 4.0 - mutual_information(&scores)).abs() < 1e-12, "{parts:?}");
+        assert!(parts.iter().all(|part| *part >= 0.0), "a divergence is never negative: {parts:?}");
     }
 }

@@ -29,7 +29,9 @@ pub fn plain_tokens(tokenizer: &Tokenizer) -> Vec<u32> {
 /// decoding and encoding alone. Those that go on with a word cannot stand alone: they are left out by `words_only`.
 pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter: VocabularyFilter) -> Vec<u32> {
     let words: Vec<&String> = verbalizer.labels.iter().flat_map(|l| &l.words).collect();
-    let label_ids: HashSet<u32> = words.iter().flat_map(|word| tokenizer.encode_text(word)).collect();
+    // Where a space is part of the token, a word has two spellings.
+    let spellings = |word: &String| [tokenizer.encode_text(word), tokenizer.encode_text(&format!(" {word}"))].concat();
+    let label_ids: HashSet<u32> = words.iter().flat_map(|word| spellings(word)).collect();
     let label_texts: HashSet<String> = words.iter().map(|word| word.to_lowercase()).collect();
     (0..tokenizer.vocab_size() as u32)
         .filter(|id| !tokenizer.special_ids().contains(id) && !label_ids.contains(id))

@@ -96,7 +96,7 @@ fn dataset(source: &DatasetSource) -> Value {
         DatasetSource::Builtin(name) => text(format!("builtin:{name}")),
         DatasetSource::Folder(path) => text(path.display()),
         DatasetSource::Files(files) => {
-            let Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank } = files;
+            let Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank } = &**files;
             let files = [("train", train), ("dev", dev), ("test", test), ("all", all)];
             let mut entries: Vec<(&str, Value)> =
                 files.into_iter().filter_map(|(key, path)| Some((key, text(path.as_ref()?.display())))).collect();

@@ -1,5 +1,6 @@
 //! One experiment: one YAML file, one question.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,10 @@ pub const FORMAT: u64 = 1;
 pub const DEFAULT_SHOTS: [Shots; 1] = [Shots::Count(16)];
 /// The seeds of an experiment that names none.
 pub const DEFAULT_SEEDS: [u64; 3] = [13, 21, 42];
+
+/// Levels of keys whose places are kept: faults that show when data and models are opened go back to `task.dataset`,
+/// `models[0]` or `search[1]`.
+const DEEPEST_PLACE: usize = 2;
 
 /// The longest name, in characters.
 const MAX_NAME: usize = 80;
@@ -67,6 +72,8 @@ pub struct Experiment {
     pub limits: Limits,
     /// The file's folder, where paths are tried that the working directory does not have.
     pub folder: PathBuf,
+    /// Where values stand, by key path.
+    pub(super) places: BTreeMap<String, String>,
 }
 
 /// Experiments are equal if they ask the same, wherever they stand.
@@ -167,7 +174,28 @@ impl Experiment {
         let calibration = calibration(reader, fields.get("calibration"))?;
         let limits = limits(reader, fields.get("limits"))?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        Ok(Self { name, question, task, models, shots, seeds, search, budget, select, calibration, limits, folder })
+        let mut places = BTreeMap::new();
+        gather_places(reader, &At { node: &top, path: String::new() }, DEEPEST_PLACE, &mut places);
+        Ok(Self {
+            name,
+            question,
+            task,
+            models,
+            shots,
+            seeds,
+            search,
+            budget,
+            select,
+            calibration,
+            limits,
+            folder,
+            places,
+        })
+    }
+
+    /// Where a value stands, with its key path: `x.yaml:4:12: task.dataset`; `None` for one that the file does not write.
+    pub fn place(&self, path: &str) -> Option<String> {
+        self.places.get(path).map(|place| format!("{place}: {path}"))
     }
 
     /// A path of the file: as it stands if it is absolute or exists from the working directory, else from the file's folder if
@@ -182,13 +210,13 @@ impl Experiment {
         match &self.task.dataset {
             DatasetSource::Builtin(name) => DatasetSource::Builtin(name.clone()),
             DatasetSource::Folder(path) => DatasetSource::Folder(self.resolve_path(path)),
-            DatasetSource::Files(files) => DatasetSource::Files(Files {
+            DatasetSource::Files(files) => DatasetSource::Files(Box::new(Files {
                 train: resolved(&files.train),
                 dev: resolved(&files.dev),
                 test: resolved(&files.test),
                 all: resolved(&files.all),
-                ..files.clone()
-            }),
+                ..(**files).clone()
+            })),
         }
     }
 
@@ -204,6 +232,21 @@ impl Experiment {
     /// The names of the methods that were added because the file has none of them.
     pub fn added_methods(&self) -> Vec<&'static str> {
         self.search.iter().filter(|item| item.added).map(SearchItem::name).collect()
+    }
+}
+
+/// Notes the places of the values below `at`.
+fn gather_places(reader: &Reader, at: &At, depth: usize, places: &mut BTreeMap<String, String>) {
+    let below = match &at.node.value {
+        Value::Map(_) => at.entries().unwrap_or_default().into_iter().map(|(_, at)| at).collect(),
+        Value::List(_) => at.items(),
+        Value::Scalar { .. } => Vec::new(),
+    };
+    for at in below {
+        places.insert(at.path.clone(), reader.place(at.node.place));
+        if depth > 1 {
+            gather_places(reader, &at, depth - 1, places);
+        }
     }
 }
 
@@ -381,6 +424,8 @@ search:
   - { method: manual, templates: ['{mask}{text}', \"{\\\"[X]\\\"} {text}{{ {mask:2}\\n\"] }
   - { method: autoprompt, n_trigger: [3, 5], n_candidates: [8, 4], initial: [the, '1'], words_only: [true, false] }
   - { method: autoprompt, template: ['{trigger:2}{text}{trigger:1}{mask}', '{text}{trigger:4} {mask}'], patience: 2 }
+  - { method: soft_prompt, n_soft: [2, 30], init: [labels, text], init_text: ['the film', a], learning_rate: [0.1, 1e-3], steps: 7 }
+  - { method: soft_prompt, template: ['{soft:2}{text}{mask}', '{soft:\"so: \\\"x\\\"\"}{text} {mask}'], weight_decay: 0.01, warm_up: 0 }
 limits: { dev: 7, unlabelled: 9 }
 ";
         let experiment = read(&full).unwrap();

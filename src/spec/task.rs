@@ -249,7 +249,8 @@ fn files(reader: &mut Reader, fields: &Fields) -> Result<DatasetSource, SpecErro
         }
         None => None,
     };
-    Ok(DatasetSource::Files(Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank }))
+    let files = Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank };
+    Ok(DatasetSource::Files(Box::new(files)))
 }
 
 fn shares(reader: &mut Reader, at: At, divided: bool) -> Result<Shares, SpecError> {

@@ -167,8 +167,13 @@ fn shared_columns(rows: &BTreeMap<Split, Rows>) -> Result<Vec<String>, TaskError
 
 fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
     let Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank } = source;
-    let options =
-        TableOptions { columns: columns.clone(), header: *header, needed: needed.to_vec(), skip_blank: *skip_blank };
+    let options = TableOptions {
+        columns: columns.clone(),
+        header: *header,
+        needed: needed.to_vec(),
+        skip_blank: *skip_blank,
+        ..TableOptions::default()
+    };
     let paths = [train, dev, test];
     let files = Split::ALL.into_iter().zip(paths).filter_map(|(split, path)| Some((split, path.clone()?)));
     let files: BTreeMap<Split, PathBuf> = files.collect();
@@ -400,7 +405,7 @@ mod tests {
                 label_by: Some(rule),
                 ..Files::default()
             };
-            Dataset::load(&DatasetSource::Files(files))
+            Dataset::load(&DatasetSource::Files(Box::new(files)))
         };
         let texts = |dataset: &Dataset, split| -> std::collections::BTreeSet<String> {
             let column = dataset.column("text").unwrap();
@@ -435,13 +440,13 @@ mod tests {
         for seed in [13, 21, 42, 87, 100] {
             let file = |name: &str| Some(folder.join(format!("16-{seed}/{name}")));
             let columns = Columns::Names([("text".to_owned(), "sentence".to_owned())].into());
-            let source = DatasetSource::Files(Files {
+            let source = DatasetSource::Files(Box::new(Files {
                 train: file("train.tsv"),
                 dev: file("dev.tsv"),
                 test: Some(folder.join("test.tsv")),
                 columns: Some(columns),
                 ..Files::default()
-            });
+            }));
             let dataset = Dataset::load(&source).unwrap();
             assert_eq!(dataset.columns, ["text"]);
             let drawn = draw(&dataset, Shots::Given, 1, &Limits::default()).unwrap();
@@ -454,14 +459,14 @@ mod tests {
         let Some(folder) = shared("zh-hotel") else { return };
         let columns = Some(Columns::Names([("text".to_owned(), "review".to_owned())].into()));
         let source = |train: PathBuf| {
-            DatasetSource::Files(Files { train: Some(train), columns: columns.clone(), ..Files::default() })
+            DatasetSource::Files(Box::new(Files { train: Some(train), columns: columns.clone(), ..Files::default() }))
         };
         let published = folder.join("ChnSentiCorp_htl_all.csv");
         let message = Dataset::load(&source(published.clone())).unwrap_err().to_string();
         assert!(message.ends_with(": blank text in column `text`"), "{message}");
         let all = Some(published.clone());
         let divided = Files { all, columns: columns.clone(), skip_blank: true, ..Files::default() };
-        let dataset = Dataset::load(&DatasetSource::Files(divided)).unwrap();
+        let dataset = Dataset::load(&DatasetSource::Files(Box::new(divided))).unwrap();
         let sizes = Split::ALL.map(|split| dataset.split(split).map_or(0, <[_]>::len));
         assert_eq!((sizes.iter().sum::<usize>(), dataset.notes.len()), (7765, 1));
         assert!((5_200..5_700).contains(&sizes[0]) && (650..900).contains(&sizes[1]), "{sizes:?}");

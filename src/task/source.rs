@@ -18,7 +18,7 @@ pub enum DatasetSource {
     /// A folder with `train.*`, `dev.*`, `test.*` and, optionally, `CARD.yaml`.
     Folder(PathBuf),
     /// Single files.
-    Files(Files),
+    Files(Box<Files>),
 }
 
 /// Single files and how they are read.

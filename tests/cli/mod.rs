@@ -2,10 +2,17 @@
 
 mod bad_input;
 mod commands;
+mod damage;
+mod disk;
+mod gpu;
 mod help;
+mod killed;
 mod paraphrase;
+mod real_model;
 mod runs;
 mod saved_prompts;
+mod signals;
 mod soft_prompts;
 mod terminal;
 mod workplace;
+mod zero_shots;

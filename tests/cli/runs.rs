@@ -187,14 +187,6 @@ fn a_complete_matrix_is_kept_for_select() {
 }
 
 #[test]
-fn zero_shots_are_refused_until_there_is_a_choice_without_labels() {
-    let workplace = Workplace::new();
-    let ran = workplace.run(&["run", "toy.yaml", "--set", "shots=[0]"]);
-    assert_eq!(ran.code, 3);
-    assert!(ran.stderr.contains("not in this version"), "{}", ran.stderr);
-}
-
-#[test]
 fn full_shots_run_the_manual_prompts_once_for_all_seeds() {
     let workplace = Workplace::new();
     let ran = workplace.done(&["run", "toy.yaml", "--set", "shots=[full]"]);

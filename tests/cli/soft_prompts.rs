@@ -256,6 +256,8 @@ fn plan_says_what_is_trained_and_when_the_budget_covers_no_step() {
     let says = "`soft_prompt` at 8 shots with builtin:toy trains 2 x 8 numbers for at most 13 steps of 4 examples and looks at dev \
                 at most 5 times";
     assert_eq!(plan.matches(says).count(), 1, "{plan}");
+    let plan = workplace.done(&["plan", "soft.yaml", "--set", "shots=[0, 8]"]).stdout;
+    assert!(plan.contains("`soft_prompt` needs labels and makes no trial at 0 shots"), "{plan}");
     let plan = workplace.done(&["plan", "soft.yaml", "--set", "budget.evaluations=43"]).stdout;
     assert!(plan.contains("43 evaluations do not cover the start, one step and the look after it"), "{plan}");
     assert!(plan.contains("which cost 44"), "{plan}");

@@ -1,5 +1,6 @@
 //! A folder with data and an experiment, in which the binary is run.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -96,6 +97,45 @@ impl Workplace {
         ["leaderboard.csv", "candidates.csv"].map(|name| without_seconds(&self.path(folder).join(name)))
     }
 
+    /// Everything that a results folder holds, by path, without what may differ from run to run: the seconds.
+    pub fn record(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
+        let root = self.path(folder);
+        let mut record = BTreeMap::new();
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.strip_prefix(&root).unwrap().display().to_string();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if name != ".lock" {
+                    let bytes = match path.extension().and_then(|ending| ending.to_str()) {
+                        Some("csv") => without_seconds(&path).into_bytes(),
+                        Some("jsonl") => events_without_seconds(&path).into_bytes(),
+                        _ => fs::read(&path).unwrap(),
+                    };
+                    record.insert(name, bytes);
+                }
+            }
+        }
+        record
+    }
+
+    /// Asserts that two results folders hold the same.
+    #[track_caller]
+    pub fn assert_same_record(&self, one: &BTreeMap<String, Vec<u8>>, other: &str, when: &str) {
+        let other = self.record(other);
+        assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>(), "{when}");
+        for (name, bytes) in one {
+            assert!(
+                bytes == &other[name],
+                "{when}: {name} differs\n{}\n{}",
+                String::from_utf8_lossy(bytes),
+                String::from_utf8_lossy(&other[name])
+            );
+        }
+    }
+
     /// The folders of the trials.
     pub fn trials(&self, folder: &str) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.path(folder).join("trials")) else { return Vec::new() };
@@ -130,6 +170,17 @@ pub fn without_seconds(path: &Path) -> String {
     for row in &rows {
         let cells: Vec<&str> = row.iter().enumerate().filter(|(i, _)| Some(*i) != seconds).map(|(_, c)| c).collect();
         text += &format!("{cells:?}\n");
+    }
+    text
+}
+
+/// The events of a trial without their seconds.
+fn events_without_seconds(path: &Path) -> String {
+    let mut text = String::new();
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event.as_object_mut().unwrap().remove("seconds");
+        text += &format!("{event}\n");
     }
     text
 }

@@ -2,16 +2,14 @@
 //!
 //! Reference: `modeling_bert.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/bert/modeling_bert.py>.
 
-use std::sync::Arc;
-
 use burn::Tensor;
 use burn::tensor::Device;
 
 use super::LoadedWeights;
-use super::llama::MOST_LAYERS;
+use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use crate::model::config::ConfigFile;
 use crate::model::layer::{
-    Activation, AddedEmbeddings, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear, MaskedEncoder,
+    Activation, AddedEmbeddings, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear,
     MaskedEncoderParts, MaskedHead, Norm, SelfAttention,
 };
 use crate::model::weights::{WeightFile, Weights};
@@ -53,22 +51,18 @@ impl BertConfig {
         config.only("is_decoder", false)?;
         config.only("add_cross_attention", false)?;
         config.only("position_embedding_type", "absolute")?;
-        if config.get("quantization_config").is_some() {
-            return Err(config.fault(
-                "`quantization_config` is set, and quantised weights are not supported (supported: F32, F16, BF16)",
-            ));
-        }
+        config.unquantised()?;
         let this = Self {
             vocab_size: config.size("vocab_size")?,
             hidden_size: config.size("hidden_size")?,
-            num_hidden_layers: config.size_within("num_hidden_layers", MOST_LAYERS)?,
+            num_hidden_layers: config.depth("num_hidden_layers")?,
             num_attention_heads: config.size("num_attention_heads")?,
             intermediate_size: config.size("intermediate_size")?,
             hidden_act: Activation::from_config(config)?,
             max_position_embeddings: config.size_or("max_position_embeddings", 512)?,
             type_vocab_size: config.size_or("type_vocab_size", 2)?,
             layer_norm_eps: config.positive_or("layer_norm_eps", 1e-12)?,
-            pad_token_id: config.get("pad_token_id").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32,
+            pad_token_id: config.id_or("pad_token_id", 0, config.size("vocab_size")?)?,
             tie_word_embeddings: config.flag_or("tie_word_embeddings", true)?,
         };
         if !this.hidden_size.is_multiple_of(this.num_attention_heads) {
@@ -76,10 +70,6 @@ impl BertConfig {
                 "`hidden_size` {} is not a multiple of `num_attention_heads` {}",
                 this.hidden_size, this.num_attention_heads
             )));
-        }
-        if this.pad_token_id as usize >= this.vocab_size {
-            return Err(config
-                .fault(format!("`pad_token_id` {} is not below `vocab_size` {}", this.pad_token_id, this.vocab_size)));
         }
         Ok(this)
     }
@@ -101,21 +91,30 @@ impl BertConfig {
         device: &Device,
         constant: impl FnOnce(&mut Weights, &str) -> Option<Tensor<1>>,
     ) -> Result<LoadedWeights, ModelError> {
-        let mut weights = Weights::new(file, files, |name| canonical(name, family), device)?;
+        let names = |name: &str| canonical(name, family, &["embeddings", "encoder", "pooler"]);
+        let mut weights = Weights::new(file, files, names, device)?;
         let embeddings = format!("{family}.embeddings");
         let words_name = format!("{embeddings}.word_embeddings.weight");
         let words = weights.tensor(&words_name, [self.vocab_size, self.hidden_size]);
-        let added = BertEmbeddings::load(self, &mut weights, &embeddings);
+        let added = self.embeddings(&mut weights, &embeddings, self.hidden_size);
         let constant = constant(&mut weights, &embeddings);
-        let layers = (0..self.num_hidden_layers)
-            .map(|number| BertLayer::load(self, &mut weights, &format!("{family}.encoder.layer.{number}")))
-            .collect();
+        let layers = self.layers(&mut weights, family);
         let head = BertLMPredictionHead::load(self, &mut weights, &words, &words_name);
-        let n_parameters = weights.n_parameters();
-        let hash = weights.hash();
-        weights.finish(|name| is_dispensable(name, family))?;
+        let dispensable = |name: &str| name.starts_with("cls.seq_relationship.") || is_unused_part(name, family);
+        finish(weights, dispensable, |n_parameters| MaskedEncoderParts {
+            shape: self.shape(family, n_parameters),
+            words,
+            embeddings: InputEmbeddings::new(AddedEmbeddings { constant, ..added }),
+            projection: None,
+            layers,
+            head,
+            pad_id: self.pad_token_id,
+        })
+    }
 
-        let shape = ModelShape {
+    /// What the model is, with embeddings as wide as its blocks and positions from 0.
+    pub(super) fn shape(&self, family: &str, n_parameters: usize) -> ModelShape {
+        ModelShape {
             family: family.into(),
             kind: ModelKind::Masked,
             d_model: self.hidden_size,
@@ -124,38 +123,32 @@ impl BertConfig {
             vocab_size: self.vocab_size,
             max_positions: self.max_position_embeddings,
             n_parameters,
-        };
-        let model = MaskedEncoder::new(MaskedEncoderParts {
-            shape,
-            words,
-            embeddings: InputEmbeddings::new(AddedEmbeddings { constant, ..added }),
-            layers,
-            head,
-            pad_id: self.pad_token_id,
-        });
-        Ok(LoadedWeights { model: Arc::new(model), hash })
+        }
+    }
+
+    /// `BertEmbeddings` of a width: positions count from 0, padding included.
+    pub(super) fn embeddings(&self, weights: &mut Weights, name: &str, width: usize) -> AddedEmbeddings {
+        AddedEmbeddings {
+            positions: weights
+                .tensor(&format!("{name}.position_embeddings.weight"), [self.max_position_embeddings, width]),
+            first_position: 0,
+            token_types: Some(
+                weights.tensor(&format!("{name}.token_type_embeddings.weight"), [self.type_vocab_size, width]),
+            ),
+            constant: None,
+            norm: Norm::load(weights, &format!("{name}.LayerNorm"), width, self.layer_norm_eps),
+        }
+    }
+
+    /// All blocks of `<family>.encoder`.
+    pub(super) fn layers(&self, weights: &mut Weights, family: &str) -> Vec<EncoderLayer> {
+        (0..self.num_hidden_layers)
+            .map(|number| BertLayer::load(self, weights, &format!("{family}.encoder.layer.{number}")))
+            .collect()
     }
 
     fn norm(&self, weights: &mut Weights, name: &str) -> Norm {
         Norm::load(weights, name, self.hidden_size, self.layer_norm_eps)
-    }
-}
-
-/// `BertEmbeddings`: positions count from 0, padding included.
-struct BertEmbeddings;
-
-impl BertEmbeddings {
-    fn load(config: &BertConfig, weights: &mut Weights, name: &str) -> AddedEmbeddings {
-        AddedEmbeddings {
-            positions: weights.tensor(
-                &format!("{name}.position_embeddings.weight"),
-                [config.max_position_embeddings, config.hidden_size],
-            ),
-            token_types: weights
-                .tensor(&format!("{name}.token_type_embeddings.weight"), [config.type_vocab_size, config.hidden_size]),
-            constant: None,
-            norm: config.norm(weights, &format!("{name}.LayerNorm")),
-        }
     }
 }
 
@@ -189,23 +182,13 @@ struct BertLMPredictionHead;
 
 impl BertLMPredictionHead {
     fn load(config: &BertConfig, weights: &mut Weights, words: &Tensor<2>, words_name: &str) -> MaskedHead {
-        const DECODER: &str = "cls.predictions.decoder.weight";
-        const BIAS: &str = "cls.predictions.bias";
-        const DECODER_BIAS: &str = "cls.predictions.decoder.bias";
+        const NAMES: DecoderNames<'static> = DecoderNames {
+            weight: "cls.predictions.decoder.weight",
+            bias: "cls.predictions.bias",
+            decoder_bias: Some("cls.predictions.decoder.bias"),
+        };
         let (vocab_size, d_model) = (config.vocab_size, config.hidden_size);
-
-        let decoder = if config.tie_word_embeddings {
-            weights.same(DECODER, words_name, &[vocab_size, d_model]);
-            words.clone()
-        } else {
-            weights.tensor(DECODER, [vocab_size, d_model])
-        };
-        let bias = if weights.has(BIAS) || !weights.has(DECODER_BIAS) {
-            weights.same(DECODER_BIAS, BIAS, &[vocab_size]);
-            weights.tensor(BIAS, [vocab_size])
-        } else {
-            weights.tensor(DECODER_BIAS, [vocab_size])
-        };
+        let (decoder, bias) = NAMES.load(weights, config.tie_word_embeddings, words, words_name, [vocab_size, d_model]);
         MaskedHead {
             dense: Linear::load(weights, "cls.predictions.transform.dense", d_model, d_model),
             activation: config.hidden_act,
@@ -214,24 +197,6 @@ impl BertLMPredictionHead {
             bias,
         }
     }
-}
-
-/// Checkpoints saved from the bare encoder lack the prefix; those converted from TensorFlow say gamma and beta.
-fn canonical(name: &str, family: &str) -> String {
-    let bare = ["embeddings.", "encoder.", "pooler."].iter().any(|part| name.starts_with(part));
-    let full = if bare { format!("{family}.{name}") } else { name.to_owned() };
-    match full.rsplit_once("LayerNorm.") {
-        Some((before, "gamma")) => format!("{before}LayerNorm.weight"),
-        Some((before, "beta")) => format!("{before}LayerNorm.bias"),
-        _ => full,
-    }
-}
-
-/// What published checkpoints hold beside the masked language model: the pooler, the next-sentence head, and buffers.
-fn is_dispensable(name: &str, family: &str) -> bool {
-    name.starts_with("cls.seq_relationship.")
-        || name.strip_prefix(family).is_some_and(|rest| rest.starts_with(".pooler."))
-        || name.ends_with(".position_ids")
 }
 
 #[cfg(test)]
@@ -266,15 +231,5 @@ mod tests {
             let message = config(change).unwrap_err().to_string();
             assert!(message.contains(says), "{message}");
         }
-    }
-
-    #[test]
-    fn old_and_bare_names_are_understood() {
-        assert_eq!(canonical("embeddings.LayerNorm.gamma", "bert"), "bert.embeddings.LayerNorm.weight");
-        assert_eq!(
-            canonical("bert.encoder.layer.0.output.LayerNorm.beta", "bert"),
-            "bert.encoder.layer.0.output.LayerNorm.bias"
-        );
-        assert_eq!(canonical("cls.predictions.bias", "bert"), "cls.predictions.bias");
     }
 }

@@ -118,7 +118,6 @@ impl Gemma3TextConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::layer::RopeScaling;
 
     fn config(change: &str) -> Result<Gemma3TextConfig, ModelError> {
         let text = format!(
@@ -137,8 +136,7 @@ mod tests {
             let config = config(change).unwrap();
             assert_eq!(config.sliding, [true, false, true, false]);
             assert_eq!((config.llama.rope.theta, config.local_rope.theta), (5e5, 2e4));
-            assert_eq!(config.llama.rope.scaling, RopeScaling::Linear { factor: 8.0 });
-            assert_eq!(config.local_rope.scaling, RopeScaling::None);
+            assert_eq!((config.llama.rope.frequencies(8)[0], config.local_rope.frequencies(8)[0]), (0.125, 1.0));
         }
     }
 

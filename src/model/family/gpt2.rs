@@ -121,7 +121,7 @@ impl Gpt2Config {
     }
 
     fn norm(&self, weights: &mut Weights, name: &str) -> StateNorm {
-        StateNorm::Layer(Norm::load(weights, name, self.n_embd, self.layer_norm_epsilon))
+        StateNorm::Layer(Box::new(Norm::load(weights, name, self.n_embd, self.layer_norm_epsilon)))
     }
 }
 
@@ -136,11 +136,11 @@ impl Gpt2Block {
             attention: Gpt2Attention::load(config, weights, &format!("{block}.attn"), number),
             gathered_norm: None,
             feed_forward_norm: config.norm(weights, &format!("{block}.ln_2")),
-            feed_forward: StateFeedForward::Plain(FeedForward::new(
+            feed_forward: StateFeedForward::Plain(Box::new(FeedForward::new(
                 Linear::load_upright(weights, &format!("{block}.mlp.c_fc"), config.n_embd, config.n_inner),
                 Linear::load_upright(weights, &format!("{block}.mlp.c_proj"), config.n_inner, config.n_embd),
                 config.activation_function,
-            )),
+            ))),
             inner_norm: None,
             sight: 0,
         }

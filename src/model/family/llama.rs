@@ -167,7 +167,7 @@ impl LlamaConfig {
         let layers = (0..self.num_hidden_layers)
             .map(|number| LlamaDecoderLayer::load(self, relation, &mut weights, number))
             .collect();
-        let norm = StateNorm::Rms(self.norm(relation, &mut weights, "model.norm", self.hidden_size));
+        let norm = StateNorm::Rms(Box::new(self.norm(relation, &mut weights, "model.norm", self.hidden_size)));
         let n_parameters = weights.n_parameters();
         let hash = weights.hash();
         weights.finish(is_dispensable)?;
@@ -210,8 +210,9 @@ struct LlamaDecoderLayer;
 impl LlamaDecoderLayer {
     fn load(config: &LlamaConfig, relation: &Relation, weights: &mut Weights, number: usize) -> DecoderLayer {
         let layer = format!("model.layers.{number}");
-        let mut norm =
-            |name| StateNorm::Rms(config.norm(relation, weights, &format!("{layer}.{name}"), config.hidden_size));
+        let mut norm = |name| {
+            StateNorm::Rms(Box::new(config.norm(relation, weights, &format!("{layer}.{name}"), config.hidden_size)))
+        };
         let [attention_norm, feed_forward_norm] = relation.norms.map(&mut norm);
         let (gathered_norm, inner_norm) = match relation.norms_after.map(|names| names.map(&mut norm)) {
             Some([gathered, inner]) => (Some(gathered), Some(inner)),
@@ -222,7 +223,12 @@ impl LlamaDecoderLayer {
             attention: LlamaAttention::load(config, relation, weights, &format!("{layer}.self_attn")),
             gathered_norm,
             feed_forward_norm,
-            feed_forward: StateFeedForward::Gated(LlamaMlp::load(config, relation, weights, &format!("{layer}.mlp"))),
+            feed_forward: StateFeedForward::Gated(Box::new(LlamaMlp::load(
+                config,
+                relation,
+                weights,
+                &format!("{layer}.mlp"),
+            ))),
             inner_norm,
             sight: relation.kind_of[number],
         }

@@ -2,23 +2,31 @@
 //!
 //! Reference: transformers 5.23 (<https://github.com/huggingface/transformers/tree/v5.23.0/src/transformers/models>).
 
+mod albert;
 mod bert;
+mod distilbert;
+mod electra;
 mod ernie;
 mod gemma3;
 mod glm;
 mod glm4;
 mod gpt2;
 mod llama;
+mod masked_checkpoint;
 mod mistral;
 mod qwen2;
 mod qwen3;
 mod relation;
+mod roberta;
 
 use std::sync::Arc;
 
 use burn::tensor::Device;
 
+pub use albert::AlbertConfig;
 pub use bert::BertConfig;
+pub use distilbert::DistilBertConfig;
+pub use electra::ElectraConfig;
 pub use ernie::ErnieConfig;
 pub use gemma3::Gemma3TextConfig;
 pub use glm::GlmConfig;
@@ -28,13 +36,15 @@ pub use llama::LlamaConfig;
 pub use mistral::MistralConfig;
 pub use qwen2::Qwen2Config;
 pub use qwen3::Qwen3Config;
+pub use roberta::RobertaConfig;
 
 use crate::model::config::ConfigFile;
 use crate::model::weights::WeightFile;
 use crate::model::{LanguageModel, ModelError};
 
 /// The values of `model_type` that are known.
-const KNOWN: &str = "bert, ernie, gemma3_text, glm, glm4, gpt2, llama, mistral, qwen2, qwen3";
+const KNOWN: &str = "albert, bert, distilbert, electra, ernie, gemma3_text, glm, glm4, gpt2, llama, mistral, qwen2, qwen3, roberta, \
+                     xlm-roberta";
 
 /// A model and the hash of its weights.
 pub struct LoadedWeights {
@@ -55,7 +65,10 @@ pub fn load(
     device: &Device,
 ) -> Result<LoadedWeights, ModelError> {
     match config.text("model_type")? {
+        Some("albert") => AlbertConfig::parse(config)?.load(file, files, device),
         Some("bert") => BertConfig::parse(config)?.load(file, files, device),
+        Some("distilbert") => DistilBertConfig::parse(config)?.load(file, files, device),
+        Some("electra") => ElectraConfig::parse(config)?.load(file, files, device),
         Some("ernie") => ErnieConfig::parse(config)?.load(file, files, device),
         Some("gemma3_text") => Gemma3TextConfig::parse(config)?.load(file, files, device),
         Some("glm") => GlmConfig::parse(config)?.load(file, files, device),
@@ -65,6 +78,7 @@ pub fn load(
         Some("mistral") => MistralConfig::parse(config)?.load(file, files, device),
         Some("qwen2") => Qwen2Config::parse(config)?.load(file, files, device),
         Some("qwen3") => Qwen3Config::parse(config)?.load(file, files, device),
+        Some(family @ ("roberta" | "xlm-roberta")) => RobertaConfig::parse(config, family)?.load(file, files, device),
         Some(other) => Err(config.fault(format!("unknown `model_type` \"{other}\" (known: {KNOWN})"))),
         None => Err(config.fault(format!("`model_type` is missing (known: {KNOWN})"))),
     }

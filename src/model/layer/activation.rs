@@ -147,7 +147,7 @@ fn silu_slope(x: f32) -> f32 {
 }
 
 /// `sqrt(2 / pi)`, twice.
-const STEEPNESS: f32 = 1.595_769_1;
+const STEEPNESS: f32 = 1.595_769;
 const CUBIC: f32 = 0.044_715;
 
 /// `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, with the logistic function in place of tanh.

@@ -8,9 +8,9 @@ use super::{CausalAttention, FeedForward, GatedFeedForward, LayerKeyValues, Norm
 #[derive(Debug, Clone)]
 pub enum StateNorm {
     /// By mean and variance.
-    Layer(Norm),
+    Layer(Box<Norm>),
     /// By the root mean square.
-    Rms(RmsNorm),
+    Rms(Box<RmsNorm>),
 }
 
 impl StateNorm {
@@ -32,9 +32,9 @@ impl StateNorm {
 #[derive(Debug, Clone)]
 pub enum StateFeedForward {
     /// Two maps.
-    Plain(FeedForward),
+    Plain(Box<FeedForward>),
     /// Three, of which one is a gate.
-    Gated(GatedFeedForward),
+    Gated(Box<GatedFeedForward>),
 }
 
 impl StateFeedForward {

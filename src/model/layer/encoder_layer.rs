@@ -2,7 +2,7 @@
 
 use burn::Tensor;
 
-use super::{FeedForward, Norm, PredictRows, SelfAttention};
+use super::{FeedForward, Norm, PredictRows, Seen, SelfAttention};
 
 /// Attention and feed-forward, each followed by a residual sum and a normalisation.
 #[derive(Debug, Clone)]
@@ -24,14 +24,14 @@ impl EncoderLayer {
     /// # Shapes
     ///
     /// - hidden: `[batch_size, seq_length, d_model]`
-    /// - bias: `[batch_size, 1, 1, seq_length]`
+    /// - seen: see [`Seen`]
     /// - output: `[batch_size, seq_length, d_model]`, or `[batch_size, n_predict, d_model]` with `rows`
-    pub fn forward(&self, hidden: Tensor<3>, bias: Option<Tensor<4>>, rows: Option<&PredictRows>) -> Tensor<3> {
+    pub fn forward(&self, hidden: Tensor<3>, seen: Seen<'_>, rows: Option<&PredictRows>) -> Tensor<3> {
         let asking = match rows {
             Some(rows) => rows.select(hidden.clone()),
             None => hidden.clone(),
         };
-        let gathered = self.attention.forward(asking.clone(), hidden, bias);
+        let gathered = self.attention.forward(asking.clone(), hidden, seen);
         let middle = self.attention_norm.forward(asking + gathered);
         let inner = self.feed_forward.forward(middle.clone());
         self.feed_forward_norm.forward(middle + inner)

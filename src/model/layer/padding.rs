@@ -7,20 +7,32 @@ use burn::tensor::{Device, Int, TensorData, assert_shape};
 /// the exponential is exactly 0 in f32, so padding changes nothing.
 pub(super) const UNSEEN: f32 = -1e9;
 
-/// What hides the padding from attention; nothing where no row is padded.
+/// What a block sees besides its input.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Seen<'a> {
+    /// Keys and values before the input, each `[1 or batch_size, n_heads, n_past, d_head]`.
+    pub past: Option<&'a (Tensor<4>, Tensor<4>)>,
+    /// Added to the attention scores `[batch_size, 1, 1, n_past + seq_length]`.
+    pub bias: Option<&'a Tensor<4>>,
+}
+
+/// What hides the padding from attention, and nothing of `n_past` positions before the input; nothing at all where no row is
+/// padded.
 ///
 /// # Shapes
 ///
-/// - output: `[batch_size, 1, 1, seq_length]`
-pub fn padding_bias(lengths: &[usize], seq_length: usize, device: &Device) -> Option<Tensor<4>> {
+/// - output: `[batch_size, 1, 1, n_past + seq_length]`
+pub fn padding_bias(lengths: &[usize], n_past: usize, seq_length: usize, device: &Device) -> Option<Tensor<4>> {
     if lengths.iter().all(|&length| length == seq_length) {
         return None;
     }
     let bias: Vec<f32> = lengths
         .iter()
-        .flat_map(|&length| (0..seq_length).map(move |position| if position < length { 0.0 } else { UNSEEN }))
+        .flat_map(|&length| {
+            (0..n_past + seq_length).map(move |position| if position < n_past + length { 0.0 } else { UNSEEN })
+        })
         .collect();
-    Some(Tensor::from_data(TensorData::new(bias, [lengths.len(), 1, 1, seq_length]), device))
+    Some(Tensor::from_data(TensorData::new(bias, [lengths.len(), 1, 1, n_past + seq_length]), device))
 }
 
 /// The predict positions of a batch.

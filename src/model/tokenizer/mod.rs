@@ -6,16 +6,18 @@
 //!   that `[MASK]` in someone's data is three ordinary tokens and never a mask.
 
 mod bert_vocabulary;
+mod byte_level_vocabulary;
 mod gguf_vocabulary;
 mod roles;
 mod spelling;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use tokenizers::{Encoding, Token};
 
 pub use bert_vocabulary::{BertOptions, bert_tokenizer};
+use byte_level_vocabulary::{BYTE_LEVEL_CLASSES, ByteLevelKind, ByteLevelOptions, SpecialToken, byte_level_tokenizer};
 use gguf_vocabulary::gguf_tokenizer;
 use roles::Roles;
 use spelling::Spelling;
@@ -32,6 +34,8 @@ pub struct Tokenizer {
     file: String,
     roles: Roles,
     special_ids: HashSet<u32>,
+    /// Special tokens that take the spaces on their left or right.
+    greedy: HashMap<u32, (bool, bool)>,
     spelling: Spelling,
     /// The special tokens that the reference puts before and after a text.
     around: (Vec<u32>, Vec<u32>),
@@ -41,10 +45,10 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Opens the tokenizer of a model's folder: `tokenizer.json`, or else `vocab.txt`.
+    /// Opens the tokenizer of a model's folder: `tokenizer.json`, or else `vocab.txt`, or else `vocab.json` and `merges.txt`.
     ///
     /// # Errors
-    /// If there is neither, or one is damaged.
+    /// If there is none, or one is damaged.
     pub fn open(folder: &Path) -> Result<Self, ModelError> {
         let read = |name: &str| -> Result<Option<Vec<u8>>, ModelError> {
             let path = folder.join(name);
@@ -68,10 +72,26 @@ impl Tokenizer {
             let json = bert_tokenizer(&vocabulary, &settings.bert_options(), &file)?;
             return Self::from_parts(&json, file, &settings);
         }
-        Err(ModelError::Incomplete {
-            folder: folder.to_path_buf(),
-            what: "no tokenizer found (supported: tokenizer.json, or vocab.txt)".into(),
-        })
+        const SUPPORTED: &str = "tokenizer.json, or vocab.txt, or vocab.json and merges.txt";
+        let incomplete = |what: String| ModelError::Incomplete { folder: folder.to_path_buf(), what };
+        if let Some(vocabulary) = read("vocab.json")? {
+            let merges = read("merges.txt")?
+                .ok_or_else(|| incomplete(format!("has vocab.json without merges.txt (supported: {SUPPORTED})")))?;
+            let [file, merges_file] = ["vocab.json", "merges.txt"].map(|name| folder.join(name).display().to_string());
+            let options = settings.byte_level_options().map_err(|what| ModelError::Tokenizer {
+                file: folder.join("tokenizer_config.json").display().to_string(),
+                what,
+            })?;
+            let json = byte_level_tokenizer((&vocabulary, &file), (&merges, &merges_file), &options)?;
+            return Self::from_parts(&json, file, &settings);
+        }
+        let pieces = ["spiece.model", "sentencepiece.bpe.model", "tokenizer.model"];
+        Err(incomplete(match pieces.into_iter().find(|name| folder.join(name).exists()) {
+            Some(name) => format!(
+                "has {name}, which is not read (supported: {SUPPORTED}; transformers writes a tokenizer.json with `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`)"
+            ),
+            None => format!("no tokenizer found (supported: {SUPPORTED})"),
+        }))
     }
 
     /// From the bytes of a `tokenizer.json`, and of a `tokenizer_config.json` where there is one; `file` is for messages.
@@ -115,6 +135,9 @@ impl Tokenizer {
 
         let special_ids =
             reference.get_added_tokens_decoder().iter().filter(|(_, token)| token.special).map(|(id, _)| *id).collect();
+        let greedy = reference.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
+        let greedy = greedy.map(|(id, token)| (id, (token.lstrip, token.rstrip))).filter(|(_, (l, r))| *l || *r);
+        let greedy = greedy.collect();
         let canonical =
             reference.to_string(false).map_err(|error| fault(format!("cannot be written back: {error}")))?;
         Ok(Self {
@@ -127,6 +150,7 @@ impl Tokenizer {
             roles,
             special_ids,
             chat_template: settings.chat_template(&file)?,
+            greedy,
             file,
         })
     }
@@ -237,6 +261,13 @@ impl Tokenizer {
     /// Encodes text as it stands: the text of a special token is text, and nothing is added.
     pub fn encode_text(&self, text: &str) -> Vec<u32> {
         encode(&self.plain, text, false)
+    }
+
+    /// `text` without the spaces that the special tokens on its two sides take (RoBERTa's mask takes those on its left).
+    pub fn between<'t>(&self, before: Option<u32>, text: &'t str, after: Option<u32>) -> &'t str {
+        let takes = |id: Option<u32>| id.and_then(|id| self.greedy.get(&id)).copied().unwrap_or_default();
+        let text = if takes(before).1 { text.trim_start() } else { text };
+        if takes(after).0 { text.trim_end() } else { text }
     }
 
     /// [`encode_text`](Self::encode_text) with the byte in `text` at which each token begins.

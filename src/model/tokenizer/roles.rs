@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::BertOptions;
+use super::{BYTE_LEVEL_CLASSES, BertOptions, ByteLevelKind, ByteLevelOptions, SpecialToken};
 use crate::model::ModelError;
 
 /// What the two settings files say.
@@ -97,6 +97,50 @@ impl Settings {
         }
     }
 }
+
+impl Settings {
+    /// The options of a byte-level vocabulary.
+    ///
+    /// # Errors
+    /// In words: `tokenizer_class` names a class that needs a `tokenizer.json`.
+    pub(super) fn byte_level_options(&self) -> Result<ByteLevelOptions, String> {
+        let kind = match self.config.get("tokenizer_class").and_then(Value::as_str) {
+            None => None,
+            Some(class) => Some(ByteLevelKind::of_class(class).ok_or_else(|| {
+                format!(
+                    "`tokenizer_class` is {class:?}, which needs a tokenizer.json (known without: {BYTE_LEVEL_CLASSES})"
+                )
+            })?),
+        };
+        let token = |role: &str, default: &str| self.token(role).unwrap_or(default).to_owned();
+        Ok(ByteLevelOptions {
+            kind,
+            prefix_space: self.flag("add_prefix_space").unwrap_or(false),
+            cls: token("cls_token", "<s>"),
+            sep: token("sep_token", "</s>"),
+            special: self.special_tokens(),
+        })
+    }
+
+    /// The tokens of `added_tokens_decoder` and those that play a part, each with what is said about it first.
+    fn special_tokens(&self) -> Vec<SpecialToken> {
+        let read = |value: &Value, id: Option<u64>| {
+            let content = value.as_str().or_else(|| value.get("content").and_then(Value::as_str))?;
+            let flag = |name: &str| value.get(name).and_then(Value::as_bool).unwrap_or(false);
+            Some(SpecialToken { content: content.to_owned(), lstrip: flag("lstrip"), rstrip: flag("rstrip"), id })
+        };
+        let numbered = self.config.get("added_tokens_decoder").and_then(Value::as_object).into_iter().flatten();
+        let numbered = numbered
+            .filter(|(_, value)| value.get("special").and_then(Value::as_bool).unwrap_or(false))
+            .filter_map(|(id, value)| read(value, id.parse().ok()));
+        let roles = [&self.config, &self.special].into_iter().flatten();
+        let roles = roles.filter(|(name, _)| ROLES.contains(&name.as_str())).filter_map(|(_, value)| read(value, None));
+        numbered.chain(roles).collect()
+    }
+}
+
+/// The names of the parts that a token can play in the settings.
+const ROLES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 type Role = Option<(u32, String)>;
 

@@ -6,8 +6,11 @@
 mod account;
 mod bytes;
 mod gguf;
+mod pickle;
 mod safetensors;
+mod torch_file;
 mod weight_file;
+mod zip_records;
 
 pub use account::Weights;
 pub use gguf::{Gguf, GgufWeights};

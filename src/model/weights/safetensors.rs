@@ -10,8 +10,8 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors};
 
-use super::WeightFile;
 use super::bytes::Bytes;
+use super::{WeightFile, torch_file};
 use crate::model::ModelError;
 
 /// The whole file's name in a model's folder.
@@ -80,6 +80,17 @@ impl SafetensorsFile {
         self.entries.iter().map(|(name, entry)| (name.as_str(), entry.shape.as_slice()))
     }
 
+    /// Whether there is a tensor `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// The type and the bytes of a tensor.
+    pub fn stored(&self, name: &str) -> Option<(Dtype, &[u8])> {
+        let entry = self.entries.get(name)?;
+        Some((entry.dtype, self.bytes.get(entry.range.clone())?))
+    }
+
     /// All bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -130,7 +141,8 @@ fn explain(error: &SafeTensorError, bytes: &[u8]) -> String {
     }
 }
 
-/// Opens the weights of a model's folder: `model.safetensors`, or all shards of `model.safetensors.index.json` by name.
+/// Opens the weights of a model's folder: `model.safetensors`, or all shards of `model.safetensors.index.json` by name, or else
+/// `pytorch_model.bin` in the same two ways.
 ///
 /// # Errors
 /// If there is neither, or one of them is damaged, or the index names a file outside the folder or a tensor that its shard
@@ -143,19 +155,22 @@ pub fn open_folder(folder: &Path) -> Result<(String, Vec<WeightFile>), ModelErro
     }
     let index = folder.join(INDEX);
     if index.exists() {
-        let files = open_shards(folder, &index)?;
-        return Ok((index.display().to_string(), files.into_iter().map(WeightFile::Safetensors).collect()));
+        let files = open_shards(folder, &index, |path| SafetensorsFile::open(path).map(WeightFile::Safetensors))?;
+        return Ok((index.display().to_string(), files));
     }
-    let other = ["pytorch_model.bin", "tf_model.h5", "model.ckpt.index", "flax_model.msgpack"]
-        .into_iter()
-        .find(|name| folder.join(name).exists());
+    if let Some(found) = torch_file::open_folder(folder)? {
+        return Ok(found);
+    }
+    const SUPPORTED: &str = "model.safetensors or pytorch_model.bin, or the shards of either with their index";
+    let other =
+        ["tf_model.h5", "model.ckpt.index", "flax_model.msgpack"].into_iter().find(|name| folder.join(name).exists());
     Err(ModelError::Incomplete {
         folder: folder.to_path_buf(),
         what: match other {
             Some(other) => {
-                format!("has {other}, which cannot be read yet (supported: {WHOLE}, or {INDEX} and its shards)")
+                format!("has {other}, which cannot be read (supported: {SUPPORTED})")
             }
-            None => format!("no weights found (supported: {WHOLE}, or {INDEX} and its shards)"),
+            None => format!("no weights found (supported: {SUPPORTED})"),
         },
     })
 }
@@ -165,7 +180,15 @@ struct ShardIndex {
     weight_map: BTreeMap<String, String>,
 }
 
-fn open_shards(folder: &Path, index: &Path) -> Result<Vec<SafetensorsFile>, ModelError> {
+/// Opens all shards that `index` names, each with `open`.
+///
+/// # Errors
+/// If the index is unsound, or names a file outside the folder or a tensor that its shard does not have.
+pub(super) fn open_shards(
+    folder: &Path,
+    index: &Path,
+    open: impl Fn(&Path) -> Result<WeightFile, ModelError>,
+) -> Result<Vec<WeightFile>, ModelError> {
     let fault = |what: String| ModelError::Weights { file: index.display().to_string(), what };
     let bytes = std::fs::read(index).map_err(|source| ModelError::Read { path: index.to_path_buf(), source })?;
     let map: ShardIndex =
@@ -179,11 +202,11 @@ fn open_shards(folder: &Path, index: &Path) -> Result<Vec<SafetensorsFile>, Mode
     }
     let mut files = Vec::with_capacity(names.len());
     for name in &names {
-        files.push(SafetensorsFile::open(&folder.join(name))?);
+        files.push(open(&folder.join(name))?);
     }
     for (tensor, name) in &map.weight_map {
         let file = names.iter().position(|other| other == name).map(|place| &files[place]);
-        if !file.is_some_and(|file| file.entries.contains_key(tensor)) {
+        if !file.is_some_and(|file| file.has(tensor)) {
             return Err(fault(format!("`{tensor}` is not in `{name}`, where the index says")));
         }
     }

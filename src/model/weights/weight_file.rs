@@ -1,7 +1,10 @@
 //! One weight file of any format: tensors by name, as f32.
 
+use safetensors::tensor::Dtype;
+
 use super::gguf::GgufWeights;
 use super::safetensors::SafetensorsFile;
+use super::torch_file::TorchFile;
 
 /// A weight file with a sound header.
 pub enum WeightFile {
@@ -9,6 +12,8 @@ pub enum WeightFile {
     Safetensors(SafetensorsFile),
     /// `*.gguf`, under the tensor names of Hugging Face.
     Gguf(GgufWeights),
+    /// `pytorch_model*.bin`
+    Torch(TorchFile),
 }
 
 impl WeightFile {
@@ -17,6 +22,7 @@ impl WeightFile {
         match self {
             Self::Safetensors(file) => &file.name,
             Self::Gguf(file) => file.name(),
+            Self::Torch(file) => &file.name,
         }
     }
 
@@ -25,6 +31,16 @@ impl WeightFile {
         match self {
             Self::Safetensors(file) => Box::new(file.shapes()),
             Self::Gguf(file) => Box::new(file.shapes()),
+            Self::Torch(file) => Box::new(file.shapes()),
+        }
+    }
+
+    /// Whether there is a tensor `name`.
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Safetensors(file) => file.has(name),
+            Self::Gguf(file) => file.shapes().any(|(other, _)| other == name),
+            Self::Torch(file) => file.has(name),
         }
     }
 
@@ -36,10 +52,21 @@ impl WeightFile {
         let values = match self {
             Self::Safetensors(file) => file.values(name),
             Self::Gguf(file) => file.values(name),
+            Self::Torch(file) => file.values(name),
         }?;
         match values.iter().find(|value| !value.is_finite()) {
             Some(value) => Err(format!("holds the number {value}")),
             None => Ok(values),
+        }
+    }
+
+    /// The type and the bytes of a tensor, where they are its numbers in row-major order.
+    pub fn stored(&self, name: &str) -> Option<(Dtype, &[u8])> {
+        match self {
+            Self::Safetensors(file) => file.stored(name),
+            Self::Torch(file) => file.stored(name),
+            // Block formats are no numbers in a row.
+            Self::Gguf(_) => None,
         }
     }
 
@@ -48,6 +75,7 @@ impl WeightFile {
         match self {
             Self::Safetensors(file) => file.bytes(),
             Self::Gguf(file) => file.bytes(),
+            Self::Torch(file) => file.bytes(),
         }
     }
 }

@@ -37,7 +37,8 @@ fn a_gap_is_read_as_the_reference_tokenizer_writes_the_whole_text() {
     ];
     let found = scorer.gaps(&gaps, &names(&["text"]), &every(&examples)).unwrap();
     assert_eq!((found.cost.evaluations, found.cost.forwards, found.cost.backwards), (12, 12, 0));
-    let rendered: [(&dyn Fn(&str) -> String, usize); 4] = [
+    type Render<'r> = &'r dyn Fn(&str) -> String;
+    let rendered: [(Render<'_>, usize); 4] = [
         (&|text| format!("this [MASK] is all in all, [MASK]. {text}"), 1),
         (&|text| format!("this [MASK] [MASK] is [MASK]. {text}"), 2),
         (&|text| format!("this very [MASK] is [MASK]. {text}"), 1),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::prompt::{Candidate, Prompt, Template, Verbalizer};
-use crate::scoring::{Cost, PromptGradient, ScoringError};
+use crate::scoring::{Cost, Gap, PromptGradient, ScoringError};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
@@ -48,6 +48,18 @@ impl Fake {
 }
 
 impl Oracle for Fake {
+    fn n_texts(&self) -> usize {
+        0
+    }
+    fn fill(&mut self, _: &[Gap], _: usize) -> Result<Vec<Vec<Vec<f32>>>, SearchError> {
+        unreachable!("no search of these tests asks for words")
+    }
+    fn encode(&self, _: &str, _: bool) -> Option<Vec<u32>> {
+        None
+    }
+    fn word(&self, _: u32) -> Option<String> {
+        None
+    }
     fn n_train(&self) -> usize {
         N_TRAIN
     }

@@ -102,3 +102,57 @@ fn contradictions_in_an_item_are_told() {
         "x.yaml:6:35: search[0].templates[0]: {soft:N} belongs to the `template` of a soft_prompt item, which trains it"
     );
 }
+
+#[test]
+fn virtual_tokens_are_swept_over_counts_and_starts() {
+    let search = "  - { method: soft_prompt, n_soft: [5, 20], init: [vocab, text], init_text: [a film, a review] }";
+    let items = items(search).unwrap();
+    let cells: Vec<(usize, String)> = items[0]
+        .cells
+        .iter()
+        .map(|cell| match cell {
+            Method::SoftPrompt(SoftPromptParameters { n_soft, init: SoftInit::Text(text), .. }) => {
+                (*n_soft, text.clone())
+            }
+            Method::SoftPrompt(method) => (method.n_soft, method.init.name().into()),
+            _ => panic!("another method"),
+        })
+        .collect();
+    let starts = ["vocab", "a film", "a review"];
+    let expected: Vec<(usize, String)> =
+        [5, 20].iter().flat_map(|&n| starts.iter().map(move |&start| (n, start.to_owned()))).collect();
+    assert_eq!(cells, expected);
+    let described = items[0].describe();
+    assert!(described.contains("n_soft: [5, 20], init: [vocab, text], learning_rate: "), "{described}");
+    assert!(described.contains("init_text: [a film, a review]"), "{described}");
+    let own = self::items("  - { method: soft_prompt, template: '{soft:\"a review\"}{text} {mask}' }").unwrap();
+    assert!(!own[0].describe().contains("n_soft"), "{}", own[0].describe());
+}
+
+#[test]
+fn contradictions_of_virtual_tokens_are_told() {
+    for (keys, says) in [
+        ("init: text", "search[0].init: `init: text` needs `init_text`"),
+        ("init: vocab, init_text: a film", "search[0].init_text: is read with `init: text` only"),
+        ("init_text: ' '", "search[0].init_text: an empty text has no tokens to start from"),
+        ("init: zeros", "unknown init `zeros`"),
+        ("n_soft: 0", "search[0].n_soft"),
+        ("n_soft: 501", "search[0].n_soft"),
+        ("learning_rate: -1", "search[0].learning_rate"),
+        ("warm_up: 1.5", "search[0].warm_up"),
+        ("patience: 0", "search[0].patience"),
+        ("steps: 0", "search[0].steps"),
+        (
+            "template: '{soft:2}{text}{mask}', n_soft: 2",
+            "search[0].n_soft: the template's own {soft:N} slots say how many",
+        ),
+        (
+            "template: ['{soft:2}{text}{mask}', '{text}{mask}']",
+            "either all templates of a sweep have {soft:N} or none has",
+        ),
+        ("template: '{trigger:2}{text}{mask}'", "{trigger:N} belongs to a method that fills it (random, autoprompt)"),
+    ] {
+        let message = items(&format!("  - {{ method: soft_prompt, {keys} }}")).unwrap_err();
+        assert!(message.contains(says), "{keys}: {message}");
+    }
+}

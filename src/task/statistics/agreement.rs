@@ -122,6 +122,7 @@ fn holm_agrees_with_statsmodels() {
 fn tau_b_agrees_with_scipy() {
     for case in peers("tau") {
         agrees(kendall_tau_b(&list(&case["x"]), &list(&case["y"])).expect("an order"), &case, "tau");
+        agrees(spearman(&list(&case["x"]), &list(&case["y"])).expect("an order"), &case, "rho");
     }
 }
 

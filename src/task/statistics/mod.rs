@@ -13,6 +13,7 @@
 //! | how many examples would tell two apart | [`examples_to_resolve`] |
 //! | which of many prompts is best, where few examples leave ties | [`expected_accuracy`] |
 //! | does the order survive another seed | [`rank_stability`] |
+//! | do two scores order the same prompts alike | [`spearman`], [`kendall_tau_b`] |
 
 #[cfg(test)]
 mod agreement;
@@ -46,6 +47,7 @@ pub use paired::{EXACT_FLIPS, FLIP_DRAWS, PairedT, anytime_sign, mcnemar_mid_p, 
 pub use power::{POWER, examples_to_resolve};
 pub use rank::{
     Outcomes, RANKED_BEHAVIOURS, RankInterval, RankTable, RankedCandidate, Standing, rank_intervals, standings,
+    value_test,
 };
 pub use resampling::Resampler;
-pub use stability::{RankStability, kendall_tau_b, rank_stability};
+pub use stability::{RankStability, kendall_tau_b, rank_stability, spearman};

@@ -94,19 +94,31 @@ pub fn sign_flip(differences: &[f64], seed: u64) -> f64 {
     }
     let content: Vec<u8> = sizes.iter().flat_map(|size| size.to_le_bytes()).collect();
     let mut stream = Stream::new(seed, "sign flip", &content);
+    let sums: Vec<[f64; 256]> = sizes.chunks(8).map(sums_of_signs).collect();
     let mut hits = 0;
     for _ in 0..FLIP_DRAWS {
         let mut negative = 0.0;
-        for block in sizes.chunks(64) {
-            let mut signs = stream.next_u64();
-            for size in block {
-                negative += if signs & 1 == 1 { *size } else { 0.0 };
-                signs >>= 1;
-            }
+        for block in sums.chunks(8) {
+            let signs = stream.next_u64().to_le_bytes();
+            negative += block.iter().zip(signs).map(|(sums, signs)| sums[usize::from(signs)]).sum::<f64>();
         }
         hits += usize::from((total - 2.0 * negative).abs() >= reached);
     }
     (1 + hits) as f64 / (1 + FLIP_DRAWS) as f64
+}
+
+/// For every byte of signs, the sum of those of at most eight sizes whose bit is set: a draw then takes an addition for
+/// eight differences.
+fn sums_of_signs(sizes: &[f64]) -> [f64; 256] {
+    let mut sums = [0.0; 256];
+    for bit in 0..8 {
+        // Bits beyond the last size add nothing, and may be set.
+        let size = sizes.get(bit).copied().unwrap_or(0.0);
+        for signs in 1 << bit..2 << bit {
+            sums[signs] = sums[signs - (1 << bit)] + size;
+        }
+    }
+    sums
 }
 
 /// The share of all patterns of signs whose sum is at least `reached` in size.

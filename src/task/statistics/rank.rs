@@ -113,8 +113,9 @@ pub fn rank_intervals(table: &RankTable<'_>) -> Vec<Standing> {
     })
 }
 
-/// The p-value of a pair's differences in a family of `n_tests`.
-fn value_test(differences: &[f64], n_tests: usize, seed: u64) -> f64 {
+/// The p-value of a pair's differences in a family of `n_tests`: [`sign_flip`](super::sign_flip), or the t-test where the
+/// draws could not pass Holm's first threshold.
+pub fn value_test(differences: &[f64], n_tests: usize, seed: u64) -> f64 {
     // Ten times finer than the first threshold, or the number of hits would decide the rank.
     let draws_resolve = ALPHA / n_tests.max(1) as f64 >= 10.0 / (1 + FLIP_DRAWS) as f64;
     if draws_resolve {

@@ -24,6 +24,36 @@ pub fn kendall_tau_b(x: &[f64], y: &[f64]) -> Option<f64> {
     (untied_x > 0 && untied_y > 0).then(|| balance as f64 / (untied_x as f64 * untied_y as f64).sqrt())
 }
 
+/// Spearman's rank correlation of two scorings of the same items, equals sharing the mean of their ranks: Pearson's
+/// correlation of the ranks. None where either holds only ties, or the lengths differ.
+///
+/// Source: Spearman, American Journal of Psychology 15 (1904) 72.
+pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
+    if x.len() != y.len() || x.len() < 2 {
+        return None;
+    }
+    // The mean of n ranks is (n + 1) / 2 whatever is tied.
+    let middle = (x.len() as f64 + 1.0) / 2.0;
+    let (x, y) = (shared_ranks(x), shared_ranks(y));
+    let sum = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - middle) * (b - middle)).sum::<f64>();
+    let scale = (sum(&x, &x) * sum(&y, &y)).sqrt();
+    (scale > 0.0).then(|| (sum(&x, &y) / scale).clamp(-1.0, 1.0))
+}
+
+/// Ranks from 1; equals share the mean of the ranks that they take up.
+fn shared_ranks(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut before = 0;
+    for equals in order.chunk_by(|&a, &b| values[a] == values[b]) {
+        let shared = before as f64 + (equals.len() as f64 + 1.0) / 2.0;
+        equals.iter().for_each(|&item| ranks[item] = shared);
+        before += equals.len();
+    }
+    ranks
+}
+
 /// How well the order of candidates agrees between seeds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RankStability {
@@ -63,6 +93,15 @@ mod tests {
         assert_eq!(kendall_tau_b(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0]), Some(-1.0));
         assert_eq!(kendall_tau_b(&[1.0, 1.0, 1.0], &[3.0, 2.0, 1.0]), None);
         assert_eq!(kendall_tau_b(&[1.0], &[1.0, 2.0]), None);
+    }
+
+    #[test]
+    fn equals_share_their_rank_and_one_scoring_of_ties_has_no_rank_correlation() {
+        assert_eq!(shared_ranks(&[0.5, 0.1, 0.5, 0.9]), [2.5, 1.0, 2.5, 4.0]);
+        assert_eq!(spearman(&[1.0, 2.0, 3.0], &[1.0, 4.0, 9.0]), Some(1.0));
+        assert_eq!(spearman(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0]), Some(-1.0));
+        assert_eq!(spearman(&[1.0, 2.0], &[3.0, 3.0]), None);
+        assert_eq!(spearman(&[1.0], &[1.0]), None);
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! - Texts are kept as they are, labels and column names without the white space around them: `positive ` is no third class.
 //! - A blank text is refused: it is mostly a lost cell, and its prediction would count in every metric.
 //! - Empty lines at the end of a TSV or CSV file are no rows; anywhere else they are ragged rows, and refused.
-//! - A row whose label cell is empty is refused where other rows have labels; a file without any label is unlabelled.
+//! - A row whose label cell is empty is refused in a split where other rows have labels, since it would be left out of a metric
+//!   in silence; a file without any label is unlabelled. The input of `predict`, where labels are only passed on, may have
+//!   labels in some rows.
 //! - `header: auto` takes another case of a needed name for a header too, and refuses a first row that it reads as an example
 //!   where the label of that row occurs nowhere else: a header read as data adds a class and changes every number.
 //! - The checks with line numbers are ours, the parsing is polars'; a panic inside polars is reported as a damaged file.
@@ -45,6 +47,8 @@ pub struct TableOptions {
     pub needed: Vec<String>,
     /// Whether rows without text are left out, where they would be refused.
     pub skip_blank: bool,
+    /// Whether some rows may have a label and others none.
+    pub partly_labelled: bool,
 }
 
 /// One file's examples.
@@ -67,7 +71,7 @@ pub struct Table {
 /// Reads one file, as `score` and `predict` do with their input.
 ///
 /// Labels beyond `labels` are refused; without `labels` the file's own are taken, sorted. Without `need_label` the file may
-/// lack the label column.
+/// lack the label column, or the labels of some rows.
 ///
 /// # Errors
 /// Whatever is wrong with the file, named by line or row.
@@ -77,7 +81,8 @@ pub fn read_labelled(
     labels: Option<&[String]>,
     need_label: bool,
 ) -> Result<Table, TaskError> {
-    let rows = Rows::read(path, options, need_label)?;
+    let options = TableOptions { partly_labelled: !need_label, ..options.clone() };
+    let rows = Rows::read(path, &options, need_label)?;
     let labels = match labels {
         Some(labels) => {
             check_labels(labels)?;
@@ -118,7 +123,7 @@ pub(crate) struct Rows {
     pub file: String,
     pub columns: Vec<String>,
     pub fields: Vec<Vec<String>>,
-    /// None if no row has one.
+    /// None if no row has one; empty for a row without one where others have one.
     pub labels: Option<Vec<String>>,
     pub hash: String,
     positions: Vec<Position>,
@@ -175,7 +180,7 @@ impl Rows {
         }
         let examples = layout.first_row..sheet.rows.len();
         let labels = match label_at {
-            Some(at) => label_cells(file, &sheet, at, examples.clone(), need_label)?,
+            Some(at) => label_cells(file, &sheet, at, examples.clone(), need_label, options.partly_labelled)?,
             None => None,
         };
         check_cells(file, &sheet, &kept, examples.clone())?;
@@ -233,7 +238,8 @@ impl Rows {
         if self.guessed_headerless {
             self.check_first_row(labels)?;
         }
-        Ok(sorted_labels(labels))
+        let labels: Vec<String> = labels.iter().filter(|label| !label.is_empty()).cloned().collect();
+        Ok(sorted_labels(&labels))
     }
 
     fn check_first_row(&self, labels: &[String]) -> Result<(), TaskError> {
@@ -259,6 +265,7 @@ impl Rows {
         for (row, fields) in self.fields.iter().enumerate() {
             let label = match &self.labels {
                 None => None,
+                Some(words) if words[row].is_empty() => None,
                 Some(words) => Some(*index.get(words[row].as_str()).ok_or_else(|| TaskError::UnknownLabel {
                     place: self.place(row),
                     label: words[row].clone(),
@@ -303,11 +310,13 @@ fn label_cells(
     at: usize,
     rows: std::ops::Range<usize>,
     need_label: bool,
+    partly_labelled: bool,
 ) -> Result<Option<Vec<String>>, TaskError> {
     let labels: Vec<String> = rows.clone().map(|row| sheet.rows[row][at].trim().to_owned()).collect();
     match labels.iter().position(String::is_empty) {
         None => Ok(Some(labels)),
         Some(_) if !need_label && labels.iter().all(String::is_empty) => Ok(None),
+        Some(_) if partly_labelled => Ok(Some(labels)),
         Some(i) => Err(TaskError::MissingLabel { place: sheet.place(file, rows.start + i), column: LABEL.to_owned() }),
     }
 }
@@ -354,6 +363,20 @@ mod tests {
     fn listed(names: &[&str]) -> TableOptions {
         let names = names.iter().map(|name| name.to_string()).collect();
         TableOptions { columns: Some(Columns::Order(names)), ..TableOptions::default() }
+    }
+
+    #[test]
+    fn labels_in_some_rows_are_refused_in_a_split_and_passed_on_where_they_are_only_shown() {
+        let text = "text\tlabel\ngood\t1\nso so\t\nbad\t0\n";
+        let split = rows(text, Format::Tsv, &TableOptions::default(), false).unwrap_err();
+        assert!(split.contains("x:3"), "{split}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("some.tsv");
+        fs::write(&path, text).unwrap();
+        let table = read_labelled(&path, &TableOptions::default(), None, false).unwrap();
+        assert_eq!(table.labels, ["0", "1"]);
+        assert_eq!(table.examples.iter().map(|e| e.label).collect::<Vec<_>>(), [Some(1), None, Some(0)]);
+        assert!(read_labelled(&path, &TableOptions::default(), None, true).is_err(), "`score` needs them all");
     }
 
     #[test]

@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(change("{text}总之它很{mask}。", 1, "它", "总之"), None);
         assert_eq!(change("{text} this is {mask} .", 1, "this", "that").unwrap(), "{text} that is {mask} .");
         assert_eq!(change("{text} x {mask}.", 1, "x", "{text}").unwrap(), "{text} {{text}} {mask}.", "text stays text");
-        assert_eq!(change("{text}【 {mask}.", 1, " ", "x】").unwrap_or_default().contains("{mask}"), true);
+        assert!(change("{text}【 {mask}.", 1, " ", "x】").unwrap_or_default().contains("{mask}"));
     }
 
     #[test]

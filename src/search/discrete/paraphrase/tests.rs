@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::word::{is_han, run};
 use super::*;
 use crate::prompt::{Candidate, Piece, Prompt, Template, Verbalizer};
-use crate::scoring::{Gap, TriggerGradient};
+use crate::scoring::{Gap, PromptGradient};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
@@ -88,7 +88,7 @@ impl Oracle for Fake {
         self.spend((prompts.len() * examples.len()) as u64);
         Ok(prompts.iter().map(|prompt| self.loss(&prompt.template)).collect())
     }
-    fn gradient(&mut self, _: &Prompt, _: &[usize]) -> Result<TriggerGradient, SearchError> {
+    fn gradient(&mut self, _: &Prompt, _: &[usize]) -> Result<PromptGradient, SearchError> {
         unreachable!("there are no triggers")
     }
     fn gains(&self, _: &[Vec<f32>]) -> Vec<Vec<f32>> {

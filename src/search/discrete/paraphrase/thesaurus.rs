@@ -139,7 +139,7 @@ fn entry(word: &str) -> Option<String> {
     let word = word.replace('_', " ");
     let letters =
         word.chars().all(|c| c.is_ascii_lowercase() || c == ' ' || c == '-') && word.starts_with(char::is_alphabetic);
-    let whole = word.split(' ').count() <= PHRASE - 1 && word.chars().count() > 2 && wordnet().contains_key(&word);
+    let whole = word.split(' ').count() < PHRASE && word.chars().count() > 2 && wordnet().contains_key(&word);
     let turned = word.split(' ').any(|part| class_of(part) == Some(Class::Negation));
     (letters && whole && !turned).then_some(word)
 }
