@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use promptmine::model::{ModelError, inspect};
 
-/// What each target does with a file.
 /// A reader that a target drives.
 type Read = fn(Vec<u8>) -> Result<(), ModelError>;
 
+/// What each target does with a file.
 const TARGETS: [(&str, Read); 3] =
     [("gguf", inspect::gguf), ("safetensors", inspect::safetensors), ("config", |bytes| inspect::config(&bytes))];
 

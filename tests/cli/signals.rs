@@ -18,7 +18,7 @@ fn slow() -> Workplace {
     workplace
 }
 
-const RUN: [&str; 9] = [
+const RUN: [&str; 10] = [
     "run",
     "toy.yaml",
     "--only",
@@ -27,7 +27,8 @@ const RUN: [&str; 9] = [
     "shots=[full]",
     "--set",
     "budget.evaluations=100000",
-    "--device=cpu",
+    "--device",
+    "cpu",
 ];
 
 /// Starts the run and waits until a first candidate is recorded.

@@ -77,7 +77,7 @@ impl Workplace {
 
     /// Runs the binary on the CPU where the command knows devices.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let devices = ["run", "plan", "explain", "score", "predict", "fill"];
+        let devices = ["run", "plan", "explain", "score", "predict", "fill", "generate"];
         let mut command = self.command(arguments);
         if arguments.first().is_some_and(|name| devices.contains(name)) && !arguments.contains(&"--device") {
             command.args(["--device", "cpu"]);

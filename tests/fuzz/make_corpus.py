@@ -173,6 +173,7 @@ def main():
     families = ["bert", "ernie", "roberta", "xlm-roberta", "distilbert", "albert", "electra", "llama", "mistral", "qwen2", "qwen3", "glm", "glm4", "gemma3_text"]
     configs = {f"sound-{name}": small | {"model_type": name} for name in families} | {
         "sound-gpt2": gpt2,
+        "sound-distilbert": dict(model_type="distilbert", vocab_size=20, dim=8, n_layers=1, n_heads=2, hidden_dim=12),
         "unknown": small | {"model_type": "mamba"},
         "no-type": small,
         "huge-vocabulary": small | {"model_type": "llama", "vocab_size": 2**28},

@@ -328,7 +328,7 @@ impl Tokenizer {
     pub fn encode_continuation(&self, context: &str, word: &str, after_space: bool) -> Result<Vec<u32>, ModelError> {
         let fault = |why: String| ModelError::UnwritableWord { word: word.to_owned(), why };
         let before = self.encode_text(context);
-        let space = if after_space && self.spelling.space_matters() { " " } else { "" };
+        let space = if after_space { " " } else { "" };
         let both = self.encode_text(&format!("{context}{space}{word}"));
         let Some(ids) = both.strip_prefix(&before[..]) else {
             return Err(fault(format!("its tokens run together with those of `{context}` before it")));
