@@ -14,6 +14,7 @@ mod listener;
 mod matrix;
 mod oracle;
 mod plan;
+mod plan_notes;
 mod rank_correlation;
 mod read_back;
 mod run;

@@ -1,5 +1,7 @@
 //! What the model would write in a gap of a template.
 
+use std::collections::HashSet;
+
 use burn::tensor::activation;
 
 use crate::model::ModelKind;
@@ -31,7 +33,7 @@ pub struct GapAnswers {
 impl Scorer {
     /// The mean log-probability of every token at the open places of each gap, over some texts. The answer's mask stays in,
     /// and several open places are read off the same pass, each with the others masked. A model that continues text answers from
-    /// what stands before the place alone.
+    /// what stands before the place alone, and of open places in a row the first only: the others' rows are 0.
     ///
     /// # Errors
     /// As [`Scorer::score`].
@@ -42,6 +44,8 @@ impl Scorer {
         assert!(!examples.is_empty(), "a mean needs at least one text");
         let mut sequences = Vec::new();
         let mut cost = Cost::default();
+        // What continues text cannot say what follows an open place, or nothing at all: those answers are even for every token.
+        let mut unasked = HashSet::new();
         for (index, gap) in gaps.iter().enumerate() {
             let causal = self.kind() == ModelKind::Causal;
             let n_mask = if causal { 0 } else { self.fewest_masks(&gap.prompt)? };
@@ -49,12 +53,17 @@ impl Scorer {
             for (number, example) in examples.iter().enumerate() {
                 let mut encoded = encoder.encode(example)?;
                 let mut positions = Vec::new();
-                for (&place, filled) in encoded.trigger_at.iter().zip(&gap.filled) {
+                for (number, (&place, filled)) in encoded.trigger_at.iter().zip(&gap.filled).enumerate() {
                     match filled {
                         Some(id) => encoded.ids[place] = *id,
-                        // What continues text answers from the place before; one without any has no answer of its own.
-                        None if causal => positions.push(place.saturating_sub(1)),
-                        None => positions.push(place),
+                        None => {
+                            let after_open = number > 0 && gap.filled[number - 1].is_none();
+                            if causal && (place == 0 || after_open) {
+                                unasked.insert((index, positions.len()));
+                            }
+                            // What continues text answers from the place before.
+                            positions.push(if causal { place.saturating_sub(1) } else { place });
+                        }
                     }
                 }
                 cost.evaluations += 1;
@@ -90,6 +99,9 @@ impl Scorer {
                     sum.iter_mut().zip(values).for_each(|(sum, &value)| *sum += f64::from(value));
                 }
             }
+        }
+        for (gap, place) in unasked {
+            sums[gap][place].fill(0.0);
         }
         if let Some(bad) = sums.iter().position(|places| places.iter().flatten().any(|x| x.is_nan())) {
             return Err(ScoringError::NotFinite { prompt: gaps[bad].prompt.template.to_string() });

@@ -65,34 +65,43 @@ fn what_a_causal_model_cannot_do_is_refused() {
     assert_eq!(fine.code, 0, "{}", fine.stderr);
 }
 
-#[test]
-fn every_method_runs_on_a_causal_model() {
-    let workplace = Workplace::new();
-    workplace.write(
-        "causal.yaml",
+/// An experiment with every method on `model`.
+fn experiment(model: &str) -> String {
+    format!(
         "format: 1
 name: causal
 task:
-  dataset: { train: train.tsv, dev: dev.tsv, test: test.tsv }
-  template: \"{text} it was {mask}\"
-  verbalizer: { negative: [bad, not good], positive: [good] }
-models: [builtin:toy-causal]
+  dataset: {{ train: train.tsv, dev: dev.tsv, test: test.tsv }}
+  template: \"{{text}} it was really {{mask}}\"
+  verbalizer: {{ negative: [bad, not good], positive: [good] }}
+models: [{model}]
 shots: [0, 4]
 seeds: [1]
 search:
   - manual
-  - { method: random, n_trigger: 2, words_only: false }
-  - { method: paraphrase, generators: [thesaurus], n_candidates: 2 }
-  - { method: autoprompt, n_trigger: 2, n_candidates: 4, batch_size: 4, words_only: false }
-  - { method: soft_prompt, n_soft: 2, batch_size: 4, eval_every: 2 }
-budget: { evaluations: 300 }
-limits: { unlabelled: 8 }
-",
-    );
-    workplace.done(&["run", "causal.yaml"]);
-    let rows = workplace.read("results/causal/leaderboard.csv");
-    for method in ["manual", "random", "paraphrase", "autoprompt", "soft_prompt"] {
-        assert!(rows.contains(&format!(",{method},")), "{method}\n{rows}");
+  - {{ method: random, n_trigger: 2, words_only: false }}
+  - {{ method: paraphrase, n_candidates: 4, likelihood: 20 }}
+  - {{ method: autoprompt, n_trigger: 2, n_candidates: 4, batch_size: 4, words_only: false }}
+  - {{ method: soft_prompt, n_soft: 2, batch_size: 4, eval_every: 2 }}
+budget: {{ evaluations: 300 }}
+limits: {{ unlabelled: 8 }}
+"
+    )
+}
+
+#[test]
+fn every_method_runs_on_causal_models_with_and_without_a_mask_token() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/model/causal/llama");
+    for model in [MODEL, folder] {
+        let workplace = Workplace::new();
+        workplace.write("causal.yaml", experiment(model));
+        workplace.done(&["run", "causal.yaml"]);
+        let rows = workplace.read("results/causal/leaderboard.csv");
+        for method in ["manual", "random", "paraphrase", "autoprompt", "soft_prompt"] {
+            assert!(rows.contains(&format!(",{method},")), "{model}: {method}\n{rows}");
+        }
+        assert!(!rows.contains("failed"), "{model}: {rows}");
+        let candidates = workplace.read("results/causal/candidates.csv");
+        assert!(candidates.contains("really ->") || candidates.contains("left out `really`"), "{model}: {candidates}");
     }
-    assert!(!rows.contains("failed"), "{rows}");
 }

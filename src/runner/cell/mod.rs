@@ -103,7 +103,7 @@ pub fn cells(
                     (Box::new(search), vocabulary(autoprompt.words_only))
                 }
                 Method::Paraphrase(paraphrase) => {
-                    (paraphrase::search(paraphrase, &prompts, task, scorer, stream(), place)?, Vec::new())
+                    (paraphrase::search(paraphrase, &prompts, task, stream(), place)?, Vec::new())
                 }
                 Method::SoftPrompt(soft_prompt) => {
                     (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream(), place)?, Vec::new())

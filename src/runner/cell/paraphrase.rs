@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::prompt::{Prompt, Template};
 use crate::runner::RunnerError;
-use crate::scoring::{Scorer, ScoringError};
 use crate::search::Search;
 use crate::search::discrete::{Generators, Paraphrase as Rounds, ParaphraseConfig, Thesaurus};
 use crate::seed::Stream;
@@ -22,14 +21,9 @@ pub(super) fn search(
     method: &Paraphrase,
     prompts: &[Prompt],
     task: &TaskPrompt,
-    scorer: &Scorer,
     stream: Stream,
     place: &str,
 ) -> Result<Box<dyn Search>, RunnerError> {
-    if scorer.loaded().tokenizer.mask_id().is_none() {
-        let source = Box::new(ScoringError::NoMask { model: scorer.loaded().name.clone() });
-        return Err(RunnerError::Prompt { place: format!("{place}: likelihood and mask_fill"), source });
-    }
     let own = match &method.synonyms {
         None => None,
         Some(path) => Some(task.synonyms.get(path).cloned().ok_or_else(|| RunnerError::Synonyms {

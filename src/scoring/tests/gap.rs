@@ -77,3 +77,24 @@ fn a_broken_model_gives_no_answer() {
         scorer.gaps(&[gap("{text} it{trigger:1} {mask}", &[None])], &names(&["text"]), &[&example]).unwrap_err();
     assert!(matches!(error, super::super::ScoringError::NotFinite { .. }), "{error}");
 }
+
+#[test]
+fn a_causal_model_answers_a_gap_from_its_left_and_the_first_place_only() {
+    let scorer = Scorer::new(loaded("toy-causal"), Settings::default());
+    let texts = ["great film", "a dull story"];
+    let examples: Vec<Example> = texts.iter().enumerate().map(|(row, text)| example(row, text, 0)).collect();
+    let gaps = [gap("{text} it{trigger:2} so {mask}", &[None, None]), gap("{trigger:1} {text} {mask}", &[None])];
+    let found = scorer.gaps(&gaps, &names(&["text"]), &every(&examples)).unwrap();
+    let mut expected = vec![0.0; found.logprobs[0][0].len()];
+    for text in texts {
+        let ids = scorer.loaded().tokenizer.encode_reference(&format!("{text} it"));
+        let row = scorer.whole_vocabulary(&ids, &[ids.len() - 1]).unwrap().remove(0);
+        expected.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(x) / texts.len() as f64);
+    }
+    for (x, y) in found.logprobs[0][0].iter().zip(&expected) {
+        assert!((f64::from(*x) - y).abs() < 1e-4, "{x} {y}");
+    }
+    let even = |row: &[f32]| row.iter().all(|&x| x == 0.0);
+    assert!(even(&found.logprobs[0][1]), "what follows an open place cannot be said");
+    assert!(even(&found.logprobs[1][0]), "nothing stands before the first token");
+}

@@ -26,6 +26,8 @@
 //! - 2026-11: a word of several tokens is judged by the product of its tokens with all of them masked, the replacement and
 //!   what it replaces alike; two characters that the model itself proposes are read left to right, the second with the first
 //!   filled in, and so is the pair they stand against.
+//! - 2026-11: a model that continues text answers from what stands to the left, and of several open places in a row the first
+//!   only; what a change does to its right is told by the check of the word behind it. Refused: leaving such models out.
 //! - 2026-11: the train batch is fixed for a trial. A new one each round would have to score every parent again, which costs as
 //!   much as three new templates.
 //! - 2026-11: the model's answers must be words (WordNet's or the lists') of the kind that stood there, `grammar`. Without that
@@ -44,6 +46,7 @@ mod grammar;
 mod inflection;
 mod irregular;
 mod likelihood;
+mod parent;
 mod rewrite;
 mod search;
 mod site;

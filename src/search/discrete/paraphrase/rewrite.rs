@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::edit::Edit;
-use super::grammar::{Class, class_of, may_come, may_replace};
 use super::likelihood::{Questions, highest, likeliest};
+use super::parent::Parent;
 use super::site::{self, Site};
-use super::thesaurus::{Thesaurus, is_english};
-use super::word::{Script, Word, is_han, words};
+use super::thesaurus::Thesaurus;
+use super::word::{Script, Word, is_han};
 use crate::prompt::Template;
 use crate::search::{Oracle, SearchError};
 
@@ -65,38 +65,6 @@ impl Dropped {
     /// For the record.
     pub fn as_json(self) -> serde_json::Value {
         json!({ "unlikely": self.unlikely, "broken": self.broken, "label_words": self.leaks, "repeated": self.repeated })
-    }
-}
-
-/// A parent with its words.
-pub struct Parent {
-    /// Its number among the members.
-    pub number: usize,
-    /// It.
-    pub template: Template,
-    /// Its words.
-    pub words: Vec<Word>,
-    /// Whether its words in Latin letters are English.
-    pub english: bool,
-}
-
-impl Parent {
-    /// Reads the words of a template.
-    pub fn new(number: usize, template: Template, thesaurus: &Thesaurus) -> Self {
-        let words = words(&template, thesaurus);
-        let spaced: Vec<&str> = words.iter().filter(|w| w.script == Script::Spaced).map(|w| w.text.as_str()).collect();
-        Self { number, english: is_english(&spaced, thesaurus), template, words }
-    }
-
-    fn after_space(&self, word: &Word) -> bool {
-        site::text_of(&self.template, word.piece)[..word.place.start].ends_with(char::is_whitespace)
-    }
-
-    /// Words before and after a word in the same text.
-    fn neighbours(&self, number: usize) -> impl Iterator<Item = usize> + '_ {
-        let piece = self.words[number].piece;
-        let near = [number.checked_sub(1), Some(number + 1)];
-        near.into_iter().flatten().filter(move |&n| self.words.get(n).is_some_and(|w| w.piece == piece))
     }
 }
 
@@ -186,7 +154,7 @@ impl Rewriter<'_> {
             let Some(gap) = self.gap(parent, site, 2) else { continue };
             let mut found: Vec<(f64, &String, &Vec<u32>)> = words
                 .iter()
-                .filter(|(word, _)| fits(parent, site, word))
+                .filter(|(word, _)| parent.fits(site, word))
                 .map(|(word, ids)| (self.questions.mean(question, ids), word, ids))
                 .collect();
             found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
@@ -441,7 +409,7 @@ impl Rewriter<'_> {
                 Script::Han => text.chars().all(is_han) && self.thesaurus.is_han_word(text),
                 Script::Spaced => !text.chars().any(is_han) && (!parent.english || self.thesaurus.is_word(text)),
             })
-            .filter(|(text, _)| fits(parent, site, text))
+            .filter(|(text, _)| parent.fits(site, text))
             .map(|(text, logprob)| (if text == "i" { "I".to_owned() } else { text }, logprob))
             .take(ANSWERS)
             .collect()
@@ -484,24 +452,5 @@ impl Rewriter<'_> {
             return None;
         };
         Some(Rewrite { template, parent: parent.number, origin, by, nats })
-    }
-}
-
-/// Whether an answer of the model may stand at a site.
-fn fits(parent: &Parent, site: &Site, text: &str) -> bool {
-    let text = text.to_lowercase();
-    // A small model likes to say a thing again: `just really just`.
-    if class_of(&text).is_none_or(|class| class == Class::Adverb)
-        && parent.words.iter().any(|word| word.text.to_lowercase() == text)
-    {
-        return false;
-    }
-    match site {
-        Site::Replace(word) => {
-            let old = parent.words[*word].text.to_lowercase();
-            text != old && may_replace(&old, &text)
-        }
-        Site::PutIn { .. } => may_come(&text),
-        Site::LeaveOut(_) => false,
     }
 }

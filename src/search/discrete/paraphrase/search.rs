@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::beam::{Member, beam};
 use super::likelihood::Questions;
-use super::rewrite::{Dropped, GAPS, GAPS_HAN, Generators, Parent, Rewrite, Rewriter};
+use super::parent::Parent;
+use super::rewrite::{Dropped, GAPS, GAPS_HAN, Generators, Rewrite, Rewriter};
 use super::site::{Site, sites};
 use super::thesaurus::Thesaurus;
 use super::word::is_han;

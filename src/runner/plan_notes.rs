@@ -1,0 +1,142 @@
+//! What is worth saying of a plan before it runs.
+
+use crate::prompt::Prompt;
+use crate::search::continuous::most_steps;
+use crate::search::discrete::{Offer, has_han};
+use crate::spec::{Method, Paraphrase, SearchItem};
+use crate::task::{Shots, Split};
+
+use super::cell::{paraphrase, prompts};
+use super::plan::{FEWEST_CANDIDATES, Plan, PlannedTrial, UNLABELLED};
+
+impl Plan {
+    /// Gathers them.
+    pub(super) fn note(&mut self) {
+        for name in self.experiment.added_methods() {
+            self.notes.push(format!("`{name}` was added: every comparison needs it"));
+        }
+        if self.experiment.shots.contains(&Shots::Count(0)) {
+            let n = self.trials.iter().find(|t| t.key.shots == "0").map_or(0, PlannedTrial::n_selection);
+            let why = match self.experiment.limits.unlabelled {
+                Some(_) => "limits.unlabelled".to_owned(),
+                None => format!(
+                    "limits.unlabelled, by default {UNLABELLED} and at most a {FEWEST_CANDIDATES}th of the budget"
+                ),
+            };
+            self.notes.push(format!(
+                "at 0 shots prompts are chosen by mutual information on {n} texts of train, read without their labels ({why})"
+            ));
+            for item in &self.experiment.search {
+                if item.cells.first().is_some_and(Method::needs_labels) {
+                    self.notes.push(format!("`{}` needs labels and makes no trial at 0 shots", item.name()));
+                }
+            }
+        }
+        self.notes.extend(self.dataset.notes.iter().cloned());
+        if self.dataset.split(Split::Test).is_none() {
+            self.notes.push("the data has no test split: the leaderboard ranks on dev (flag dev_only)".into());
+        }
+        if self.trials.iter().any(|t| t.draw.dev_from_train) {
+            self.notes.push("the data has no dev split: a fixed half of each class of train is the dev pool".into());
+        }
+        for (index, item) in self.experiment.search.iter().enumerate() {
+            let budget = self.experiment.budget.evaluations;
+            for trial in self.trials.iter().filter(|t| t.item == index) {
+                if trial.candidate_evaluations > budget {
+                    self.notes.push(format!(
+                        "the budget of {budget} evaluations does not cover one candidate of `{}` at {} shots, which costs {}",
+                        trial.key.label, trial.key.shots, trial.candidate_evaluations
+                    ));
+                    break;
+                }
+                if let Some(note) = self.soft_prompt_note(item, trial) {
+                    self.notes.push(note);
+                    continue;
+                }
+                if let Some(Method::Paraphrase(method)) = item.cells.first() {
+                    let share = budget / item.cells.len() as u64;
+                    self.notes.push(round_note(method, &prompts(item, &self.task), trial, share));
+                    break;
+                }
+                let Some(Method::Autoprompt(autoprompt)) = item.cells.first() else { continue };
+                let batch_size = autoprompt.batch_size.min(trial.draw.train.len()) as u64;
+                let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
+                let step = passes * batch_size * (3 + autoprompt.n_candidates as u64 + 1);
+                // The start, the step, and the candidate that it may find.
+                let needed = 2 * trial.candidate_evaluations + step;
+                let share = budget / item.cells.len() as u64;
+                if needed > share {
+                    self.notes.push(format!(
+                        "{share} evaluations do not cover the start and one step of `{}` at {} shots, which cost {needed}: it \
+                         would score its random start only (take fewer n_candidates, a smaller batch_size or a larger budget)",
+                        trial.key.label, trial.key.shots
+                    ));
+                    break;
+                }
+            }
+        }
+    }
+
+    /// What a `soft_prompt` item does within its budget, by its first cell, once for each model and number of shots.
+    fn soft_prompt_note(&self, item: &SearchItem, trial: &PlannedTrial) -> Option<String> {
+        let Some(Method::SoftPrompt(method)) = item.cells.first() else { return None };
+        let same = |other: &&PlannedTrial| {
+            (other.item, other.model, &other.key.shots) == (trial.item, trial.model, &trial.key.shots)
+        };
+        if !self.trials.iter().find(same).is_some_and(|first| std::ptr::eq(first, trial)) {
+            return None;
+        }
+        let share = self.experiment.budget.evaluations / item.cells.len() as u64;
+        let batch_size = method.batch_size.min(trial.draw.train.len());
+        let look = trial.candidate_evaluations;
+        let step = 3 * (look / (trial.n_selection() as u64).max(1)) * batch_size as u64;
+        let steps = most_steps(|cost| cost <= share, step, look, method.eval_every, method.steps);
+        let scorer = &self.scorers[trial.model];
+        let prompt = prompts(item, &self.task).into_iter().next()?;
+        let n_soft: usize = scorer.soft_lengths(&prompt.template).iter().sum();
+        let place = format!("`{}` at {} shots with {}", trial.key.label, trial.key.shots, trial.key.model);
+        if steps == 0 {
+            return Some(format!(
+                "{share} evaluations do not cover the start, one step and the look after it of {place}, which cost {}: it \
+                 would score its start only (take a smaller batch_size or a larger budget)",
+                2 * look + step
+            ));
+        }
+        let cells = match item.cells.len() {
+            1 => String::new(),
+            n => format!(" (the first of {n} cells that share the budget)"),
+        };
+        Some(format!(
+            "{place} trains {n_soft} x {} numbers for at most {steps} steps of {batch_size} examples and looks at dev at most \
+             {} times{cells}",
+            scorer.loaded().model.shape().d_model,
+            1 + steps.div_ceil(method.eval_every)
+        ))
+    }
+}
+
+/// What `paraphrase` makes of its budget.
+fn round_note(method: &Paraphrase, starts: &[Prompt], trial: &PlannedTrial, share: u64) -> String {
+    let config = paraphrase::config(method);
+    let n_train = trial.draw.train.len();
+    let n_texts = if n_train > 0 { n_train } else { trial.draw.unlabelled.len() };
+    let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
+    let han = starts.iter().any(|start| has_han(&start.template));
+    let offer = Offer { n_train, n_texts, n_selection: trial.n_selection(), passes, han };
+    let n_starts = starts.len();
+    let start = n_starts as u64 * trial.candidate_evaluations + config.first_comparison(n_starts, offer);
+    let (least, whole) = (config.round(1, offer), config.round(config.n_candidates, offer));
+    let (label, shots) = (&trial.key.label, &trial.key.shots);
+    if start + least > share {
+        return format!(
+            "{share} evaluations do not cover the templates to start from and one round of `{label}` at {shots} shots, which cost \
+             {start} and at least {least}: it would score what was written only (take fewer templates, smaller batch_size or n_texts, \
+             or a larger budget)"
+        );
+    }
+    format!(
+        "`{label}` at {shots} shots: the templates to start from cost {start} evaluations and a round at most {whole}; {share} cover \
+         about {:.1} rounds, less where the budget ends within one",
+        (share - start) as f64 / whole as f64
+    )
+}
