@@ -147,6 +147,11 @@ pub trait LanguageModel: Send + Sync {
         (shape.n_heads, shape.d_model / shape.n_heads)
     }
 
+    /// Whether padding costs nothing, and a row's states are the same to the last bit in any batch.
+    fn is_unpadded(&self) -> bool {
+        false
+    }
+
     /// Whether rows of a batch may go on from others ([`Inputs::parents`]), so that a beginning that many share is computed once.
     fn shares_beginnings(&self) -> bool {
         false

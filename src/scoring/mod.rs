@@ -8,8 +8,12 @@
 //! - 2026-11: the batches of a call depend on its prompts and examples alone, and a trial's cache is its own. A score that
 //!   is taken from the cache is therefore the same whatever else ran before or beside the trial. Refused: a cache shared by
 //!   trials, which would let the order of trials decide the last bits.
+//! - 2026-11: on the CPU a sequence's score is the same to the last bit in any batch and with its beginning shared or not
+//!   (see `model::kernel`), so batches there are made for speed alone: by rows of the states, sequences with the same beginning
+//!   together where the model reads from left to right.
 
 mod batch;
+mod beginnings;
 mod cache;
 mod encode;
 mod error;

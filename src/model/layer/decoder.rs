@@ -190,6 +190,10 @@ impl LanguageModel for CausalDecoder {
         (attention.n_kv_heads, attention.d_head)
     }
 
+    fn is_unpadded(&self) -> bool {
+        is_cpu(&self.device)
+    }
+
     fn embed(&self, ids: &[Vec<u32>]) -> Tensor<3> {
         embed_rows(&self.parts.words, ids, self.parts.pad_id)
     }

@@ -64,6 +64,10 @@ impl LanguageModel for MaskedEncoder {
         self.parts.layers[0].attention.heads_and_width()
     }
 
+    fn is_unpadded(&self) -> bool {
+        is_cpu(&self.device)
+    }
+
     fn embed(&self, ids: &[Vec<u32>]) -> Tensor<3> {
         embed_rows(&self.parts.words, ids, self.parts.pad_id)
     }
