@@ -107,5 +107,6 @@ pub(super) fn model_inputs(embeddings: Tensor<3>, batch: &[Sequence]) -> Inputs 
         predict_positions: batch.iter().map(|s| s.positions.clone()).collect(),
         token_types: None,
         past: None,
+        parents: None,
     }
 }
