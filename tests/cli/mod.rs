@@ -12,6 +12,7 @@ mod paraphrase;
 mod real_model;
 mod runs;
 mod saved_prompts;
+mod score_cache;
 mod signals;
 mod soft_prompts;
 mod terminal;
