@@ -9,6 +9,7 @@
 //!   [`Template::check_columns`].
 
 mod candidate;
+mod demonstration;
 mod error;
 mod parse;
 mod soft_prompt;
@@ -17,8 +18,9 @@ mod trigger;
 mod verbalizer;
 
 pub use candidate::{Candidate, Prompt};
+pub use demonstration::{Demonstration, DemonstrationPool, Nearest, Representation};
 pub use error::PromptError;
 pub use soft_prompt::SoftPrompt;
-pub use template::{MAX_CHARACTERS, MAX_MASK, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template};
+pub use template::{MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template};
 pub use trigger::TriggerTokens;
 pub use verbalizer::{LabelWords, Verbalizer};

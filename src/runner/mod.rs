@@ -15,6 +15,8 @@ mod matrix;
 mod oracle;
 mod plan;
 mod plan_notes;
+mod pool;
+mod race_tally;
 mod rank_correlation;
 mod read_back;
 mod run;
