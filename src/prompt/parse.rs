@@ -326,8 +326,8 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_braces_are_one_short_error() {
-        for text in ["{".repeat(100_000), "{".repeat(9_999), "}".repeat(9_999), "{a".repeat(5_000), "{\"".repeat(5_000)]
+    fn hundreds_of_thousands_of_braces_are_one_short_error() {
+        for text in ["{".repeat(300_000), "{".repeat(9_999), "}".repeat(9_999), "{a".repeat(5_000), "{\"".repeat(5_000)]
         {
             let message = Template::parse(&text).unwrap_err().to_string();
             assert!(message.len() < 250, "{message}");
