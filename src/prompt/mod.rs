@@ -5,6 +5,9 @@
 //! # Decisions
 //! - A template is a flat list of [`Piece`]s, adjacent text merged, so that equal templates are equal values and print equally.
 //! - `{"..."}` is literal text. It exists because `[X]`, `[Z]`, `【x】` and `【z】` are slots too and could not be written otherwise.
+//! - Demonstrations stand in the template as pieces of their own, `{demo:"word","text"="..."}`, so that a prompt with them is
+//!   printed, hashed, saved and read back like any other. Refused: their text as template text, which could not be left out whole.
+//!   Those that are chosen anew for each text are `{nearest:4 last mean}`, and the prompt holds what they are chosen from.
 //! - A column is any name that is not a slot's; whether the data set has it is known only when both meet, see
 //!   [`Template::check_columns`].
 

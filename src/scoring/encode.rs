@@ -1,4 +1,14 @@
 //! From a template and an example to token ids (contract, definition 9).
+//!
+//! # Decisions
+//!
+//! - 2026-11: both texts of a pair are one segment: token types are 0 throughout. In a prompt they are parts of one text with the
+//!   mask somewhere among them, and models pretrained with two segments saw a separator between these. Refused: segment 1 from the
+//!   second text on, which only BERT-like models have and which would make the order of slots matter twice.
+//! - 2026-11: demonstrations that do not fit are left out whole, the one in front first, before any of the input is cut: the last
+//!   stands next to the input, and with `choose: nearest` it is the nearest. What was left out stands in
+//!   [`Encoded::shortened`] and counts as shortened. Where inputs must not be shortened, neither may demonstrations be left out.
+//! - 2026-11: an example's own text is never one of its demonstrations, whichever split it is of: the encoder leaves it out.
 
 use crate::model::{ModelKind, Tokenizer};
 use crate::prompt::{Demonstration, Piece, SoftSlot, Template};
