@@ -5,7 +5,15 @@ use crate::scoring::{Gap, PromptGradient, ScoreCache, Scorer, SetHash};
 use crate::search::{Oracle, SearchError};
 use crate::task::Example;
 
+use super::hardness::Hardness;
 use super::ledger::Ledger;
+
+/// In how many parts a comparison against a bound is done.
+const BLOCKS: usize = 4;
+/// Fewer examples than these are no part of their own.
+const FEWEST: usize = 4;
+/// What sums of the same losses in another order may differ by, relative and absolute.
+const ROUNDING: f64 = 1e-9;
 
 /// What a search of one trial may ask.
 pub struct TrialOracle<'a> {
@@ -25,12 +33,38 @@ pub struct TrialOracle<'a> {
     pub n_selection: usize,
     /// The ids that may stand in a trigger.
     pub vocabulary: &'a [u32],
+    /// Which training examples cost most.
+    pub hardness: &'a mut Hardness,
 }
 
 impl TrialOracle<'_> {
     fn examples(&self, indices: &[usize]) -> Vec<&Example> {
         indices.iter().map(|&i| self.train[i]).collect()
     }
+
+    /// The cross-entropy of each prompt on each example, charged: `[prompt][example]`.
+    fn losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<Vec<f64>>, SearchError> {
+        let examples: Vec<&Example> = examples.iter().map(|&i| self.train[i]).collect();
+        let set = set_hash("train", &examples);
+        let known = self.cache.score(self.scorer, prompts, self.columns, &examples, set)?;
+        let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
+        Ok(known
+            .into_iter()
+            .map(|known| {
+                self.ledger.charge(known.cost);
+                known.scores.iter().zip(&gold).map(|(scores, &gold)| -scores[gold]).collect()
+            })
+            .collect())
+    }
+}
+
+/// Examples after which [`Oracle::train_losses_below`] looks who is still in.
+fn block_size(n_examples: usize) -> usize {
+    n_examples.div_ceil(BLOCKS).max(FEWEST)
+}
+
+fn mean(losses: &[f64]) -> f64 {
+    losses.iter().sum::<f64>() / losses.len() as f64
 }
 
 impl Oracle for TrialOracle<'_> {
@@ -57,17 +91,42 @@ impl Oracle for TrialOracle<'_> {
     }
 
     fn train_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError> {
-        let examples: Vec<&Example> = examples.iter().map(|&i| self.train[i]).collect();
-        let set = set_hash("train", &examples);
-        let known = self.cache.score(self.scorer, prompts, self.columns, &examples, set)?;
-        Ok(known
-            .into_iter()
-            .map(|known| {
-                self.ledger.charge(known.cost);
-                let gold = examples.iter().filter_map(|e| e.label);
-                -known.scores.iter().zip(gold).map(|(scores, gold)| scores[gold]).sum::<f64>() / examples.len() as f64
-            })
-            .collect())
+        let losses = self.losses(prompts, examples)?;
+        if let Some(first) = losses.first() {
+            self.hardness.note(examples, first);
+        }
+        Ok(losses.iter().map(|losses| mean(losses)).collect())
+    }
+
+    fn train_losses_below(
+        &mut self,
+        prompts: &[Prompt],
+        examples: &[usize],
+        bound: f64,
+    ) -> Result<Vec<Option<f64>>, SearchError> {
+        // Sums of a different order differ in their last bits: nobody is dropped by those.
+        let most = bound * examples.len() as f64 * (1.0 + ROUNDING) + ROUNDING;
+        let order = self.hardness.hardest_first(examples);
+        let mut losses = vec![vec![0.0; examples.len()]; prompts.len()];
+        let mut sums = vec![0.0; prompts.len()];
+        let mut alive: Vec<usize> = (0..prompts.len()).collect();
+        for block in order.chunks(block_size(examples.len())) {
+            if alive.is_empty() {
+                break;
+            }
+            let asked: Vec<Prompt> = alive.iter().map(|&p| prompts[p].clone()).collect();
+            let of_block: Vec<usize> = block.iter().map(|&place| examples[place]).collect();
+            for (&p, found) in alive.iter().zip(self.losses(&asked, &of_block)?) {
+                for (&place, loss) in block.iter().zip(found) {
+                    losses[p][place] = loss;
+                    sums[p] += loss;
+                }
+            }
+            alive.retain(|&p| sums[p] <= most);
+        }
+        let mut complete = vec![None; prompts.len()];
+        alive.into_iter().for_each(|p| complete[p] = Some(mean(&losses[p])));
+        Ok(complete)
     }
 
     fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError> {

@@ -1,8 +1,7 @@
 //! One trial from its first event to its last.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering as Atomic};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::error::Error;
@@ -11,7 +10,7 @@ use crate::record::{
     CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SetScores, SoftRecord, Spent, TrialKey,
 };
 use crate::scoring::{
-    Outcome, ScoreCache, Scorer, ScoringError, SetHash, argmax, information_parts, mutual_information,
+    Outcome, ScoreCache, ScoreStore, Scorer, ScoringError, SetHash, argmax, information_parts, mutual_information,
 };
 use crate::search::{Proposal, Scored, SearchError};
 use crate::spec::SelectBy;
@@ -19,11 +18,13 @@ use crate::task::racing::Racing;
 use crate::task::{Dataset, Example, Metric};
 
 use super::cell::Cell;
+use super::hardness::Hardness;
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
 use super::pool::{Pool, PoolSettings, Run, selection_score};
 use super::race_tally::RaceTally;
 use super::rank_correlation::RankCorrelation;
+use super::shortlist::{Entry, Shortlist};
 
 /// Unlabelled texts over which the chosen prompt's perplexity is taken: a diagnostic, outside the budget.
 const PERPLEXITY_TEXTS: usize = 8;
@@ -71,6 +72,8 @@ pub struct Trial<'a> {
     pub select_by: SelectBy,
     /// Which candidates are scored to the end.
     pub racing: Racing,
+    /// Scores of other trials and runs, where they are the same bits.
+    pub store: Option<Arc<dyn ScoreStore>>,
 }
 
 /// Why a trial did not end well.
@@ -100,33 +103,6 @@ pub struct Files {
     pub predictions: Option<Predictions>,
 }
 
-/// A candidate and what is known of it.
-struct Entry {
-    candidate: Candidate,
-    scored: Scored,
-    n_tokens: usize,
-    text: String,
-    /// Whether racing dropped it.
-    dropped: bool,
-}
-
-impl Entry {
-    /// The order of the contract's definition 3: complete ones first, then score, margin, fewer tokens, text. `Less` is better.
-    /// Label-free scores are
-    /// compared in steps of 1e-6, as the tables do: below that they are ties (definition 7).
-    fn order(&self, other: &Self, label_free: bool) -> Ordering {
-        let score = |entry: &Self| match label_free {
-            true => stepped(entry.scored.score),
-            false => entry.scored.score,
-        };
-        (self.dropped.cmp(&other.dropped))
-            .then(score(other).total_cmp(&score(self)))
-            .then(other.scored.margin.total_cmp(&self.scored.margin))
-            .then(self.n_tokens.cmp(&other.n_tokens))
-            .then_with(|| self.text.cmp(&other.text))
-    }
-}
-
 impl Trial<'_> {
     /// Runs the trial; `emit` records each event and `progress` hears what has been spent.
     ///
@@ -143,10 +119,11 @@ impl Trial<'_> {
         emit(self.started()).map_err(Stopped::Fatal)?;
         let mut work = Work {
             trial: self,
-            cache: ScoreCache::default(),
+            cache: ScoreCache::with_store(self.store.clone()),
+            hardness: Hardness::new(self.data.train.len()),
             ledger: Ledger::new(self.budget),
             selection: set_hash(if self.data.dev.is_empty() { "unlabelled" } else { "dev" }, self.data.selection()),
-            entries: Vec::new(),
+            candidates: Shortlist::new(self.data.dev.is_empty()),
             flags: Vec::new(),
             looks: 0,
             races: RaceTally::new(self.racing),
@@ -163,18 +140,17 @@ impl Trial<'_> {
             work.ledger.limit(self.budget);
         }
         let label_free = self.data.dev.is_empty();
-        let order = |a: &usize, b: &usize| work.entries[*a].order(&work.entries[*b], label_free);
-        let Some(best) = (0..work.entries.len()).min_by(order) else {
+        let Some(best) = work.candidates.best() else {
             return Err(Stopped::Failed(format!(
                 "the budget of {} evaluations does not cover one candidate ({} examples)",
                 self.budget,
                 self.data.selection().len()
             )));
         };
-        let chose = u64::from(work.entries.len() > 1);
+        let chose = u64::from(work.candidates.n() > 1);
         let looks = if label_free { 0 } else { work.looks + chose };
-        let number = work.entries[best].scored.candidate;
-        let chosen = work.entries[best].candidate.prompt.clone();
+        let number = best.scored.candidate;
+        let chosen = best.candidate.prompt.clone();
         let texts = &self.data.unlabelled[..self.data.unlabelled.len().min(PERPLEXITY_TEXTS)];
         let perplexity = self
             .scorer
@@ -259,9 +235,10 @@ impl Trial<'_> {
 struct Work<'t, 'a> {
     trial: &'t Trial<'a>,
     cache: ScoreCache,
+    hardness: Hardness,
     ledger: Ledger,
     selection: SetHash,
-    entries: Vec<Entry>,
+    candidates: Shortlist,
     flags: Vec<String>,
     looks: u64,
     races: RaceTally,
@@ -280,7 +257,7 @@ impl Work<'_, '_> {
         // What the others of this search have to beat: the best that was scored to the end.
         let mut best: Option<(Scored, Vec<Vec<f64>>)> = None;
         for step in 0.. {
-            if self.stop.load(Atomic::Relaxed) {
+            if self.stop.load(Ordering::Relaxed) {
                 return Err(Stopped::Interrupted);
             }
             let mut oracle = TrialOracle {
@@ -292,6 +269,7 @@ impl Work<'_, '_> {
                 texts: self.trial.data.texts(),
                 n_selection: self.trial.data.selection().len(),
                 vocabulary: &cell.vocabulary,
+                hardness: &mut self.hardness,
             };
             let proposal = cell.search.propose(&mut oracle)?;
             (self.progress)(&self.ledger.spent());
@@ -335,7 +313,7 @@ impl Work<'_, '_> {
         let mut all = Vec::new();
         for (candidate, run) in candidates.into_iter().zip(runs) {
             self.ledger.charge(run.cost);
-            let number = self.entries.len() as u64;
+            let number = self.candidates.n();
             let (scored, dev, label_free) = self.figures(number, &run.scores);
             let dropped = run.scores.len() < n_selection;
             self.races.count(&run, n_selection);
@@ -369,7 +347,7 @@ impl Work<'_, '_> {
             };
             let evaluations = self.ledger.spent().evaluations;
             self.emit(Event::Scored { candidate: record, dev, label_free, label_free_parts, evaluations })?;
-            self.entries.push(Entry { candidate, scored, n_tokens, text, dropped });
+            self.candidates.push(Entry { candidate, scored, n_tokens, text, dropped });
             all.push((scored, dropped));
         }
         Ok(below_complete(all, best.as_ref().map(|(best, _)| *best)))
@@ -426,14 +404,14 @@ impl Work<'_, '_> {
             self.flags.push("dev_only".into());
             return Ok(None);
         }
-        if self.stop.load(Atomic::Relaxed) {
+        if self.stop.load(Ordering::Relaxed) {
             return Err(Stopped::Interrupted);
         }
-        let round = trial
-            .scorer
-            .score(std::slice::from_ref(chosen), &trial.dataset.columns, test)
+        let known = self
+            .cache
+            .score(trial.scorer, std::slice::from_ref(chosen), &trial.dataset.columns, test, set_hash("test", test))
             .map_err(|e| Stopped::Failed(e.to_string()))?;
-        let logprobs = round.scores.into_iter().next().unwrap_or_default();
+        let logprobs = known.into_iter().next().map(|known| known.scores).unwrap_or_default();
         let outcome = Outcome::of(&logprobs, &gold(test), trial.dataset.labels.len(), trial.metric);
         let predictions = Predictions {
             rows: test.iter().map(|e| e.row as u32).collect(),
@@ -451,9 +429,7 @@ impl Work<'_, '_> {
     /// Compares the candidates' label-free scores with how they do on test, now that nothing can be chosen by it any more.
     fn correlate(&mut self) -> Result<(), Stopped> {
         let trial = self.trial;
-        let prompts: Vec<(u64, &Prompt, f64)> = (self.entries.iter())
-            .map(|entry| (entry.scored.candidate, &entry.candidate.prompt, stepped(entry.scored.score)))
-            .collect();
+        let prompts: Vec<(u64, &Prompt, f64)> = self.candidates.prompts().collect();
         let correlation = RankCorrelation {
             scorer: trial.scorer,
             dataset: trial.dataset,
@@ -461,7 +437,7 @@ impl Work<'_, '_> {
             test: &trial.data.test,
             budget: trial.budget,
         };
-        match correlation.event(&prompts, self.stop)? {
+        match correlation.event(&prompts, &mut self.cache, self.stop)? {
             Some(event) => self.emit(event),
             None => Ok(()),
         }
@@ -477,11 +453,6 @@ fn below_complete(scored: Vec<(Scored, bool)>, best: Option<Scored>) -> Vec<Scor
         false => scored,
     };
     scored.into_iter().map(told).collect()
-}
-
-/// In steps of 1e-6.
-fn stepped(score: f64) -> f64 {
-    (score * 1e6).round() / 1e6
 }
 
 /// Identifies the labels that are predicted.

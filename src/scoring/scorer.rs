@@ -7,15 +7,19 @@ use std::sync::{Arc, Mutex};
 use burn::tensor::{Tensor, activation};
 
 use crate::model::{LoadedModel, ModelKind};
-use crate::prompt::{Piece, Prompt, Template, Verbalizer};
+use crate::prompt::{Piece, Prompt, SoftPrompt, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
 use super::ScoringError;
 use super::batch::Sequence;
+use super::beginnings::{branches, in_common, key};
 use super::encode::{Encoded, Encoder, soft_length};
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
+
+/// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
+const ROWS: usize = 32;
 
 /// What a scorer does with every prompt.
 #[derive(Debug, Clone, Copy)]
@@ -301,13 +305,17 @@ impl Scorer {
                 }
             }
         }
-        sequences.sort_by_key(|s| (s.positions.len(), s.ids.len()));
+        if self.loaded.model.shares_beginnings() {
+            sequences.sort_by_cached_key(|s| (s.positions.len(), key(s)));
+        } else {
+            sequences.sort_by_key(|s| (s.positions.len(), s.ids.len()));
+        }
         let mut reads: Vec<Vec<Vec<Vec<f64>>>> = ready
             .iter()
             .map(|r| vec![r.reading.passes.passes.iter().map(|p| vec![0.0; p.reads.len()]).collect(); examples.len()])
             .collect();
         for batch in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
-            for batch in batch.chunks(self.settings.batch_size) {
+            for batch in self.batches(batch) {
                 self.read_batch(batch, &ready, &mut reads);
             }
         }
@@ -369,10 +377,59 @@ impl Scorer {
         Ok(ready)
     }
 
+    /// The batches of sequences that are read at equally many places: by their number, or where no padding is computed by rows
+    /// of states, which is what memory and speed depend on there.
+    fn batches<'s>(&self, sequences: &'s [Sequence]) -> Vec<&'s [Sequence]> {
+        let Settings { batch_size, .. } = self.settings;
+        if !self.loaded.model.is_unpadded() {
+            return sequences.chunks(batch_size).collect();
+        }
+        let shares = self.loaded.model.shares_beginnings();
+        let mut batches = Vec::new();
+        let (mut rest, mut rows, mut n) = (sequences, 0, 0);
+        let mut last: Option<(&Sequence, Vec<u64>)> = None;
+        for sequence in sequences {
+            let own_key = if shares { key(sequence) } else { Vec::new() };
+            let known = last.as_ref().map_or(0, |(last, last_key)| in_common((last_key, last), (&own_key, sequence)));
+            let own = sequence.ids.len() - known;
+            if n > 0 && rows + own > batch_size * ROWS {
+                let (batch, after) = rest.split_at(n);
+                batches.push(batch);
+                (rest, rows, n) = (after, known, 0);
+            }
+            rows += own;
+            n += 1;
+            last = shares.then_some((sequence, own_key));
+        }
+        batches.extend((!rest.is_empty()).then_some(rest));
+        batches
+    }
+
+    /// The states of a batch where it is read `[batch_size, n_predict, d_model]`, what sequences begin with alike computed once.
+    fn predict_batch<'p>(&self, batch: &[Sequence], soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>) -> Tensor<3> {
+        let model = &self.loaded.model;
+        if !model.shares_beginnings() {
+            return model.predict(self.inputs(batch, soft_of));
+        }
+        let (mut rows, mut parents, mut leaves) = (Vec::new(), Vec::new(), vec![0u32; batch.len()]);
+        for (row, branch) in branches(batch).into_iter().enumerate() {
+            if let Some(leaf) = branch.leaf {
+                leaves[leaf] = row as u32;
+            }
+            rows.push(branch.sequence);
+            parents.push(branch.parent);
+        }
+        let mut inputs = self.inputs(&rows, soft_of);
+        let shared = parents.iter().any(Option::is_some);
+        inputs.parents = shared.then_some(parents);
+        let states = model.predict(inputs);
+        let device = states.device();
+        states.select(0, ids_tensor(&leaves, &device))
+    }
+
     /// Runs one batch and stores what its passes read.
     fn read_batch(&self, batch: &[Sequence], ready: &[Ready<'_>], reads: &mut [Vec<Vec<Vec<f64>>>]) {
-        let inputs = self.inputs(batch, |prompt| ready[prompt].prompt.soft.as_deref());
-        let states = self.loaded.model.predict(inputs);
+        let states = self.predict_batch(batch, |prompt| ready[prompt].prompt.soft.as_deref());
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
         let mut rows: Vec<u32> = batch
@@ -420,7 +477,7 @@ impl Ready<'_> {
         let encoded = &self.encoded[pass][example];
         let positions = self.reading.places[pass].iter().map(|mask| encoded.read_at + mask).collect();
         let ids = encoded.filled(&self.prompt.triggers.0, filled);
-        Sequence { prompt, example, pass, ids, positions, soft_at: encoded.soft_at.clone() }
+        Sequence { prompt, example, pass, ids, positions, soft_at: encoded.soft_at.clone(), soft_before: 0 }
     }
 }
 

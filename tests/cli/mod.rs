@@ -15,6 +15,7 @@ mod racing;
 mod real_model;
 mod runs;
 mod saved_prompts;
+mod score_cache;
 mod signals;
 mod soft_prompts;
 mod terminal;

@@ -201,16 +201,21 @@ impl Demonstrations {
         if !oracle.affords(cost) {
             return Ok(Proposal::OutOfBudget);
         }
-        let losses = oracle.train_losses(&prompts, &batch)?;
-        let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b]).then(a.cmp(&b))).unwrap_or(0);
+        let own = oracle.train_losses(&prompts[..1], &batch)?[0];
+        // What is not below the loss of the prompt as it is need not be known to the end.
+        let losses = oracle.train_losses_below(&prompts[1..], &batch, own)?;
+        let best = (losses.iter().enumerate())
+            .filter_map(|(change, loss)| loss.filter(|loss| *loss < own).map(|loss| (loss, change + 1)))
+            .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let moved = best.is_some();
+        let (loss, best) = best.unwrap_or((own, 0));
         let set = sets.swap_remove(best);
-        let moved = losses[best] < losses[0];
         let trace = json!({
             "shown": set,
             "moved": moved,
-            "loss": losses[0],
-            "best": losses[best],
-            "changes": losses.len() - 1,
+            "loss": own,
+            "best": loss,
+            "changes": losses.len(),
             "batch": batch.len(),
         });
         if !moved {
