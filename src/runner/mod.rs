@@ -16,6 +16,8 @@ mod oracle;
 mod pace;
 mod plan;
 mod plan_notes;
+mod pool;
+mod race_tally;
 mod rank_correlation;
 mod read_back;
 mod run;

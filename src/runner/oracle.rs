@@ -72,6 +72,12 @@ impl Oracle for TrialOracle<'_> {
         self.train.len()
     }
 
+    fn example(&self, index: usize) -> Option<(Vec<(String, String)>, usize)> {
+        let example = self.train.get(index)?;
+        let fields = self.columns.iter().cloned().zip(example.fields.iter().cloned()).collect();
+        Some((fields, example.label?))
+    }
+
     fn affords(&self, evaluations: u64) -> bool {
         self.ledger.affords(evaluations)
     }

@@ -353,6 +353,7 @@ impl Work<'_> {
             budget: plan.experiment.budget.evaluations,
             metric: plan.experiment.task.metric,
             select_by: plan.experiment.select.by,
+            racing: plan.experiment.select.racing,
             store: self.store.clone(),
         };
         let progress = |spent: &crate::record::Spent| self.listener.progress(&planned.key, spent, planned.evaluations);

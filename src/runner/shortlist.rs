@@ -11,17 +11,20 @@ pub(super) struct Entry {
     pub(super) scored: Scored,
     pub(super) n_tokens: usize,
     pub(super) text: String,
+    /// Whether racing dropped it.
+    pub(super) dropped: bool,
 }
 
 impl Entry {
-    /// The order of the contract's definition 3: score, margin, fewer tokens, text. `Less` is better. Label-free scores are
-    /// compared in steps of 1e-6, as the tables do: below that they are ties (definition 7).
+    /// The order of the contract's definition 3: complete ones first, then score, margin, fewer tokens, text. `Less` is better.
+    /// Label-free scores are compared in steps of 1e-6, as the tables do: below that they are ties (definition 7).
     fn order(&self, other: &Self, label_free: bool) -> Ordering {
         let score = |entry: &Self| match label_free {
             true => stepped(entry.scored.score),
             false => entry.scored.score,
         };
-        (score(other).total_cmp(&score(self)))
+        (self.dropped.cmp(&other.dropped))
+            .then(score(other).total_cmp(&score(self)))
             .then(other.scored.margin.total_cmp(&self.scored.margin))
             .then(self.n_tokens.cmp(&other.n_tokens))
             .then_with(|| self.text.cmp(&other.text))
@@ -93,6 +96,7 @@ mod tests {
             scored: Scored { candidate: number, score, margin, signature: 0 },
             n_tokens,
             text: text.into(),
+            dropped: n_tokens == 0 && score == 0.5,
         }
     }
 

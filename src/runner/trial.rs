@@ -10,16 +10,19 @@ use crate::record::{
     CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SetScores, SoftRecord, Spent, TrialKey,
 };
 use crate::scoring::{
-    Known, Outcome, ScoreCache, ScoreStore, Scorer, SetHash, argmax, information_parts, mutual_information,
+    Outcome, ScoreCache, ScoreStore, Scorer, ScoringError, SetHash, argmax, information_parts, mutual_information,
 };
 use crate::search::{Proposal, Scored, SearchError};
 use crate::spec::SelectBy;
-use crate::task::{Dataset, Example, Metric, statistics};
+use crate::task::racing::Racing;
+use crate::task::{Dataset, Example, Metric};
 
 use super::cell::Cell;
 use super::hardness::Hardness;
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
+use super::pool::{Pool, PoolSettings, Run, selection_score};
+use super::race_tally::RaceTally;
 use super::rank_correlation::RankCorrelation;
 use super::shortlist::{Entry, Shortlist};
 
@@ -67,6 +70,8 @@ pub struct Trial<'a> {
     pub metric: Metric,
     /// What dev chooses by.
     pub select_by: SelectBy,
+    /// Which candidates are scored to the end.
+    pub racing: Racing,
     /// Scores of other trials and runs, where they are the same bits.
     pub store: Option<Arc<dyn ScoreStore>>,
 }
@@ -121,6 +126,7 @@ impl Trial<'_> {
             candidates: Shortlist::new(self.data.dev.is_empty()),
             flags: Vec::new(),
             looks: 0,
+            races: RaceTally::new(self.racing),
             emit,
             progress,
             stop,
@@ -157,6 +163,9 @@ impl Trial<'_> {
         }
         if label_free {
             work.correlate()?;
+        }
+        if let Some(raced) = work.races.event() {
+            work.emit(raced)?;
         }
         let (spent, mut flags) = (work.ledger.spent(), work.flags);
         flags.sort();
@@ -206,6 +215,7 @@ impl Trial<'_> {
             weights_blake3: loaded.weights_hash.clone(),
             tokenizer_blake3: loaded.tokenizer_hash.clone(),
             method: self.key.method.clone(),
+            pool: prompt.pool.as_deref().cloned(),
         }
     }
 
@@ -231,6 +241,7 @@ struct Work<'t, 'a> {
     candidates: Shortlist,
     flags: Vec<String>,
     looks: u64,
+    races: RaceTally,
     emit: &'t mut dyn FnMut(Event) -> Result<(), Error>,
     progress: &'t dyn Fn(&Spent),
     stop: &'t AtomicBool,
@@ -243,6 +254,8 @@ impl Work<'_, '_> {
 
     /// Drives one search to its end.
     fn search(&mut self, mut cell: Cell) -> Result<(), Stopped> {
+        // What the others of this search have to beat: the best that was scored to the end.
+        let mut best: Option<(Scored, Vec<Vec<f64>>)> = None;
         for step in 0.. {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Stopped::Interrupted);
@@ -266,7 +279,7 @@ impl Work<'_, '_> {
                     if let Some(trace) = trace {
                         self.emit(Event::Step { step, trace, evaluations })?;
                     }
-                    let scored = self.select(&cell, candidates)?;
+                    let scored = self.select(&cell, candidates, &mut best)?;
                     cell.search.observe(&scored);
                     (self.progress)(&self.ledger.spent());
                 }
@@ -283,23 +296,32 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// Scores candidates for selection, records them, and numbers them.
-    fn select(&mut self, cell: &Cell, candidates: Vec<Candidate>) -> Result<Vec<Scored>, Stopped> {
+    /// Scores candidates for selection, records them, and numbers them; `best` is the best complete one of their search.
+    fn select(
+        &mut self,
+        cell: &Cell,
+        candidates: Vec<Candidate>,
+        best: &mut Option<(Scored, Vec<Vec<f64>>)>,
+    ) -> Result<Vec<Scored>, Stopped> {
         let trial = self.trial;
-        let examples = trial.data.selection();
         let columns = &trial.dataset.columns;
+        let n_selection = trial.data.selection().len();
         let prompts: Vec<Prompt> = candidates.iter().map(|c| c.prompt.clone()).collect();
-        let known = self
-            .cache
-            .score(trial.scorer, &prompts, columns, examples, self.selection)
+        let runs = self
+            .runs(&prompts, cell.search.races(), best.as_ref().map(|(_, scores)| scores.as_slice()))
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         let mut all = Vec::new();
-        for (candidate, known) in candidates.into_iter().zip(known) {
-            self.ledger.charge(known.cost);
+        for (candidate, run) in candidates.into_iter().zip(runs) {
+            self.ledger.charge(run.cost);
             let number = self.candidates.n();
-            let (scored, dev, label_free) = self.figures(number, &known);
+            let (scored, dev, label_free) = self.figures(number, &run.scores);
+            let dropped = run.scores.len() < n_selection;
+            self.races.count(&run, n_selection);
+            if !dropped && best.as_ref().is_none_or(|(best, _)| scored.beats(best)) {
+                *best = Some((scored, run.scores.clone()));
+            }
             let label_free_parts: Vec<f32> = match label_free {
-                Some(_) => information_parts(&known.scores).into_iter().map(|part| part as f32).collect(),
+                Some(_) => information_parts(&run.scores).into_iter().map(|part| part as f32).collect(),
                 None => Vec::new(),
             };
             let (flags, n_tokens) = trial
@@ -325,36 +347,50 @@ impl Work<'_, '_> {
             };
             let evaluations = self.ledger.spent().evaluations;
             self.emit(Event::Scored { candidate: record, dev, label_free, label_free_parts, evaluations })?;
-            self.candidates.push(Entry { candidate, scored, n_tokens, text });
-            all.push(scored);
+            self.candidates.push(Entry { candidate, scored, n_tokens, text, dropped });
+            all.push((scored, dropped));
         }
-        Ok(all)
+        Ok(below_complete(all, best.as_ref().map(|(best, _)| *best)))
     }
 
-    fn figures(&self, number: u64, known: &Known) -> (Scored, Option<SetScores>, Option<f64>) {
+    /// Scores prompts on the selection examples, or on as many of them as a race needs.
+    fn runs(
+        &mut self,
+        prompts: &[Prompt],
+        may_race: bool,
+        best: Option<&[Vec<f64>]>,
+    ) -> Result<Vec<Run>, ScoringError> {
+        let trial = self.trial;
+        let examples = trial.data.selection();
+        let columns = &trial.dataset.columns;
+        if trial.data.dev.is_empty() || !may_race || trial.racing == Racing::None {
+            let known = self.cache.score(trial.scorer, prompts, columns, examples, self.selection)?;
+            return Ok(known.into_iter().map(|known| Run { scores: known.scores, cost: known.cost }).collect());
+        }
+        let settings = PoolSettings {
+            scorer: trial.scorer,
+            columns,
+            examples,
+            n_labels: trial.dataset.labels.len(),
+            metric: trial.metric,
+            select_by: trial.select_by,
+        };
+        Pool::new(settings, &mut self.cache, prompts, best).race(trial.racing)
+    }
+
+    /// The figures of a candidate that was scored on the first selection examples, or on all of them.
+    fn figures(&self, number: u64, scores: &[Vec<f64>]) -> (Scored, Option<SetScores>, Option<f64>) {
         let trial = self.trial;
         if trial.data.dev.is_empty() {
-            let score = mutual_information(&known.scores);
-            return (
-                Scored { candidate: number, score, margin: 0.0, signature: signature(&known.scores) },
-                None,
-                Some(score),
-            );
+            let score = mutual_information(scores);
+            return (Scored { candidate: number, score, margin: 0.0, signature: signature(scores) }, None, Some(score));
         }
-        let gold = gold(&trial.data.dev);
+        let gold = &gold(&trial.data.dev)[..scores.len()];
         let n_labels = trial.dataset.labels.len();
-        let outcome = Outcome::of(&known.scores, &gold, n_labels, trial.metric);
-        let score = match trial.select_by {
-            SelectBy::Metric(metric) => metric.of(&outcome.confusion),
-            SelectBy::Margin => outcome.margin,
-            SelectBy::MeanLogLikelihood => outcome.log_likelihood,
-            SelectBy::ExpectedAccuracy => {
-                let margins = outcome.margins.iter().map(|&m| f64::from(m));
-                statistics::expected_accuracy(n_labels, margins.zip(gold.iter().copied()))
-            }
-        };
+        let outcome = Outcome::of(scores, gold, n_labels, trial.metric);
+        let score = selection_score(&outcome, gold, n_labels, trial.select_by);
         (
-            Scored { candidate: number, score, margin: outcome.margin, signature: signature(&known.scores) },
+            Scored { candidate: number, score, margin: outcome.margin, signature: signature(scores) },
             Some(set_scores(outcome)),
             None,
         )
@@ -406,6 +442,17 @@ impl Work<'_, '_> {
             None => Ok(()),
         }
     }
+}
+
+/// What a search hears: a dropped candidate is never ahead of a complete one, whatever its first examples say.
+fn below_complete(scored: Vec<(Scored, bool)>, best: Option<Scored>) -> Vec<Scored> {
+    let complete = scored.iter().filter(|(_, dropped)| !dropped).map(|(scored, _)| scored);
+    let lowest = complete.chain(&best).map(|scored| scored.score).fold(f64::INFINITY, f64::min);
+    let told = |(scored, dropped): (Scored, bool)| match dropped {
+        true => Scored { score: scored.score.min(lowest), margin: f64::MIN, ..scored },
+        false => scored,
+    };
+    scored.into_iter().map(told).collect()
 }
 
 /// Identifies the labels that are predicted.

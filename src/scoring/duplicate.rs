@@ -15,6 +15,8 @@ use super::{Scorer, ScoringError};
 struct Sketch {
     passes: Vec<(Vec<u32>, usize)>,
     soft: Option<[u8; 32]>,
+    /// Where demonstrations are found for each text, the template and what they are chosen from.
+    nearest: Option<(String, [u8; 32])>,
 }
 
 /// How an answer is read: the words' labels and tokens, the passes, and whether scores are divided by length.
@@ -70,8 +72,9 @@ impl Scorer {
                 passes.push((encoded.filled(&prompt.triggers.0, &pass.filled), encoded.read_at));
             }
             let soft = prompt.soft.as_ref().map(|soft| *blake3::hash(&soft.bytes()).as_bytes());
+            let nearest = prompt.pool.as_ref().map(|pool| (prompt.template.to_string(), pool.content_hash()));
             sketched.push(Sketched { prompt, reading });
-            let alike = sketches.entry(Sketch { passes, soft }).or_default();
+            let alike = sketches.entry(Sketch { passes, soft, nearest }).or_default();
             for &earlier in alike.iter() {
                 if self.same(&sketched[earlier], &sketched[index], columns, examples)? {
                     same_as[index] = earlier;

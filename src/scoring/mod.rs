@@ -25,6 +25,7 @@ mod generate;
 mod gradient;
 mod input;
 mod nearest;
+mod nearest_demonstrations;
 mod outcome;
 mod passes;
 mod perplexity;
@@ -35,7 +36,7 @@ mod tests;
 mod vocabulary;
 
 pub use cache::{Known, ScoreCache, ScoreKey, ScoreStore, SetHash};
-pub use encode::{Encoded, Encoder};
+pub use encode::{DEMOS, Encoded, Encoder};
 pub use error::ScoringError;
 pub use explain::{Explanation, WordScore};
 pub use fill::Filled;

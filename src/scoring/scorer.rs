@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use burn::tensor::{Tensor, activation};
 
@@ -15,6 +15,7 @@ use super::ScoringError;
 use super::batch::Sequence;
 use super::beginnings::{branches, in_common, key};
 use super::encode::{Encoded, Encoder, soft_length};
+use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
 
 /// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
@@ -78,6 +79,8 @@ pub struct Ask<'p> {
 pub struct Scorer {
     loaded: LoadedModel,
     settings: Settings,
+    /// The representations of demonstrations that the nearest are chosen from.
+    pub(super) pools: Mutex<HashMap<[u8; 32], Arc<PoolVectors>>>,
 }
 
 /// The passes of a template with a verbalizer.
@@ -93,12 +96,14 @@ pub(super) struct Ready<'p> {
     pub(super) reading: Arc<Reading>,
     /// The examples as each pass wants them, in the order of passes; those with equally many masks share them.
     pub(super) encoded: Vec<Arc<Vec<Encoded>>>,
+    /// What it cost to find each example's demonstrations.
+    pub(super) found: Cost,
 }
 
 impl Scorer {
     /// A scorer for `loaded`.
     pub fn new(loaded: LoadedModel, settings: Settings) -> Self {
-        Self { loaded, settings }
+        Self { loaded, settings, pools: Mutex::default() }
     }
 
     /// The model, its tokenizer and hashes.
@@ -163,12 +168,13 @@ impl Scorer {
         }
     }
 
-    /// How many evaluations one example costs: one for each pass.
+    /// How many evaluations one example costs: one for each pass, and one where its nearest demonstrations are to be found.
     ///
     /// # Errors
     /// [`ScoringError`] if the words cannot be written.
     pub fn evaluations_per_example(&self, prompt: &Prompt) -> Result<u64, ScoringError> {
-        Ok(self.passes(prompt)?.passes.len() as u64)
+        let nearest = u64::from(prompt.template.nearest().is_some());
+        Ok(self.passes(prompt)?.passes.len() as u64 + nearest)
     }
 
     /// The passes of a prompt's verbalizer in its template.
@@ -188,7 +194,8 @@ impl Scorer {
         };
         let after_space = match mask.and_then(|at| at.checked_sub(1)).map(|at| &pieces[at]) {
             Some(Piece::Text(text)) => text.ends_with(char::is_whitespace),
-            Some(Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos) => true,
+            Some(Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos | Piece::Nearest(_)) => true,
+            Some(Piece::Demo(demonstration)) => demonstration.end.ends_with(char::is_whitespace),
             Some(Piece::Column(_) | Piece::Mask(_)) | None => false,
         };
         let causal = self.kind() == ModelKind::Causal;
@@ -243,7 +250,7 @@ impl Scorer {
         self.encoder_by(template, columns, n_mask, self.settings.truncate)
     }
 
-    fn encoder_by<'a>(
+    pub(super) fn encoder_by<'a>(
         &'a self,
         template: &'a Template,
         columns: &[String],
@@ -286,7 +293,7 @@ impl Scorer {
     ) -> Result<Round, ScoringError> {
         let ready = self.ready_all(asks, columns, examples)?;
         let mut sequences = Vec::new();
-        let mut costs = vec![Cost::default(); asks.len()];
+        let mut costs: Vec<Cost> = ready.iter().map(|ready| ready.found).collect();
         for (prompt, (ready, cost)) in ready.iter().zip(&mut costs).enumerate() {
             for example in 0..examples.len() {
                 for pass in 0..ready.reading.passes.passes.len() {
@@ -346,9 +353,14 @@ impl Scorer {
                     Arc::clone(place.insert(Arc::new(Reading::new(self.passes_by(prompt, multi_token)?))))
                 }
             };
+            let nearest = self.nearest_templates(prompt, columns, examples)?;
             let mut encoded = Vec::with_capacity(reading.passes.passes.len());
             for pass in &reading.passes.passes {
                 let n_mask = pass.filled.len();
+                if let Some(nearest) = &nearest {
+                    encoded.push(Arc::new(self.encode_each(nearest, columns, n_mask, truncate, examples)?));
+                    continue;
+                }
                 encoded.push(match encodings.entry((&prompt.template, n_mask, truncate)) {
                     Entry::Occupied(known) => Arc::clone(known.get()),
                     Entry::Vacant(place) => {
@@ -359,7 +371,8 @@ impl Scorer {
                 });
             }
             self.check_vectors(prompt)?;
-            ready.push(Ready { prompt, reading, encoded });
+            let found = nearest.map_or_else(Cost::default, |nearest| nearest.cost);
+            ready.push(Ready { prompt, reading, encoded, found });
         }
         Ok(ready)
     }

@@ -26,6 +26,12 @@ pub trait Search: Send {
         0
     }
 
+    /// Whether weak candidates of a proposal may be dropped before all selection examples are scored: not where the search goes
+    /// on from several of them by what selection says.
+    fn races(&self) -> bool {
+        true
+    }
+
     /// What is to be said of the search in the tables (`zero_gradient`).
     fn flags(&self) -> Vec<String> {
         Vec::new()
@@ -77,6 +83,12 @@ impl Scored {
 pub trait Oracle {
     /// Labelled training examples, numbered from 0 in an order that depends on the seed.
     fn n_train(&self) -> usize;
+
+    /// A training example's texts, as (column, text), and the index of its label; `None` where it has none, or the oracle does
+    /// not tell.
+    fn example(&self, _index: usize) -> Option<(Vec<(String, String)>, usize)> {
+        None
+    }
 
     /// Whether so many more evaluations are within the budget.
     fn affords(&self, evaluations: u64) -> bool;
