@@ -59,6 +59,7 @@ pub fn run(job: &Job) -> Result<Value, Failure> {
             predict_positions: batch.iter().map(|(_, places, ..)| places.clone()).collect(),
             token_types: None,
             past: None,
+            parents: None,
         });
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
