@@ -180,3 +180,89 @@ pub fn set_hash(split: &str, examples: &[&Example]) -> SetHash {
     }
     SetHash(*hasher.finalize().as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{ResolvedDevice, load_builtin};
+    use crate::prompt::{Template, TriggerTokens, Verbalizer};
+    use crate::scoring::Settings;
+
+    /// The losses of prompts with these triggers, all and below the first one's, with what each cost.
+    fn both(triggers: &[[u32; 2]], examples: &[usize]) -> ((Vec<f64>, u64), (Vec<Option<f64>>, u64)) {
+        let loaded = load_builtin("toy", &ResolvedDevice::cpu()).unwrap();
+        let scorer = Scorer::new(loaded, Settings::default());
+        let words = Arc::new(Verbalizer::parse("0=terrible,1=great").unwrap());
+        let template = Template::parse("{text} {trigger:2} {mask}").unwrap();
+        let prompts: Vec<Prompt> = triggers
+            .iter()
+            .map(|ids| Prompt::with_triggers(template.clone(), TriggerTokens(ids.to_vec()), words.clone()))
+            .collect();
+        let texts = ["great film", "awful !", "the plot was dull", "very good , not boring", "a waste", "I loved it"];
+        let train: Vec<Example> = (0..24)
+            .map(|row| Example { row, fields: vec![format!("{} {row}", texts[row % 6])], label: Some(row / 3 % 2) })
+            .collect();
+        let train: Vec<&Example> = train.iter().collect();
+        let ask = |below: bool| {
+            let (mut cache, mut ledger) = (ScoreCache::default(), Ledger::new(u64::MAX));
+            let mut oracle = TrialOracle {
+                scorer: &scorer,
+                cache: &mut cache,
+                ledger: &mut ledger,
+                columns: &["text".to_owned()],
+                train: &train,
+                texts: &train,
+                n_selection: 0,
+                vocabulary: &[],
+                hardness: &mut Hardness::new(train.len()),
+            };
+            let losses = match below {
+                false => oracle.train_losses(&prompts, examples).unwrap().into_iter().map(Some).collect(),
+                true => {
+                    let bound = oracle.train_losses(&prompts[..1], examples).unwrap()[0];
+                    let mut losses = vec![Some(bound)];
+                    losses.extend(oracle.train_losses_below(&prompts[1..], examples, bound).unwrap());
+                    losses
+                }
+            };
+            (losses, ledger.spent().evaluations)
+        };
+        let ((all, whole), below) = (ask(false), ask(true));
+        ((all.into_iter().flatten().collect(), whole), below)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn a_loss_below_the_bound_is_never_given_up_and_is_the_same(
+            triggers in prop::collection::vec([10u32..60, 10u32..60], 2..8),
+            examples in prop::collection::vec(0usize..24, 1..24),
+        ) {
+            let ((all, whole), (below, spent)) = both(&triggers, &examples);
+            prop_assert!(spent <= whole);
+            for (loss, found) in all.iter().zip(&below) {
+                match found {
+                    Some(found) => prop_assert_eq!(loss.to_bits(), found.to_bits()),
+                    None => prop_assert!(*loss > all[0]),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_hopeless_is_not_scored_to_the_end_and_not_charged() {
+        let triggers: Vec<[u32; 2]> = (10..40).map(|id| [id, 70 - id]).collect();
+        let examples: Vec<usize> = (0..24).collect();
+        let ((all, whole), _) = both(&triggers, &examples);
+        let best = (0..all.len()).min_by(|&a, &b| all[a].total_cmp(&all[b])).unwrap();
+        let mut with_the_best_first = triggers.clone();
+        with_the_best_first.swap(0, best);
+        let (_, (below, spent)) = both(&with_the_best_first, &examples);
+        assert!(below.iter().any(Option::is_none), "{all:?}");
+        assert!(spent < whole, "{spent} of {whole}");
+    }
+}
