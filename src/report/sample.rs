@@ -30,6 +30,7 @@ impl Sample {
             shots: "16".into(),
             calibration: "none".into(),
             seeds: seeds.to_vec(),
+            control: None,
             fingerprint: "0123456789abcdef".into(),
         };
         Self {
@@ -101,6 +102,7 @@ impl Sample {
             verbalizer: "a=bad,b=good".into(),
             n_tokens: prompt.split_whitespace().count(),
             flags: Vec::new(),
+            perplexity: None,
             soft: None,
         };
         let evaluations = 4 * (candidate + 1);

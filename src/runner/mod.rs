@@ -8,6 +8,7 @@
 //!   at a time with all threads. The size decides, never a stopwatch, and no number depends on it.
 
 mod cell;
+mod control;
 mod error;
 mod ledger;
 mod listener;

@@ -13,6 +13,7 @@
 //! - What contract and papers name and this version does not do is refused by name, never ignored.
 
 mod choice;
+mod control;
 mod emit;
 mod error;
 mod experiment;
@@ -26,10 +27,12 @@ mod write;
 mod yaml;
 
 pub use choice::{Budget, Calibration, Racing, Select, SelectBy, TieBreak};
+pub use control::Control;
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
-    Autoprompt, Generator, METHODS, Manual, Method, Paraphrase, Random, SearchItem, SoftInit, SoftPromptParameters,
+    Autoprompt, Gcg, Generator, METHODS, Manual, Method, Nearness, Paraphrase, Pez, Probe, Random, Script, SearchItem,
+    SoftInit, SoftPromptParameters, TriggerSlots, VocabularyFilter, Walk,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;

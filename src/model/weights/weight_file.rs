@@ -2,6 +2,7 @@
 
 use safetensors::tensor::Dtype;
 
+use super::fresh::FreshFile;
 use super::gguf::GgufWeights;
 use super::safetensors::SafetensorsFile;
 use super::torch_file::TorchFile;
@@ -14,6 +15,8 @@ pub enum WeightFile {
     Gguf(GgufWeights),
     /// `pytorch_model*.bin`
     Torch(TorchFile),
+    /// Numbers drawn anew, of another file's names and shapes.
+    Fresh(FreshFile),
 }
 
 impl WeightFile {
@@ -23,6 +26,7 @@ impl WeightFile {
             Self::Safetensors(file) => &file.name,
             Self::Gguf(file) => file.name(),
             Self::Torch(file) => &file.name,
+            Self::Fresh(file) => file.name(),
         }
     }
 
@@ -32,6 +36,7 @@ impl WeightFile {
             Self::Safetensors(file) => Box::new(file.shapes()),
             Self::Gguf(file) => Box::new(file.shapes()),
             Self::Torch(file) => Box::new(file.shapes()),
+            Self::Fresh(file) => Box::new(file.shapes()),
         }
     }
 
@@ -41,6 +46,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.has(name),
             Self::Gguf(file) => file.shapes().any(|(other, _)| other == name),
             Self::Torch(file) => file.has(name),
+            Self::Fresh(file) => file.has(name),
         }
     }
 
@@ -53,6 +59,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.values(name),
             Self::Gguf(file) => file.values(name),
             Self::Torch(file) => file.values(name),
+            Self::Fresh(file) => file.values(name),
         }?;
         match values.iter().find(|value| !value.is_finite()) {
             Some(value) => Err(format!("holds the number {value}")),
@@ -65,8 +72,8 @@ impl WeightFile {
         match self {
             Self::Safetensors(file) => file.stored(name),
             Self::Torch(file) => file.stored(name),
-            // Block formats are no numbers in a row.
-            Self::Gguf(_) => None,
+            // Block formats are no numbers in a row, and fresh ones nowhere.
+            Self::Gguf(_) | Self::Fresh(_) => None,
         }
     }
 
@@ -76,6 +83,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.bytes(),
             Self::Gguf(file) => file.bytes(),
             Self::Torch(file) => file.bytes(),
+            Self::Fresh(file) => file.bytes(),
         }
     }
 }
