@@ -2,6 +2,7 @@
 
 use crate::record::{Neighbour, ReadBack};
 
+use super::control;
 use super::digest::{Digest, counted, short};
 use super::leaderboard::{Leaderboard, RankedOn, Section};
 use super::print::{code, escape_markdown, markdown};
@@ -17,6 +18,8 @@ const HOW_TO_READ: &str = "\
   number of rows; *not resolved* says that a rerun could turn it around.
 - `evaluations` counts prompts times examples scored within the budget, summed over seeds. The prompt shown is that of the seed
   with the best dev figure.
+- A row flagged `not_above_control` does not beat the same search where there is nothing to find (the table of controls, where
+  there is one): its figure is no evidence that it found something.
 - At 0 shots no label chooses: `score` is the mutual information in nats between texts of train and the labels that the prompt
   gives them. How well it orders prompts as test does stands under the table.
 ";
@@ -43,6 +46,13 @@ impl Leaderboard {
             }
             if let Some(words) = section.label_free_words(&asked.metric) {
                 out.push_str(&format!("\n{words}\n"));
+            }
+            if let Some(words) = section.hotflip_words() {
+                out.push_str(&format!("\n{words}\n"));
+            }
+            let controls = control::markdown(&section.rows);
+            if !controls.is_empty() {
+                out.push_str(&format!("\n{controls}"));
             }
         }
         out.push_str(&format!("\n## How to read this\n\n{HOW_TO_READ}"));
@@ -195,6 +205,24 @@ impl Section {
             format!(
                 "Spearman's rank correlation of the label-free score with {metric} on test, taken after every choice, mean over \
                  seeds: {}.",
+                said.join("; ")
+            )
+        })
+    }
+
+    /// How well first-order estimates order a step's candidates, as a sentence; `None` where no row says it.
+    pub(super) fn hotflip_words(&self) -> Option<String> {
+        let said: Vec<String> = (self.rows.iter())
+            .filter_map(|row| {
+                let method = escape_markdown(&row.method);
+                let steps = counted(row.hotflip_steps, "step");
+                row.hotflip_spearman.map(|rho| format!("{method} {}, over {steps}", short(rho)))
+            })
+            .collect();
+        (!said.is_empty()).then(|| {
+            format!(
+                "Spearman's rank correlation of first-order estimates with true falls of the loss among the candidates of a step, \
+                 mean over steps, then seeds: {}.",
                 said.join("; ")
             )
         })

@@ -27,6 +27,8 @@ pub(super) struct Trial<'a> {
     pub(super) read_back: Option<&'a ReadBack>,
     /// How the label-free score and test agree, at 0 shots.
     pub(super) correlation: Option<Correlation>,
+    /// The mean over steps of the rank correlation of first-order estimates with true falls of the loss, and the steps.
+    pub(super) hotflip: Option<(f64, usize)>,
     pub(super) end: End<'a>,
 }
 
@@ -98,11 +100,13 @@ impl<'a> Trial<'a> {
             test: None,
             read_back: None,
             correlation: None,
+            hotflip: None,
             end: End::Open,
         };
         if let Some(label) = dev_gold.iter().chain(test_gold).find(|label| usize::from(**label) >= labels.len()) {
             return Err(corrupt(0, format!("gold label {label} of {} labels", labels.len())));
         }
+        let mut meters: Vec<f64> = Vec::new();
         let mut by_number = BTreeMap::new();
         let mut chosen = None;
         for (line, event) in trial.events.iter().enumerate() {
@@ -147,10 +151,13 @@ impl<'a> Trial<'a> {
                     read.end = End::Finished { spent: *spent, flags, seconds: *seconds };
                 }
                 Event::Failed { reason, seconds } => read.end = End::Failed { reason, seconds: *seconds },
-                Event::Started { .. } | Event::Step { .. } => {}
+                Event::Step { trace, .. } => meters.extend(trace.get("hotflip_spearman").and_then(|rho| rho.as_f64())),
+                Event::Started { .. } => {}
             }
         }
         read.candidates = by_number.into_values().collect();
+        let n_steps = meters.len();
+        read.hotflip = (n_steps > 0).then(|| (meters.iter().sum::<f64>() / n_steps as f64, n_steps));
         if let Some((line, number, dev_looks, perplexity)) = chosen {
             let index = read
                 .candidates

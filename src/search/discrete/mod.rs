@@ -13,6 +13,8 @@ mod trail;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trigger_tests;
 
 pub use autoprompt::{Autoprompt, AutopromptConfig};
 pub use gcg::{Gcg, GcgConfig};
