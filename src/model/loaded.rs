@@ -188,3 +188,40 @@ fn open(source: &ModelSource, device: &ResolvedDevice, fresh: Option<u64>) -> Re
     loaded.source = source.to_string();
     Ok(loaded)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixtures(folder: &str) -> Vec<std::path::PathBuf> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
+        let mut found: Vec<_> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn every_family_and_format_opens_with_fresh_weights_of_the_same_shape() {
+        let device = ResolvedDevice::cpu();
+        let folders = fixtures("model").into_iter().chain(fixtures("model/causal"));
+        let folders = folders.filter(|path| path.join("config.json").exists()).map(ModelSource::Folder);
+        let ggufs = fixtures("gguf").into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "gguf"));
+        let builtin = ["toy", "toy-causal", "reviews-zh"].map(|name| ModelSource::Builtin(name.into()));
+        let mut n = 0;
+        for source in folders.chain(ggufs.map(ModelSource::Gguf)).chain(builtin) {
+            // Some fixtures are there to be refused.
+            let Ok(own) = load(&source, &device) else { continue };
+            let fresh = load_fresh(&source, &device, 13).unwrap_or_else(|error| panic!("{source}: {error}"));
+            assert_eq!(fresh.model.shape(), own.model.shape(), "{source}");
+            assert_eq!(fresh.tokenizer_hash, own.tokenizer_hash, "{source}");
+            let table = |loaded: &LoadedModel| {
+                loaded.model.embedding_table().into_data().convert::<f32>().try_into_vec::<f32>().unwrap()
+            };
+            assert_eq!(table(&fresh), table(&load_fresh(&source, &device, 13).unwrap()), "{source}");
+            assert_ne!(table(&fresh), table(&load_fresh(&source, &device, 14).unwrap()), "{source}");
+            assert_ne!(fresh.weights_hash, own.weights_hash, "{source}");
+            n += 1;
+        }
+        assert!(n >= 20, "only {n} models were opened");
+    }
+}

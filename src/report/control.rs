@@ -182,3 +182,79 @@ fn versus(control: &ControlOutcome) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::leaderboard::Leaderboard;
+    use super::super::sample::{Sample, asked};
+    use super::*;
+    use crate::record::TrialRecord;
+
+    const GOLD: &str = "0011001100110011";
+    const WRONG: &str = "1100110011001100";
+    const HALF: &str = "0011001111001100";
+
+    fn sample(item: usize, method: &str, seed: u64, test: &str) -> Sample {
+        Sample::new(item, method, &[seed], "0101", GOLD).scored(method, "0101", 0.5).chose(0).tested(test, 0.5)
+    }
+
+    fn trials() -> Vec<TrialRecord> {
+        let mut trials = Vec::new();
+        for seed in [1, 2] {
+            trials.push(sample(0, "manual", seed, HALF).finished(&[]));
+            trials.push(sample(1, "gcg", seed, GOLD).stepped(0.5).stepped(0.1).finished(&["budget_cut"]));
+            trials.push(sample(0, "manual", seed, HALF).control("random_model").finished(&[]));
+            trials.push(sample(1, "gcg", seed, WRONG).control("random_model").finished(&[]));
+            trials.push(sample(1, "gcg", seed, HALF).control("shuffled_labels").finished(&[]));
+        }
+        trials
+    }
+
+    #[test]
+    fn a_row_beats_a_control_if_the_difference_is_resolved() {
+        let board = Leaderboard::of(&trials(), asked()).unwrap();
+        let rows = &board.sections[0].rows;
+        assert_eq!(rows.iter().map(|row| row.method.as_str()).collect::<Vec<_>>(), ["gcg", "manual"]);
+        let (gcg, manual) = (&rows[0], &rows[1]);
+        assert_eq!(gcg.control("random_model").unwrap().difference, Some(1.0));
+        assert_eq!(gcg.control("shuffled_labels").unwrap().difference, Some(0.5));
+        assert_eq!((gcg.beats_controls(), manual.beats_controls()), (Some(true), Some(false)));
+        assert_eq!(gcg.control_words(), "beats random_model and shuffled_labels");
+        assert_eq!(manual.control_words(), "does not beat random_model");
+        assert_eq!(manual.flags, ["one_seed", "not_above_control"]);
+        assert!(!gcg.flags.contains(&"not_above_control".to_owned()));
+        // The families of the controls are their own: nothing else moved.
+        let without: Vec<TrialRecord> =
+            trials().into_iter().filter(|trial| trial.key().control.is_none()).collect();
+        let plain = Leaderboard::of(&without, asked()).unwrap();
+        assert_eq!(plain.sections[0].rows[0].vs_manual_p, gcg.vs_manual_p);
+        assert_eq!((plain.sections[0].rows[0].rank_low, plain.sections[0].rows[0].evaluations), (gcg.rank_low, Some(8)));
+        assert_eq!(plain.sections[0].rows[0].beats_controls(), None);
+    }
+
+    #[test]
+    fn the_table_says_it_in_words_and_the_meter_stands_under_it() {
+        let markdown = Leaderboard::of(&trials(), asked()).unwrap().to_markdown();
+        assert!(markdown.contains("| manual | 0.500 "), "{markdown}");
+        assert!(markdown.contains("+0.000 not resolved (p 1) |  |  | 8 | does not beat random\\_model |"), "{markdown}");
+        assert!(markdown.contains("| 16 | beats random\\_model and shuffled\\_labels |"), "{markdown}");
+        assert!(markdown.contains("seeds: gcg 0.3, over 4 steps."), "{markdown}");
+        let lines = Leaderboard::of(&trials(), asked()).unwrap().closing_lines(std::path::Path::new("results/films"));
+        assert!(lines.contains("  controls: it beats random_model and shuffled_labels\n"), "{lines}");
+    }
+
+    #[test]
+    fn without_test_or_where_a_control_failed_nothing_is_said() {
+        let dev = |item, method: &str| Sample::new(item, method, &[1], GOLD, "").scored(method, HALF, 0.5).chose(0);
+        let board = [dev(0, "manual").finished(&[]), dev(0, "manual").control("random_model").finished(&[])];
+        let board = Leaderboard::of(&board, asked()).unwrap();
+        assert_eq!(board.sections[0].rows[0].beats_controls(), None);
+        let failed = [
+            sample(0, "manual", 1, GOLD).finished(&[]),
+            sample(0, "manual", 1, GOLD).control("random_model").failed("no memory"),
+        ];
+        let board = Leaderboard::of(&failed, asked()).unwrap();
+        let row = &board.sections[0].rows[0];
+        assert_eq!((row.beats_controls(), row.failure_words().as_str()), (None, "seed 1 of random_model: no memory"));
+    }
+}

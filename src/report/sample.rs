@@ -54,6 +54,20 @@ impl Sample {
         self
     }
 
+    /// The trial as a control of its item's row.
+    pub(super) fn control(mut self, name: &str) -> Self {
+        self.key.control = Some(name.into());
+        self.key.label = format!("{} {name}", self.key.label);
+        self
+    }
+
+    /// A step with the rank correlation of its estimates.
+    pub(super) fn stepped(mut self, hotflip_spearman: f64) -> Self {
+        let trace = serde_json::json!({ "moved": true, "hotflip_spearman": hotflip_spearman });
+        self.events.push(Event::Step { step: 0, trace, evaluations: 0 });
+        self
+    }
+
     pub(super) fn metric(mut self, metric: Metric) -> Self {
         self.metric = metric;
         self

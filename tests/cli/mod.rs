@@ -3,9 +3,11 @@
 mod bad_input;
 mod causal;
 mod commands;
+mod controls;
 mod damage;
 mod disk;
 mod gpu;
+mod gradient_searches;
 mod help;
 mod killed;
 mod paraphrase;
