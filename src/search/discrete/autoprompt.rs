@@ -225,7 +225,7 @@ impl Search for Autoprompt {
         let objective = self.config.objective;
         let likelihood = objective.likelihood_cost(oracle, &self.trail.with(&self.beam[0]))?;
         let examples = passes * self.trail.batch_size(n_train) as u64;
-        let most = oracle.vocabulary().len() * self.config.positions.min(self.trail.n_trigger());
+        let most = oracle.vocabulary().len() * self.config.positions.min(self.trail.n_trigger()) * self.config.beam;
         let config = AutopromptConfig { n_candidates: self.config.n_candidates.min(most), ..self.config };
         // With the move's own scoring on dev: a step that is begun can be ended.
         if !oracle.affords(config.step_cost(examples, self.trail.n_trigger(), likelihood) + selection) {
