@@ -192,6 +192,12 @@ impl Oracle for TrialOracle<'_> {
         evaluations.saturating_mul(weights(probe)).div_ceil(weights(self.scorer))
     }
 
+    fn gradients(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<PromptGradient>, SearchError> {
+        let gradients = self.scorer.gradients(prompts, self.columns, &self.examples(examples))?;
+        gradients.iter().for_each(|gradient| self.ledger.charge(gradient.cost));
+        Ok(gradients)
+    }
+
     fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
         self.scorer.gains(rows)
     }
