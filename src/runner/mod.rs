@@ -6,7 +6,10 @@
 //!   model, words against every tokenizer, shots against the data.
 //! - 2026-11: which trials run beside each other is decided by the size of their models; see `schedule`.
 
+#[cfg(test)]
+mod brute_force;
 mod cell;
+mod control;
 mod error;
 mod hardness;
 mod ledger;

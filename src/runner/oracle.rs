@@ -1,7 +1,7 @@
 //! The oracle of a trial: train only, charged to the ledger, cached.
 
 use crate::prompt::Prompt;
-use crate::scoring::{Gap, PromptGradient, ScoreCache, Scorer, SetHash};
+use crate::scoring::{Cost, Gap, PromptGradient, ScoreCache, Scorer, SetHash};
 use crate::search::{Oracle, SearchError};
 use crate::task::Example;
 
@@ -35,6 +35,8 @@ pub struct TrialOracle<'a> {
     pub vocabulary: &'a [u32],
     /// Which training examples cost most.
     pub hardness: &'a mut Hardness,
+    /// A second, smaller model with the same tokenizer.
+    pub probe: Option<&'a Scorer>,
 }
 
 impl TrialOracle<'_> {
@@ -55,6 +57,10 @@ impl TrialOracle<'_> {
                 known.scores.iter().zip(&gold).map(|(scores, &gold)| -scores[gold]).collect()
             })
             .collect())
+    }
+
+    fn first_texts(&self, n_texts: usize) -> &[&Example] {
+        &self.texts[..n_texts.min(self.texts.len())]
     }
 }
 
@@ -135,6 +141,57 @@ impl Oracle for TrialOracle<'_> {
         Ok(gradient)
     }
 
+    fn embeddings(&self, ids: &[u32]) -> Vec<Vec<f32>> {
+        self.scorer.embeddings(ids)
+    }
+
+    fn retokenises(&self, prompt: &Prompt) -> bool {
+        self.scorer.retokenises(prompt)
+    }
+
+    fn likelihood_cost(&self, prompt: &Prompt, n_texts: usize) -> Result<u64, SearchError> {
+        Ok(self.scorer.likelihood_evaluations(prompt, self.columns, self.first_texts(n_texts))?)
+    }
+
+    fn likelihoods(&mut self, prompts: &[Prompt], n_texts: usize) -> Result<Vec<f64>, SearchError> {
+        let found = self.scorer.likelihoods(prompts, self.columns, self.first_texts(n_texts))?;
+        found.costs.into_iter().for_each(|cost| self.ledger.charge(cost));
+        // A prompt without a token of its own is as fluent as can be.
+        Ok(found.means.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    fn trigger_likelihoods(
+        &mut self,
+        prompt: &Prompt,
+        places: &[usize],
+        n_texts: usize,
+    ) -> Result<Vec<Vec<f32>>, SearchError> {
+        let found = self.scorer.trigger_likelihoods(prompt, places, self.columns, self.first_texts(n_texts))?;
+        self.ledger.charge(found.cost);
+        Ok(found.parts)
+    }
+
+    fn probe_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError> {
+        let Some(probe) = self.probe else { return Err(SearchError::Unanswered { what: "a second model" }) };
+        let examples: Vec<&Example> = examples.iter().map(|&i| self.train[i]).collect();
+        let set = set_hash("train", &examples);
+        let known = self.cache.score(probe, prompts, self.columns, &examples, set)?;
+        let cost = known.iter().fold(Cost::default(), |sum, known| Cost {
+            evaluations: sum.evaluations + known.cost.evaluations,
+            forwards: sum.forwards + known.cost.forwards,
+            backwards: sum.backwards + known.cost.backwards,
+            tokens: sum.tokens + known.cost.tokens,
+        });
+        self.ledger.charge(Cost { evaluations: self.probe_cost(cost.evaluations), ..cost });
+        Ok(known.into_iter().map(|known| loss(&known.scores, &examples)).collect())
+    }
+
+    fn probe_cost(&self, evaluations: u64) -> u64 {
+        let weights = |scorer: &Scorer| scorer.loaded().model.shape().n_parameters.max(1) as u64;
+        let Some(probe) = self.probe else { return evaluations };
+        evaluations.saturating_mul(weights(probe)).div_ceil(weights(self.scorer))
+    }
+
     fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
         self.scorer.gains(rows)
     }
@@ -171,6 +228,12 @@ impl Oracle for TrialOracle<'_> {
     }
 }
 
+/// Mean cross-entropy of the gold labels, from the labels' log-probabilities.
+fn loss(scores: &[Vec<f64>], examples: &[&Example]) -> f64 {
+    let gold = examples.iter().filter_map(|e| e.label);
+    -scores.iter().zip(gold).map(|(scores, gold)| scores[gold]).sum::<f64>() / examples.len() as f64
+}
+
 /// Identifies examples of a split, in their order.
 pub fn set_hash(split: &str, examples: &[&Example]) -> SetHash {
     let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 example set");
@@ -179,4 +242,91 @@ pub fn set_hash(split: &str, examples: &[&Example]) -> SetHash {
         hasher.update(&example.hash());
     }
     SetHash(*hasher.finalize().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{ResolvedDevice, load_builtin};
+    use crate::prompt::{Template, TriggerTokens, Verbalizer};
+    use crate::scoring::Settings;
+
+    /// The losses of prompts with these triggers, all and below the first one's, with what each cost.
+    fn both(triggers: &[[u32; 2]], examples: &[usize]) -> ((Vec<f64>, u64), (Vec<Option<f64>>, u64)) {
+        let loaded = load_builtin("toy", &ResolvedDevice::cpu()).unwrap();
+        let scorer = Scorer::new(loaded, Settings::default());
+        let words = Arc::new(Verbalizer::parse("0=terrible,1=great").unwrap());
+        let template = Template::parse("{text} {trigger:2} {mask}").unwrap();
+        let prompts: Vec<Prompt> = triggers
+            .iter()
+            .map(|ids| Prompt::with_triggers(template.clone(), TriggerTokens(ids.to_vec()), words.clone()))
+            .collect();
+        let texts = ["great film", "awful !", "the plot was dull", "very good , not boring", "a waste", "I loved it"];
+        let train: Vec<Example> = (0..24)
+            .map(|row| Example { row, fields: vec![format!("{} {row}", texts[row % 6])], label: Some(row / 3 % 2) })
+            .collect();
+        let train: Vec<&Example> = train.iter().collect();
+        let ask = |below: bool| {
+            let (mut cache, mut ledger) = (ScoreCache::default(), Ledger::new(u64::MAX));
+            let mut oracle = TrialOracle {
+                scorer: &scorer,
+                cache: &mut cache,
+                ledger: &mut ledger,
+                columns: &["text".to_owned()],
+                train: &train,
+                texts: &train,
+                n_selection: 0,
+                vocabulary: &[],
+                hardness: &mut Hardness::new(train.len()),
+                probe: None,
+            };
+            let losses = match below {
+                false => oracle.train_losses(&prompts, examples).unwrap().into_iter().map(Some).collect(),
+                true => {
+                    let bound = oracle.train_losses(&prompts[..1], examples).unwrap()[0];
+                    let mut losses = vec![Some(bound)];
+                    losses.extend(oracle.train_losses_below(&prompts[1..], examples, bound).unwrap());
+                    losses
+                }
+            };
+            (losses, ledger.spent().evaluations)
+        };
+        let ((all, whole), below) = (ask(false), ask(true));
+        ((all.into_iter().flatten().collect(), whole), below)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn a_loss_below_the_bound_is_never_given_up_and_is_the_same(
+            triggers in prop::collection::vec([10u32..60, 10u32..60], 2..8),
+            examples in prop::collection::vec(0usize..24, 1..24),
+        ) {
+            let ((all, whole), (below, spent)) = both(&triggers, &examples);
+            prop_assert!(spent <= whole);
+            for (loss, found) in all.iter().zip(&below) {
+                match found {
+                    Some(found) => prop_assert_eq!(loss.to_bits(), found.to_bits()),
+                    None => prop_assert!(*loss > all[0]),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_hopeless_is_not_scored_to_the_end_and_not_charged() {
+        let triggers: Vec<[u32; 2]> = (10..40).map(|id| [id, 70 - id]).collect();
+        let examples: Vec<usize> = (0..24).collect();
+        let ((all, whole), _) = both(&triggers, &examples);
+        let best = (0..all.len()).min_by(|&a, &b| all[a].total_cmp(&all[b])).unwrap();
+        let mut with_the_best_first = triggers.clone();
+        with_the_best_first.swap(0, best);
+        let (_, (below, spent)) = both(&with_the_best_first, &examples);
+        assert!(below.iter().any(Option::is_none), "{all:?}");
+        assert!(spent < whole, "{spent} of {whole}");
+    }
 }

@@ -3,10 +3,12 @@
 mod bad_input;
 mod causal;
 mod commands;
+mod controls;
 mod damage;
 mod demonstrations;
 mod disk;
 mod gpu;
+mod gradient_searches;
 mod help;
 mod killed;
 mod pairs;

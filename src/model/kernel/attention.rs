@@ -141,21 +141,21 @@ fn run(parts: Parts<'_>, shape: AttentionShape, columns: &Columns) -> Vec<f32> {
 }
 
 /// Some asking rows of a sequence.
-struct Task<'a> {
-    sequence: usize,
+pub(super) struct Task<'a> {
+    pub(super) sequence: usize,
     /// The number of the first among all rows that ask.
-    first_query: usize,
+    pub(super) first_query: usize,
     /// Their numbers among the sequence's.
-    rows: Range<usize>,
-    output: &'a mut [f32],
+    pub(super) rows: Range<usize>,
+    pub(super) output: &'a mut [f32],
 }
 
-struct Sequence<'a> {
-    task: Task<'a>,
-    parts: Parts<'a>,
-    shape: AttentionShape,
-    columns: &'a Columns,
-    buffer: &'a mut Vec<f32>,
+pub(super) struct Sequence<'a> {
+    pub(super) task: Task<'a>,
+    pub(super) parts: Parts<'a>,
+    pub(super) shape: AttentionShape,
+    pub(super) columns: &'a Columns,
+    pub(super) buffer: &'a mut Vec<f32>,
 }
 
 impl WithSimd for Sequence<'_> {

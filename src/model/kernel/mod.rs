@@ -28,6 +28,8 @@ mod product_gradient;
 mod rotation;
 mod segments;
 mod softmax;
+#[cfg(test)]
+mod tests;
 mod threads;
 
 pub use activation::{Curve, curve};

@@ -30,9 +30,19 @@ impl FrozenMap {
     /// - weight: `[d_output, d_input]`, row-major
     /// - bias: `[d_output]`
     pub fn of_outputs(weight: &[f32], bias: Option<&[f32]>, [d_output, d_input]: [usize; 2]) -> Self {
-        Self::build(bias, [d_input, d_output], |first, vectors, panel| {
-            for (column, row) in weight.chunks_exact(d_input).skip(first).take(vectors).enumerate() {
-                let lines = panel.iter_mut().skip(column).step_by(vectors.next_multiple_of(lanes()));
+        Self::of_outputs_for(lanes(), weight, bias, [d_output, d_input])
+    }
+
+    /// [`of_outputs`](Self::of_outputs) for vectors of so many numbers.
+    pub(super) fn of_outputs_for(
+        lanes: usize,
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        [d_output, d_input]: [usize; 2],
+    ) -> Self {
+        Self::build(lanes, bias, [d_input, d_output], |first, columns, panel| {
+            for (column, row) in weight.chunks_exact(d_input).skip(first).take(columns).enumerate() {
+                let lines = panel.iter_mut().skip(column).step_by(columns.next_multiple_of(lanes));
                 lines.zip(row).for_each(|(place, &number)| *place = number);
             }
         })
@@ -45,8 +55,9 @@ impl FrozenMap {
     /// - weight: `[d_input, d_output]`, row-major
     /// - bias: `[d_output]`
     pub fn upright(weight: &[f32], bias: Option<&[f32]>, [d_input, d_output]: [usize; 2]) -> Self {
-        Self::build(bias, [d_input, d_output], |first, columns, panel| {
-            let lines = panel.chunks_exact_mut(columns.next_multiple_of(lanes()));
+        let lanes = lanes();
+        Self::build(lanes, bias, [d_input, d_output], |first, columns, panel| {
+            let lines = panel.chunks_exact_mut(columns.next_multiple_of(lanes));
             for (line, row) in lines.zip(weight.chunks_exact(d_output)) {
                 line[..columns].copy_from_slice(&row[first..first + columns]);
             }
@@ -55,11 +66,11 @@ impl FrozenMap {
 
     /// `fill` gets a panel's first column, its number of columns and its numbers.
     fn build(
+        lanes: usize,
         bias: Option<&[f32]>,
         [d_input, d_output]: [usize; 2],
         fill: impl Fn(usize, usize, &mut [f32]) + Sync,
     ) -> Self {
-        let lanes = lanes();
         let mut padded = vec![0f32; d_output.next_multiple_of(lanes)];
         if let Some(bias) = bias {
             padded[..d_output].copy_from_slice(bias);

@@ -90,12 +90,12 @@ pub(super) fn multiply(rows: &[f32], maps: &[Arc<FrozenMap>], output: &mut [f32]
     with_buffer(|buffer| Arch::new().dispatch(Rows { rows, maps, output, width, buffer }));
 }
 
-struct Rows<'a> {
-    rows: &'a [f32],
-    maps: &'a [Arc<FrozenMap>],
-    output: &'a mut [f32],
-    width: usize,
-    buffer: &'a mut Vec<f32>,
+pub(super) struct Rows<'a> {
+    pub(super) rows: &'a [f32],
+    pub(super) maps: &'a [Arc<FrozenMap>],
+    pub(super) output: &'a mut [f32],
+    pub(super) width: usize,
+    pub(super) buffer: &'a mut Vec<f32>,
 }
 
 impl WithSimd for Rows<'_> {

@@ -20,11 +20,11 @@ pub(super) fn multiply_back(gradient: &[f32], maps: &[Arc<FrozenMap>], output: &
     with_buffer(|buffer| Arch::new().dispatch(Back { gradient, maps, output, buffer }));
 }
 
-struct Back<'a> {
-    gradient: &'a [f32],
-    maps: &'a [Arc<FrozenMap>],
-    output: &'a mut [f32],
-    buffer: &'a mut Vec<f32>,
+pub(super) struct Back<'a> {
+    pub(super) gradient: &'a [f32],
+    pub(super) maps: &'a [Arc<FrozenMap>],
+    pub(super) output: &'a mut [f32],
+    pub(super) buffer: &'a mut Vec<f32>,
 }
 
 impl WithSimd for Back<'_> {
