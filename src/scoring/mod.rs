@@ -20,6 +20,7 @@ mod encode;
 mod error;
 mod explain;
 mod fill;
+mod fitting;
 mod gap;
 mod generate;
 mod gradient;
