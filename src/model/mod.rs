@@ -23,5 +23,5 @@ pub use chat::{ChatMessage, ChatOptions, render_chat};
 pub use device::{Adapter, AdapterKind, DeviceChoice, ResolvedDevice, adapters, resolve};
 pub use error::{ModelError, TensorFaults};
 pub use language_model::{Inputs, KeyValues, LanguageModel, ModelKind, ModelShape};
-pub use loaded::{LoadedModel, load, load_builtin, load_fresh, load_folder, load_gguf};
+pub use loaded::{LoadedModel, load, load_builtin, load_folder, load_fresh, load_gguf};
 pub use tokenizer::Tokenizer;

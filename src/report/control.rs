@@ -164,7 +164,8 @@ pub(super) fn markdown(rows: &[Row]) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let escaped = |cells: Vec<String>| cells.iter().map(|cell| escape_markdown(cell)).collect::<Vec<_>>();
     let rule = vec!["---".to_owned(); headers.len()];
-    let lines: String = [escaped(headers), rule].into_iter().chain(cells.map(escaped)).map(|cells| line(&cells)).collect();
+    let lines: String =
+        [escaped(headers), rule].into_iter().chain(cells.map(escaped)).map(|cells| line(&cells)).collect();
     format!(
         "Controls, ranked with nothing: the same searches on a model whose weights were drawn anew (`random_model`), and on train \
          and dev with their labels permuted (`shuffled_labels`), each at a budget of its own. A row that does not beat its controls \
@@ -187,7 +188,6 @@ fn versus(control: &ControlOutcome) -> String {
 mod tests {
     use super::super::leaderboard::Leaderboard;
     use super::super::sample::{Sample, asked};
-    use super::*;
     use crate::record::TrialRecord;
 
     const GOLD: &str = "0011001100110011";
@@ -224,11 +224,13 @@ mod tests {
         assert_eq!(manual.flags, ["one_seed", "not_above_control"]);
         assert!(!gcg.flags.contains(&"not_above_control".to_owned()));
         // The families of the controls are their own: nothing else moved.
-        let without: Vec<TrialRecord> =
-            trials().into_iter().filter(|trial| trial.key().control.is_none()).collect();
+        let without: Vec<TrialRecord> = trials().into_iter().filter(|trial| trial.key().control.is_none()).collect();
         let plain = Leaderboard::of(&without, asked()).unwrap();
         assert_eq!(plain.sections[0].rows[0].vs_manual_p, gcg.vs_manual_p);
-        assert_eq!((plain.sections[0].rows[0].rank_low, plain.sections[0].rows[0].evaluations), (gcg.rank_low, Some(8)));
+        assert_eq!(
+            (plain.sections[0].rows[0].rank_low, plain.sections[0].rows[0].evaluations),
+            (gcg.rank_low, Some(8))
+        );
         assert_eq!(plain.sections[0].rows[0].beats_controls(), None);
     }
 
@@ -236,7 +238,10 @@ mod tests {
     fn the_table_says_it_in_words_and_the_meter_stands_under_it() {
         let markdown = Leaderboard::of(&trials(), asked()).unwrap().to_markdown();
         assert!(markdown.contains("| manual | 0.500 "), "{markdown}");
-        assert!(markdown.contains("+0.000 not resolved (p 1) |  |  | 8 | does not beat random\\_model |"), "{markdown}");
+        assert!(
+            markdown.contains("+0.000 not resolved (p 1) |  |  | 8 | does not beat random\\_model |"),
+            "{markdown}"
+        );
         assert!(markdown.contains("| 16 | beats random\\_model and shuffled\\_labels |"), "{markdown}");
         assert!(markdown.contains("seeds: gcg 0.3, over 4 steps."), "{markdown}");
         let lines = Leaderboard::of(&trials(), asked()).unwrap().closing_lines(std::path::Path::new("results/films"));

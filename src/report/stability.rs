@@ -56,8 +56,7 @@ impl Stability {
         }
         let mut candidates = Scores::new();
         let mut seed_of_set = BTreeMap::new();
-        let mut complete: Vec<&Trial<'_>> =
-            {
+        let mut complete: Vec<&Trial<'_>> = {
             let ranked = |trial: &&Trial<'_>| trial.is_complete() && trial.key.control.is_none();
             trials.iter().filter(ranked).filter(|trial| Group::of(trial.key) == *group).collect()
         };

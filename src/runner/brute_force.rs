@@ -6,9 +6,7 @@ use std::sync::Arc;
 use crate::model::{ResolvedDevice, load_builtin};
 use crate::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
 use crate::scoring::{ScoreCache, Scorer, Settings};
-use crate::search::discrete::{
-    Autoprompt, AutopromptConfig, Gcg, GcgConfig, Objective, Pez, PezConfig, ProbeConfig,
-};
+use crate::search::discrete::{Autoprompt, AutopromptConfig, Gcg, GcgConfig, Objective, Pez, PezConfig, ProbeConfig};
 use crate::search::{Oracle, Proposal, Scored, Search};
 use crate::seed::Stream;
 use crate::spec::Nearness;
@@ -43,8 +41,11 @@ impl World {
             ("the movie is very good but not all fun", 1),
             ("terrible watching", 0),
         ];
-        let example =
-            |(row, (text, label)): (usize, &(&str, usize))| Example { row, fields: vec![(*text).into()], label: Some(*label) };
+        let example = |(row, (text, label)): (usize, &(&str, usize))| Example {
+            row,
+            fields: vec![(*text).into()],
+            label: Some(*label),
+        };
         Self {
             train: texts.iter().enumerate().map(example).collect(),
             columns: vec!["text".into()],
@@ -120,7 +121,7 @@ impl World {
 
 fn autoprompt(world: &World, objective: Objective, positions: usize, beam: usize) -> Autoprompt {
     let config = AutopromptConfig {
-        n_candidates: 24,
+        n_candidates: 40 * beam,
         positions,
         beam,
         batch_size: 6,
@@ -200,7 +201,8 @@ fn searches_find_the_best_trade_of_loss_for_fluency() {
 fn the_part_of_a_token_in_the_likelihood_is_what_the_likelihood_itself_says() {
     for (model, n_own) in [("toy", 3.0), ("toy-causal", 3.0)] {
         let world = World::new(model);
-        let (old, new) = (vec![world.vocabulary[3], world.vocabulary[20]], vec![world.vocabulary[3], world.vocabulary[30]]);
+        let (old, new) =
+            (vec![world.vocabulary[3], world.vocabulary[20]], vec![world.vocabulary[3], world.vocabulary[30]]);
         // The last own token has no neighbour after it that its change could touch in a causal model.
         let (parts, likelihoods, cost) = world.ask(|oracle| {
             let parts = oracle.trigger_likelihoods(&world.with(&old), &[1], 2).unwrap().remove(0);

@@ -74,7 +74,8 @@ mod tests {
     fn labels_are_permuted_among_the_same_texts() {
         let examples: Vec<Example> =
             (0..40).map(|row| Example { row, fields: vec![format!("text {row}")], label: Some(row % 2) }).collect();
-        let data = TrialData { train: examples.iter().collect(), test: examples.iter().collect(), ..TrialData::default() };
+        let data =
+            TrialData { train: examples.iter().collect(), test: examples.iter().collect(), ..TrialData::default() };
         let shuffled = ShuffledLabels::new(&data, 13);
         let found = shuffled.data(&data);
         assert!(found.train.iter().zip(&data.train).all(|(a, b)| a.fields == b.fields && a.row == b.row));

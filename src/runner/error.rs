@@ -26,7 +26,9 @@ pub enum RunnerError {
     #[error("task.{0}")]
     Verbalizer(#[source] crate::prompt::PromptError),
     /// The text that a search begins with has another number of tokens.
-    #[error("{place}.init: `{text}` has {found} token(s) for {model}, and the trigger {n_trigger} (allowed: 1 to {n_trigger})")]
+    #[error(
+        "{place}.init: `{text}` has {found} token(s) for {model}, and the trigger {n_trigger} (allowed: 1 to {n_trigger})"
+    )]
     Initial {
         /// The key path of the item.
         place: String,
@@ -50,7 +52,9 @@ pub enum RunnerError {
         model: String,
     },
     /// Swaps are to be drawn from more tokens than there are.
-    #[error("{place}.top_k: {top_k} is more than the {n_tokens} tokens of {model} that may stand in a trigger (allowed: 1 to {n_tokens}, or auto)")]
+    #[error(
+        "{place}.top_k: {top_k} is more than the {n_tokens} tokens of {model} that may stand in a trigger (allowed: 1 to {n_tokens}, or auto)"
+    )]
     TopK {
         /// The key path of the item.
         place: String,
@@ -62,7 +66,9 @@ pub enum RunnerError {
         model: String,
     },
     /// The second model reads other tokens than the one that prompts are searched for.
-    #[error("{place}.probe: {probe} has another tokenizer than {model}; probe sampling needs two models of one tokenizer")]
+    #[error(
+        "{place}.probe: {probe} has another tokenizer than {model}; probe sampling needs two models of one tokenizer"
+    )]
     ProbeTokenizer {
         /// The key path of the item.
         place: String,

@@ -336,7 +336,12 @@ fn task_prompt(experiment: &Experiment, dataset: &Dataset) -> Result<TaskPrompt>
         (None, None) => return Err(missing("verbalizer").into()),
     };
     let verbalizer = verbalizer.aligned(&dataset.labels).map_err(RunnerError::Verbalizer)?;
-    Ok(TaskPrompt { template, verbalizer: Arc::new(verbalizer), synonyms: synonyms(experiment)?, probes: BTreeMap::new() })
+    Ok(TaskPrompt {
+        template,
+        verbalizer: Arc::new(verbalizer),
+        synonyms: synonyms(experiment)?,
+        probes: BTreeMap::new(),
+    })
 }
 
 /// Opens the second model of an item, where it is not open yet, and checks that it reads the same tokens.

@@ -104,11 +104,16 @@ impl Plan {
         let names: Vec<&str> = self.experiment.controls.iter().map(|control| control.name()).collect();
         let n = self.trials.iter().filter(|trial| trial.control.is_some()).count();
         let without = match self.experiment.controls.contains(&Control::ShuffledLabels) {
-            true => "; shuffled_labels has no trial at 0 shots, nor for an item of one written prompt, where no label enters",
+            true => {
+                "; shuffled_labels has no trial at 0 shots, nor for an item of one written prompt, where no label enters"
+            }
             false => "",
         };
         (!names.is_empty()).then(|| {
-            format!("controls: {n} trials more, each at a budget of its own, rerun every item under {}{without}", names.join(" and "))
+            format!(
+                "controls: {n} trials more, each at a budget of its own, rerun every item under {}{without}",
+                names.join(" and ")
+            )
         })
     }
 

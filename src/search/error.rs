@@ -10,7 +10,9 @@ pub enum SearchError {
     #[error(transparent)]
     Scoring(#[from] ScoringError),
     /// No token may stand in a trigger.
-    #[error("no token of the vocabulary may stand in a trigger (special tokens, label words and what the item filters are left out)")]
+    #[error(
+        "no token of the vocabulary may stand in a trigger (special tokens, label words and what the item filters are left out)"
+    )]
     EmptyVocabulary,
     /// The search asks for what this oracle does not have.
     #[error("nothing here says {what}")]

@@ -42,7 +42,8 @@ fn every_row_stands_beside_its_controls_which_are_not_ranked() {
     assert_eq!((trials.len(), of("-random_model_"), of("-shuffled_labels_")), (18, 6, 6));
     let candidates = table(&workplace, "results/toy/candidates.csv");
     for control in ["", "random_model", "shuffled_labels"] {
-        let firsts = candidates.iter().filter(|row| row["control"] == control && row["seed"] == "1" && row["rank"] == "1");
+        let firsts =
+            candidates.iter().filter(|row| row["control"] == control && row["seed"] == "1" && row["rank"] == "1");
         assert!(firsts.count() >= 1, "{control}: ranked among themselves");
     }
 }
@@ -67,7 +68,10 @@ fn rows_are_what_they_are_without_controls_and_the_bytes_are_the_same_again() {
     // Controls come later: what is there stays.
     workplace.done(&["run", "toy.yaml", "--results", "later", "--set", "controls=[]"]);
     let plain = table(&workplace, "later/toy/leaderboard.csv");
-    assert!(plain.iter().all(|row| row["beats_controls"].is_empty() && row["random_model_test"].is_empty()), "{plain:?}");
+    assert!(
+        plain.iter().all(|row| row["beats_controls"].is_empty() && row["random_model_test"].is_empty()),
+        "{plain:?}"
+    );
     let ran = workplace.done(&["run", "toy.yaml", "--results", "later"]);
     assert_eq!(ran.stderr.matches("complete already, stays").count(), 6, "{}", ran.stderr);
     workplace.assert_same_record(&with, "later/toy", "controls later");
@@ -83,7 +87,9 @@ fn a_killed_control_begins_anew_to_the_same_bytes() {
     let workplace = workplace();
     workplace.done(&["run", "toy.yaml"]);
     let whole = workplace.record("results/toy");
-    for trial in workplace.trials("results/toy").iter().filter(|trial| trial.display().to_string().contains("-random_model_")) {
+    for trial in
+        workplace.trials("results/toy").iter().filter(|trial| trial.display().to_string().contains("-random_model_"))
+    {
         let events = trial.join("events.jsonl");
         let text = std::fs::read(&events).unwrap();
         std::fs::write(&events, &text[..text.len() / 3]).unwrap();

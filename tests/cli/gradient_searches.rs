@@ -5,8 +5,7 @@ use super::workplace::{Ran, Workplace};
 const ITEM: &str = "- { method: autoprompt, n_trigger: 2, n_candidates: 4, batch_size: 4 }";
 const GCG: &str = "- { method: gcg, n_trigger: 2, top_k: 12, search_width: 6, batch_size: 4, n_replace: [1, 2] }";
 const PEZ: &str = "- { method: pez, n_trigger: 2, batch_size: 4, eval_every: 2, learning_rate: 0.3 }";
-const WIDE: &str =
-    "- { method: autoprompt, n_trigger: 2, n_candidates: 6, batch_size: 4, positions: 2, beam: 2, init: very, fluency: 0.2 }";
+const WIDE: &str = "- { method: autoprompt, n_trigger: 2, n_candidates: 6, batch_size: 4, positions: 2, beam: 2, init: very, fluency: 0.2 }";
 
 fn workplace(item: &str) -> Workplace {
     let workplace = Workplace::new();
@@ -83,7 +82,9 @@ fn the_same_bytes_whatever_the_jobs_and_after_a_torn_record() {
 fn a_plan_prints_every_default_and_tells_of_a_budget_too_small_for_a_step() {
     let workplace = workplace("- gcg\n  - { method: pez, fluency: 0.2 }");
     let plan = workplace.done(&["plan", "toy.yaml"]).stdout;
-    for part in ["top_k: auto", "search_width: 32", "buffer_size: 1", "stable: true", "fluency: 0.2", "nearness: cosine"] {
+    for part in
+        ["top_k: auto", "search_width: 32", "buffer_size: 1", "stable: true", "fluency: 0.2", "nearness: cosine"]
+    {
         assert!(plan.contains(part), "{part}\n{plan}");
     }
     assert!(plan.contains("do not cover the start and one step of `gcg` at 8 shots"), "{plan}");
@@ -92,7 +93,8 @@ fn a_plan_prints_every_default_and_tells_of_a_budget_too_small_for_a_step() {
 
 #[test]
 fn a_probe_is_a_model_of_the_same_tokenizer() {
-    let probe = "- { method: gcg, n_trigger: 2, search_width: 8, batch_size: 4, probe: { model: MODEL, sampling_factor: 4 } }";
+    let probe =
+        "- { method: gcg, n_trigger: 2, search_width: 8, batch_size: 4, probe: { model: MODEL, sampling_factor: 4 } }";
     let same = workplace(&probe.replace("MODEL", "builtin:toy"));
     same.done(&["run", "toy.yaml", "--only", "gcg", "--set", "budget.evaluations=600"]);
     let trial = same.trials("results/toy").remove(0);
@@ -129,7 +131,7 @@ fn what_a_search_cannot_do_is_told_before_anything_runs() {
     refused(
         "- { method: gcg, script: han, lower_case: true, exclude: [很, 差, 不, 满, 意, 糟, 总, 之, 酒, 店, 电, 影, 好] }",
         5,
-        &["search[2]: no token of toy may stand in a trigger", "words_only, script: han, lower_case, exclude: 很"],
+        &[": no token of toy may stand in a trigger", "words_only, script: han, lower_case, exclude: 很"],
     );
     refused("- { method: gcg, top_k: 500 }", 5, &["search[2].top_k: 500 is more than the ", "or auto"]);
     refused("- { method: gcg, search_width: 0 }", 3, &["search[2].search_width: 0 is not allowed"]);
@@ -137,7 +139,11 @@ fn what_a_search_cannot_do_is_told_before_anything_runs() {
     refused("- { method: pez, fluency: -0.2 }", 3, &["search[2].fluency: -0.2 is not allowed (0 to 1000)"]);
     let init = "search[2].init: `very good film story` has 4 token(s) for toy, and the trigger 3";
     refused("- { method: pez, init: very good film story }", 5, &[init]);
-    refused(&format!("- {{ method: gcg, n_trigger: 1, exclude: [{all}], n_replace: 2 }}"), 3, &["search[2].n_replace: 2"]);
+    refused(
+        &format!("- {{ method: gcg, n_trigger: 1, exclude: [{all}], n_replace: 2 }}"),
+        3,
+        &["search[2].n_replace: 2"],
+    );
 }
 
 #[test]

@@ -108,10 +108,10 @@ fn gcg(method: &crate::spec::Gcg, n_tokens: usize) -> GcgConfig {
         n_replace: method.n_replace,
         buffer_size: method.buffer_size,
         stable: method.stable,
-        probe: method.probe.as_ref().map(|probe| ProbeConfig {
-            sampling_factor: probe.sampling_factor,
-            reduction: probe.reduction,
-        }),
+        probe: method
+            .probe
+            .as_ref()
+            .map(|probe| ProbeConfig { sampling_factor: probe.sampling_factor, reduction: probe.reduction }),
         batch_size: method.walk.batch_size,
         patience: method.walk.patience,
         restarts: method.walk.restarts,

@@ -62,7 +62,11 @@ fn a_trigger_may_hold_neither_special_tokens_nor_those_of_label_words() {
     let tokenizer = loaded("toy").tokenizer;
     let verbalizer = Verbalizer::parse(WORDS).unwrap();
     for words_only in [true, false] {
-        let vocabulary = trigger_vocabulary(&tokenizer, &verbalizer, &VocabularyFilter { words_only, ..VocabularyFilter::default() });
+        let vocabulary = trigger_vocabulary(
+            &tokenizer,
+            &verbalizer,
+            &VocabularyFilter { words_only, ..VocabularyFilter::default() },
+        );
         let tokens: Vec<String> = vocabulary.iter().map(|&id| tokenizer.token(id).unwrap()).collect();
         let has = |token: &str| tokens.iter().any(|t| t == token);
         assert!(vocabulary.is_sorted());
@@ -111,5 +115,9 @@ fn a_vocabulary_is_narrowed_to_a_script_lower_case_and_without_words() {
     let exclude = vec!["Very".to_owned(), "总".to_owned()];
     let without = texts(VocabularyFilter { exclude, ..VocabularyFilter::default() });
     assert_eq!(without.len() + 2, all.len());
-    assert_eq!(texts(VocabularyFilter { lower_case: true, ..VocabularyFilter::default() }), all, "the toy has no capitals");
+    assert_eq!(
+        texts(VocabularyFilter { lower_case: true, ..VocabularyFilter::default() }),
+        all,
+        "the toy has no capitals"
+    );
 }

@@ -65,23 +65,14 @@ pub struct GcgConfig {
 impl GcgConfig {
     /// The evaluations of a step, at most: `examples` passes of a batch, `likelihood` what a prompt's likelihood costs,
     /// `probe_cost` what evaluations by the second model count.
-    pub fn step_cost(
-        &self,
-        examples: u64,
-        n_trigger: usize,
-        likelihood: u64,
-        probe_cost: impl Fn(u64) -> u64,
-    ) -> u64 {
+    pub fn step_cost(&self, examples: u64, n_trigger: usize, likelihood: u64, probe_cost: impl Fn(u64) -> u64) -> u64 {
         let width = self.search_width as u64;
         let kept = self.buffer_size.max(1) as u64;
         let (scored, drafted) = match self.probe {
             None => (width, 0),
             Some(probe) => (probe.most_scored(self.search_width) as u64, probe_cost(width * examples)),
         };
-        3 * examples
-            + self.objective.estimate_cost(n_trigger)
-            + (kept + scored) * (examples + likelihood)
-            + drafted
+        3 * examples + self.objective.estimate_cost(n_trigger) + (kept + scored) * (examples + likelihood) + drafted
     }
 }
 
@@ -220,8 +211,7 @@ impl Search for Gcg {
         let current = self.trail.with(&self.buffer[0]);
         let likelihood = objective.likelihood_cost(oracle, &current)?;
         let examples = passes * self.trail.batch_size(n_train) as u64;
-        let cost =
-            self.config.step_cost(examples, self.trail.n_trigger(), likelihood, |cost| oracle.probe_cost(cost));
+        let cost = self.config.step_cost(examples, self.trail.n_trigger(), likelihood, |cost| oracle.probe_cost(cost));
         // With the move's own scoring on dev: a step that is begun can be ended.
         if !oracle.affords(cost + selection) {
             return Ok(Proposal::OutOfBudget);

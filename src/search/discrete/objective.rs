@@ -78,11 +78,8 @@ impl Objective {
             return Ok(losses.into_iter().map(|loss| Value { loss, likelihood: None, total: loss }).collect());
         }
         let likelihoods = oracle.likelihoods(prompts, self.n_texts)?;
-        let value = |(loss, likelihood)| Value {
-            loss,
-            likelihood: Some(likelihood),
-            total: loss + self.fluency * likelihood,
-        };
+        let value =
+            |(loss, likelihood)| Value { loss, likelihood: Some(likelihood), total: loss + self.fluency * likelihood };
         Ok(losses.into_iter().zip(likelihoods).map(value).collect())
     }
 

@@ -74,8 +74,7 @@ pub fn probe(
     order.sort_by(|&a, &b| drafts[a].total_cmp(&drafts[b]).then(a.cmp(&b)));
     order.truncate(config.n_filtered(width, agreement));
     let filtered = objective.values(oracle, &of(&order), examples)?;
-    let mut scored: Vec<(usize, Value)> =
-        both.into_iter().zip(values).chain(order.into_iter().zip(filtered)).collect();
+    let mut scored: Vec<(usize, Value)> = both.into_iter().zip(values).chain(order.into_iter().zip(filtered)).collect();
     scored.sort_by_key(|(at, _)| *at);
     Ok(Probed { agreement, scored })
 }

@@ -47,7 +47,10 @@ fn cells(
     if widest > fewest
         && let Some(at) = fields.get("beam")
     {
-        reader.value(&at, format!("{widest} is more than n_candidates {fewest}, and every trigger of the beam needs one"));
+        reader.value(
+            &at,
+            format!("{widest} is more than n_candidates {fewest}, and every trigger of the beam needs one"),
+        );
     }
     let own = [n_candidates.len(), positions.len(), beam.len()];
     if !within(reader, item, &[&triggers.lengths()[..], &own, &walks.lengths()].concat()) {

@@ -69,9 +69,8 @@ fn cells(
     let nearness = sweep(reader, fields, "nearness", vec![Nearness::Cosine], |reader, at| {
         reader.choice(at, "nearness", &names, &[])
     })?;
-    let eval_every = sweep(reader, fields, "eval_every", vec![8], |reader, at| {
-        Ok(reader.whole(at, 1..=1_000_000)? as usize)
-    })?;
+    let eval_every =
+        sweep(reader, fields, "eval_every", vec![8], |reader, at| Ok(reader.whole(at, 1..=1_000_000)? as usize))?;
     let walks = Walks::read(reader, fields)?;
     let own = [learning_rate.len(), weight_decay.len(), nearness.len(), eval_every.len()];
     if !within(reader, item, &[&triggers.lengths()[..], &own, &walks.lengths()].concat()) {

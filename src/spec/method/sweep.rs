@@ -87,9 +87,8 @@ pub(super) fn triggers(reader: &mut Reader, fields: &Fields, defaults: Triggers)
     let templates = sweep(reader, fields, "template", defaults.templates, template)?;
     let words_only = sweep(reader, fields, "words_only", defaults.words_only, |reader, at| reader.flag(at))?;
     let scripts = Script::ALL.map(|script| (script.name(), script));
-    let script = sweep(reader, fields, "script", defaults.script, |reader, at| {
-        reader.choice(at, "script", &scripts, &[])
-    })?;
+    let script =
+        sweep(reader, fields, "script", defaults.script, |reader, at| reader.choice(at, "script", &scripts, &[]))?;
     let lower_case = sweep(reader, fields, "lower_case", defaults.lower_case, |reader, at| reader.flag(at))?;
     let exclude = excluded(reader, fields, defaults.exclude)?;
     let own: Vec<usize> = templates.iter().map(|template| template.as_ref().map_or(0, Template::n_trigger)).collect();
