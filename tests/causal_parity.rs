@@ -80,6 +80,7 @@ impl Expected {
             predict_positions: places.chunks(2).map(<[usize]>::to_vec).collect(),
             token_types: None,
             past: None,
+            parents: None,
         }
     }
 }
@@ -93,6 +94,7 @@ fn part(embeddings: Tensor<3>, past: Option<KeyValues>) -> Inputs {
         predict_positions: vec![vec![length - 1]; batch_size],
         token_types: None,
         past,
+        parents: None,
     }
 }
 
@@ -235,6 +237,7 @@ fn a_causal_answer_is_the_same_alone_batched_and_padded() {
                     predict_positions: vec![inputs.predict_positions[row].clone()],
                     token_types: None,
                     past: None,
+                    parents: None,
                 };
                 let alone = log_probabilities(&loaded, loaded.model.predict(alone));
                 let found = difference(&alone, &batch[row * n_numbers..][..n_numbers]);
@@ -289,6 +292,7 @@ fn one_past_serves_every_row_of_a_padded_batch() {
             lengths,
             token_types: None,
             past: Some(past),
+            parents: None,
         };
         let states = numbers(loaded.model.predict(after));
         let width = states.len() / rows.len();

@@ -103,6 +103,7 @@ impl Expected {
             predict_positions: self.whole["places"].iter().map(|&place| vec![place as usize]).collect(),
             token_types: None,
             past: None,
+            parents: None,
         }
     }
 }
@@ -231,6 +232,7 @@ fn keys_and_values_before_the_input_equal_the_reference() {
                 predict_positions: vec![inputs.predict_positions[row].clone()],
                 token_types: None,
                 past: inputs.past.clone(),
+                parents: None,
             };
             compare_logits(&loaded, alone, &theirs[row * vocab_size..][..vocab_size], 1e-5);
         }
@@ -349,6 +351,7 @@ fn a_score_is_the_same_alone_batched_and_padded() {
                 predict_positions: vec![vec![expected.whole["places"][row] as usize]],
                 token_types: None,
                 past: None,
+                parents: None,
             };
             let difference = largest_difference(&mask_logits(&loaded, alone), &batch[row * vocab_size..][..vocab_size]);
             assert!(difference < 1e-5, "{folder}, row {row}: {difference:e}");
@@ -372,7 +375,7 @@ proptest! {
             lengths: rows.iter().map(Vec::len).collect(),
             predict_positions: (0..rows.len()).map(place_in).collect(),
             token_types: None, past: None,
-        });
+        parents: None, });
         let vocab_size = loaded.model.shape().vocab_size;
         for (number, row) in rows.iter().enumerate() {
             let alone = mask_logits(loaded, Inputs {
@@ -380,7 +383,7 @@ proptest! {
                 lengths: vec![row.len()],
                 predict_positions: vec![place_in(number)],
                 token_types: None, past: None,
-            });
+            parents: None, });
             let difference = largest_difference(&alone, &batch[number * vocab_size..][..vocab_size]);
             prop_assert!(difference < 1e-5, "{difference:e}");
         }
@@ -416,6 +419,7 @@ fn the_built_in_models_equal_the_reference() {
                 predict_positions: vec![vec![case["place"].as_u64().unwrap() as usize]],
                 token_types: None,
                 past: None,
+                parents: None,
                 embeddings: loaded.model.embed(&[ids]),
             };
             let logits = mask_logits(&loaded, inputs);

@@ -4,6 +4,7 @@
 mod causal_errors;
 mod causal_parity;
 mod cli;
+mod cpu_batches;
 mod fuzz_corpus;
 mod layering;
 mod model_errors;

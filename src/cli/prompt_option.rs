@@ -235,7 +235,13 @@ fn from_saved(
     };
     let verbalizer = Verbalizer::new(saved.verbalizer.iter().map(|l| (l.label.clone(), l.words.clone())))?;
     let triggers = TriggerTokens(saved.trigger_ids.clone());
-    let prompt = Prompt { template, triggers, soft: soft.map(Arc::new), verbalizer: Arc::new(verbalizer) };
+    let prompt = Prompt {
+        template,
+        triggers,
+        soft: soft.map(Arc::new),
+        verbalizer: Arc::new(verbalizer),
+        pool: saved.pool.clone().map(Arc::new),
+    };
     let settings = Settings { multi_token, truncate: saved.truncate, ..Settings::default() };
     asked(path.display().to_string(), prompt, settings, loaded)
 }

@@ -10,6 +10,7 @@ mod device;
 mod error;
 mod family;
 pub mod inspect;
+mod kernel;
 mod language_model;
 mod layer;
 mod loaded;

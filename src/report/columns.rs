@@ -96,6 +96,7 @@ pub(super) const LEADERBOARD: &[Column<Row>] = &[
     down("projected_test", |row| Cell::number(row.projected_test)),
     down("label_free_spearman", |row| Cell::number(row.label_free_spearman)),
     down("label_free_kendall", |row| Cell::number(row.label_free_kendall)),
+    down("evaluations_saved", |row| maybe(row.evaluations_saved)),
     down("hotflip_spearman", |row| Cell::number(row.hotflip_spearman)),
     down("random_model_test", |row| Cell::number(row.control(CONTROLS[0]).and_then(|control| control.test_mean))),
     down("vs_random_model", |row| Cell::number(row.control(CONTROLS[0]).and_then(|control| control.difference))),

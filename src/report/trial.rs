@@ -29,6 +29,8 @@ pub(super) struct Trial<'a> {
     pub(super) correlation: Option<Correlation>,
     /// The mean over steps of the rank correlation of first-order estimates with true falls of the loss, and the steps.
     pub(super) hotflip: Option<(f64, usize)>,
+    /// The evaluations that racing saved.
+    pub(super) saved: Option<u64>,
     pub(super) end: End<'a>,
 }
 
@@ -101,6 +103,7 @@ impl<'a> Trial<'a> {
             read_back: None,
             correlation: None,
             hotflip: None,
+            saved: None,
             end: End::Open,
         };
         if let Some(label) = dev_gold.iter().chain(test_gold).find(|label| usize::from(**label) >= labels.len()) {
@@ -147,6 +150,7 @@ impl<'a> Trial<'a> {
                         kendall: *kendall,
                     });
                 }
+                Event::Raced { saved, .. } => read.saved = Some(*saved),
                 Event::Finished { spent, flags, seconds } => {
                     read.end = End::Finished { spent: *spent, flags, seconds: *seconds };
                 }

@@ -12,6 +12,7 @@ use crate::seed::Stream;
 use crate::spec::Nearness;
 use crate::task::Example;
 
+use super::hardness::Hardness;
 use super::ledger::Ledger;
 use super::oracle::TrialOracle;
 
@@ -76,6 +77,7 @@ impl World {
             n_selection: 1,
             vocabulary: &self.vocabulary,
             probe: Some(&self.scorer),
+            hardness: &mut Hardness::new(train.len()),
         };
         ask(&mut oracle)
     }

@@ -4,30 +4,37 @@
 //!
 //! - 2026-11: all that can be refused is refused while planning, before a results folder is touched: prompts against every
 //!   model, words against every tokenizer, shots against the data.
-//! - 2026-11: of a small model (under 30 million weights) a trial runs on each core with one thread, of a larger one a trial
-//!   at a time with all threads. The size decides, never a stopwatch, and no number depends on it.
+//! - 2026-11: which trials run beside each other is decided by the size of their models; see `schedule`.
 
 #[cfg(test)]
 mod brute_force;
 mod cell;
 mod control;
 mod error;
+mod hardness;
 mod ledger;
 mod listener;
 mod matrix;
 mod oracle;
+mod pace;
 mod plan;
 mod plan_notes;
+mod pool;
+mod race_tally;
 mod rank_correlation;
 mod read_back;
 mod run;
+mod schedule;
+mod shortlist;
 mod trial;
 
 pub use cell::TaskPrompt;
 pub use error::RunnerError;
+pub use hardness::Hardness;
 pub use ledger::Ledger;
 pub use listener::{Beginning, Listener, Silent};
 pub use matrix::WrittenMatrix;
+pub use oracle::TrialOracle;
 pub use plan::{Plan, PlannedTrial};
 pub use run::{RunOptions, Summary, recorded_batch_size, run};
 pub use trial::TrialData;

@@ -14,9 +14,10 @@ use crate::spec::{Control, Experiment, Gcg, Method, Paraphrase, Probe, SearchIte
 use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
 use super::RunnerError;
-use super::cell::{TaskPrompt, cells, prompts};
+use super::cell::{TaskPrompt, cells, demonstrations, prompts};
 use super::control;
 use super::oracle::set_hash;
+use super::pool::even_order;
 use super::rank_correlation::n_compared;
 use super::trial::TrialData;
 
@@ -128,6 +129,7 @@ impl Plan {
             }
         }
         let mut plan = Self { experiment, dataset, scorers, device, task, trials: Vec::new(), notes: Vec::new() };
+        plan.check_demonstrations(&draws)?;
         plan.lay_out(draws)?;
         plan.check_budget()?;
         plan.note();
@@ -143,6 +145,26 @@ impl Plan {
     pub fn scorer(&self, item: usize, model: usize) -> Arc<Scorer> {
         let scorer = &self.scorers[model];
         with_rule(scorer, &self.experiment.search[item])
+    }
+
+    /// Checks the items that show training examples against every draw.
+    fn check_demonstrations(&self, draws: &[(Shots, SeedDraws)]) -> Result<()> {
+        for (index, item) in self.experiment.search.iter().enumerate() {
+            for method in &item.cells {
+                let Method::Demonstrations(method) = method else { continue };
+                let key = format!("search[{index}]");
+                let place = self.experiment.place(&key).unwrap_or(key);
+                for (shots, draws) in draws.iter().filter(|(shots, _)| *shots != Shots::Count(0)) {
+                    for (scorer, (_, draw)) in self.scorers.iter().flat_map(|s| draws.iter().map(move |draw| (s, draw)))
+                    {
+                        let train = examples(&self.dataset, draw).train;
+                        let shots = shots.to_string();
+                        demonstrations::check(method, &self.task, scorer, &self.dataset, &train, (&place, &shots))?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn lay_out(&mut self, draws: Vec<(Shots, SeedDraws)>) -> Result<()> {
@@ -422,10 +444,12 @@ pub(super) fn examples<'a>(dataset: &'a Dataset, draw: &Draw) -> TrialData<'a> {
         let all = dataset.split(split).unwrap_or(&[]);
         indices.iter().map(|&i| &all[i]).collect()
     };
-    let dev = if draw.dev_from_train { Split::Train } else { Split::Dev };
+    let dev = of(if draw.dev_from_train { Split::Train } else { Split::Dev }, &draw.dev);
+    // Draws of k shots go round the classes; the others are in file order.
+    let goes_round = draw.dev.windows(2).any(|pair| pair[0] > pair[1]);
     TrialData {
         train: of(Split::Train, &draw.train),
-        dev: of(dev, &draw.dev),
+        dev: if goes_round { dev } else { even_order(dev) },
         unlabelled: of(Split::Train, &draw.unlabelled),
         test: of(Split::Test, &draw.test),
     }

@@ -4,8 +4,8 @@ use crate::prompt::Prompt;
 use crate::scoring::Scorer;
 use crate::search::continuous::most_steps;
 use crate::search::discrete::{Offer, has_han};
-use crate::spec::{Control, Method, Paraphrase, SearchItem};
-use crate::task::{Shots, Split};
+use crate::spec::{Control, Method, Paraphrase, Racing, SearchItem, Select, SelectBy};
+use crate::task::{Metric, Shots, Split};
 
 use super::cell::{paraphrase, prompts, trigger};
 use super::plan::{FEWEST_CANDIDATES, Plan, PlannedTrial, UNLABELLED};
@@ -33,6 +33,7 @@ impl Plan {
                 }
             }
         }
+        self.notes.extend(self.racing_note());
         self.notes.extend(self.control_note());
         self.notes.extend(self.dataset.notes.iter().cloned());
         if self.dataset.split(Split::Test).is_none() {
@@ -114,6 +115,25 @@ impl Plan {
                 "controls: {n} trials more, each at a budget of its own, rerun every item under {}{without}",
                 names.join(" and ")
             )
+        })
+    }
+
+    /// A racing that cannot drop anybody, since what dev chooses by has no bounds.
+    fn racing_note(&self) -> Option<String> {
+        let Select { by, racing, .. } = self.experiment.select;
+        let bounded = match racing {
+            Racing::Exact => {
+                !matches!(by, SelectBy::Margin | SelectBy::Metric(Metric::MacroF1) | SelectBy::Metric(Metric::Matthews))
+            }
+            Racing::Confidence => by == SelectBy::Metric(Metric::Accuracy),
+            Racing::None | Racing::SuccessiveHalving | Racing::ContinuouslyReject => true,
+        };
+        let allowed = match racing {
+            Racing::Confidence => "accuracy",
+            _ => "accuracy, expected_accuracy and mean_log_likelihood",
+        };
+        (!bounded).then(|| {
+            format!("`racing: {racing}` drops no candidate where dev chooses by {}: it bounds {allowed}", by.name())
         })
     }
 

@@ -51,7 +51,10 @@ pub struct TriggerLikelihoods {
 }
 
 /// A template on the texts, with the places of its own tokens.
-type Encodings<'p> = HashMap<&'p Template, Arc<Vec<(Encoded, Vec<usize>)>>>;
+type Own = Arc<Vec<(Encoded, Vec<usize>)>>;
+
+/// The templates of a call.
+type Encodings<'p> = HashMap<&'p Template, Own>;
 
 impl Scorer {
     /// The mean negative log-likelihood of the own tokens of each prompt on some texts.
@@ -76,7 +79,7 @@ impl Scorer {
                 let soft_at = |end: usize| encoded.soft_at.iter().copied().filter(|&at| at < end).collect::<Vec<_>>();
                 let sequence = |ids: Vec<u32>, positions: Vec<usize>| {
                     let soft_at = soft_at(ids.len());
-                    Sequence { prompt: number, example, pass: 0, ids, positions, soft_at }
+                    Sequence { prompt: number, example, pass: 0, ids, positions, soft_at, soft_before: 0 }
                 };
                 if causal {
                     if let Some(&last) = own.last() {
@@ -165,7 +168,7 @@ impl Scorer {
             let at = |place: &usize| encoded.trigger_at[*place];
             let sequence = |ids: Vec<u32>, positions: Vec<usize>| {
                 let soft_at = encoded.soft_at.iter().copied().filter(|&at| at < ids.len()).collect();
-                Sequence { prompt: 0, example, pass: 0, ids, positions, soft_at }
+                Sequence { prompt: 0, example, pass: 0, ids, positions, soft_at, soft_before: 0 }
             };
             // The places that can be read, each with its row of `sums`.
             let read: Vec<(usize, usize)> =
@@ -211,7 +214,7 @@ impl Scorer {
         columns: &[String],
         examples: &[&Example],
         encodings: &mut Encodings<'p>,
-    ) -> Result<Arc<Vec<(Encoded, Vec<usize>)>>, ScoringError> {
+    ) -> Result<Own, ScoringError> {
         let place = match encodings.entry(&prompt.template) {
             Entry::Occupied(known) => return Ok(Arc::clone(known.get())),
             Entry::Vacant(place) => place,

@@ -31,8 +31,8 @@ pub use control::Control;
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
-    Autoprompt, Gcg, Generator, METHODS, Manual, Method, Nearness, Paraphrase, Pez, Probe, Random, Script, SearchItem,
-    SoftInit, SoftPromptParameters, TriggerSlots, VocabularyFilter, Walk,
+    Autoprompt, Choose, Demonstrations, Gcg, Generator, METHODS, Manual, Method, Nearness, Order, Paraphrase, Pez,
+    Probe, Random, Script, SearchItem, SoftInit, SoftPromptParameters, TriggerSlots, VocabularyFilter, Walk,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;

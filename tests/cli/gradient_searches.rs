@@ -37,7 +37,7 @@ fn every_search_runs_within_its_budget_and_shows_its_meter() {
     for make in [workplace, causal] {
         for (item, method) in [(GCG, "gcg"), (PEZ, "pez"), (WIDE, "autoprompt")] {
             let workplace = make(item);
-            workplace.done(&["run", "toy.yaml", "--set", "budget.evaluations=400"]);
+            workplace.done(&["run", "toy.yaml", "--set", "budget.evaluations=1200"]);
             let board = rows(
                 &workplace,
                 "results/toy/leaderboard.csv",
@@ -45,7 +45,7 @@ fn every_search_runs_within_its_budget_and_shows_its_meter() {
                 &["evaluations", "backwards", "hotflip_spearman", "rank"],
             );
             let number = |cell: &str| cell.parse::<f64>().unwrap_or_else(|_| panic!("{method}: {board:?}"));
-            assert!(number(&board[0][0]) <= 800.0 && number(&board[0][0]) > 300.0, "{board:?}");
+            assert!(number(&board[0][0]) <= 2400.0 && number(&board[0][0]) > 300.0, "{board:?}");
             assert!(number(&board[0][1]) > 0.0 && number(&board[0][2]).abs() <= 1.0, "{board:?}");
             let found = rows(&workplace, "results/toy/candidates.csv", method, &["parent", "perplexity", "origin"]);
             assert!(found.len() > 3 && found.iter().any(|row| !row[0].is_empty()), "{method}: {found:?}");

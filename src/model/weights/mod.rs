@@ -13,7 +13,7 @@ mod torch_file;
 mod weight_file;
 mod zip_records;
 
-pub use account::Weights;
+pub use account::{Weights, transpose};
 pub use fresh::{FreshFile, Recipe};
 pub use gguf::{Gguf, GgufWeights};
 pub use safetensors::{SafetensorsFile, open_folder};

@@ -14,6 +14,7 @@ use crate::spec::{Method, SearchItem};
 
 use super::RunnerError;
 
+pub(super) mod demonstrations;
 pub(super) mod paraphrase;
 mod soft_prompt;
 pub(super) mod trigger;
@@ -56,6 +57,7 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::Manual(manual) => manual.templates.clone(),
         Method::Paraphrase(paraphrase) => paraphrase::templates(paraphrase, task),
         Method::SoftPrompt(soft_prompt) => soft_prompt::templates(soft_prompt, task),
+        Method::Demonstrations(demonstrations) => demonstrations::templates(demonstrations, task),
         Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
             method.trigger_template(&task.template).into_iter().collect()
         }
@@ -97,6 +99,7 @@ pub fn cells(
                 Method::SoftPrompt(soft_prompt) => {
                     (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
+                Method::Demonstrations(method) => (demonstrations::search(method, task, stream()), Vec::new()),
                 Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
                     let prompt = prompts.remove(0);
                     trigger::search(method, trigger::Parts { prompt, task, scorer, stream: stream(), place })?
@@ -123,6 +126,7 @@ fn describe(method: &Method) -> String {
         Method::Manual(_) => "manual".into(),
         Method::Paraphrase(m) => paraphrase::describe(m),
         Method::SoftPrompt(m) => soft_prompt::describe(m),
+        Method::Demonstrations(m) => demonstrations::describe(m),
         Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => trigger::describe(method),
     }
 }

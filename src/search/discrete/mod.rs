@@ -1,6 +1,7 @@
 //! Prompts made of tokens.
 
 mod autoprompt;
+mod demonstrations;
 mod gcg;
 mod hot_flip;
 mod manual;
@@ -17,6 +18,7 @@ mod tests;
 mod trigger_tests;
 
 pub use autoprompt::{Autoprompt, AutopromptConfig};
+pub use demonstrations::{Demonstrations, DemonstrationsConfig};
 pub use gcg::{Gcg, GcgConfig};
 pub use manual::Manual;
 pub use objective::Objective;

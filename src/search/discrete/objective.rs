@@ -24,6 +24,14 @@ pub struct Objective {
     pub n_texts: usize,
 }
 
+/// The order of values by total, the lowest first, of equals the earlier; those that were given up last.
+pub fn order(values: &[Option<Value>]) -> Vec<usize> {
+    let total = |at: usize| values[at].map_or(f64::INFINITY, |value| value.total);
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| total(a).total_cmp(&total(b)).then(a.cmp(&b)));
+    order
+}
+
 /// What a candidate scored.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Value {
@@ -81,6 +89,26 @@ impl Objective {
         let value =
             |(loss, likelihood)| Value { loss, likelihood: Some(likelihood), total: loss + self.fluency * likelihood };
         Ok(losses.into_iter().zip(likelihoods).map(value).collect())
+    }
+
+    /// The values of prompts on a batch, where they can be below `bound`: `None` for a prompt that is given up before it is
+    /// scored to the end. Only where the loss alone counts; with fluency all are scored.
+    ///
+    /// # Errors
+    /// [`SearchError`].
+    pub fn values_below(
+        &self,
+        oracle: &mut dyn Oracle,
+        prompts: &[Prompt],
+        examples: &[usize],
+        bound: f64,
+    ) -> Result<Vec<Option<Value>>, SearchError> {
+        if self.is_fluent() || bound == f64::INFINITY {
+            return Ok(self.values(oracle, prompts, examples)?.into_iter().map(Some).collect());
+        }
+        let losses = oracle.train_losses_below(prompts, examples, bound)?;
+        let value = |loss: Option<f64>| loss.map(|loss| Value { loss, likelihood: None, total: loss });
+        Ok(losses.into_iter().map(value).collect())
     }
 
     /// The estimates at some places of a trigger, from the loss's gradient there: `rows[i]` is that at `places[i]`.

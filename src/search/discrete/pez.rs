@@ -165,7 +165,7 @@ impl Pez {
         let gradient = oracle.gradient(&prompt, &batch)?;
         self.zero_gradient |= gradient.triggers.iter().flatten().all(|&x| x == 0.0);
         if let Some((loss, gain)) = self.last.take() {
-            self.meter.note(gain, loss - gradient.loss);
+            self.meter.note(gain, Some(loss - gradient.loss));
         }
         let objective = self.config.objective;
         let likelihood = match objective.is_fluent() {

@@ -1,6 +1,7 @@
 //! The items of `search:`: methods with their parameters, one a file, and the sweep inside an item.
 
 mod autoprompt;
+mod demonstrations;
 mod filter;
 mod gcg;
 mod manual;
@@ -14,6 +15,7 @@ mod tests;
 mod walk;
 
 pub use autoprompt::Autoprompt;
+pub use demonstrations::{Choose, Demonstrations, Order};
 pub use filter::{Script, VocabularyFilter};
 pub use gcg::{Gcg, Probe};
 pub use manual::Manual;
@@ -31,10 +33,11 @@ use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 7] = ["manual", "random", "paraphrase", "autoprompt", "gcg", "pez", "soft_prompt"];
+pub const METHODS: [&str; 8] =
+    ["manual", "random", "paraphrase", "autoprompt", "gcg", "pez", "soft_prompt", "demonstrations"];
 
 /// Methods that papers and the contract name and this version does not have.
-const LATER: [&str; 7] = ["prefix", "p_tuning", "evolution", "generate", "mine", "label_words", "demonstrations"];
+const LATER: [&str; 6] = ["prefix", "p_tuning", "evolution", "generate", "mine", "label_words"];
 
 /// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
 #[derive(Debug, Clone)]
@@ -78,6 +81,8 @@ pub enum Method {
     Pez(Pez),
     /// Virtual tokens trained by gradient descent.
     SoftPrompt(SoftPromptParameters),
+    /// Training examples shown with their answers.
+    Demonstrations(Demonstrations),
 }
 
 impl Method {
@@ -91,18 +96,22 @@ impl Method {
             Self::Gcg(_) => METHODS[4],
             Self::Pez(_) => METHODS[5],
             Self::SoftPrompt(_) => METHODS[6],
+            Self::Demonstrations(_) => METHODS[7],
         }
     }
 
     /// Whether it cannot do without labels, and so makes no trial at 0 shots.
     pub fn needs_labels(&self) -> bool {
-        matches!(self, Self::Autoprompt(_) | Self::Gcg(_) | Self::Pez(_) | Self::SoftPrompt(_))
+        matches!(
+            self,
+            Self::Autoprompt(_) | Self::Gcg(_) | Self::Pez(_) | Self::SoftPrompt(_) | Self::Demonstrations(_)
+        )
     }
 
     /// Its trigger tokens; `None` for a method without them.
     pub fn trigger_slots(&self) -> Option<&TriggerSlots> {
         match self {
-            Self::Manual(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) => None,
+            Self::Manual(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) | Self::Demonstrations(_) => None,
             Self::Random(method) => Some(&method.slots),
             Self::Autoprompt(method) => Some(&method.slots),
             Self::Gcg(method) => Some(&method.slots),
@@ -113,7 +122,9 @@ impl Method {
     /// How it goes along gradients; `None` for a method that has none of trigger tokens.
     pub fn walk(&self) -> Option<&Walk> {
         match self {
-            Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) => None,
+            Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) | Self::Demonstrations(_) => {
+                None
+            }
             Self::Autoprompt(method) => Some(&method.walk),
             Self::Gcg(method) => Some(&method.walk),
             Self::Pez(method) => Some(&method.walk),
@@ -222,6 +233,7 @@ fn cells(
             paraphrase::read(reader, at, written.clone().unwrap_or(task))?
         }
         "soft_prompt" => soft_prompt::read(reader, at)?,
+        "demonstrations" => demonstrations::read(reader, at)?,
         _ => {
             let (triggers, cells) = match name {
                 "gcg" => gcg::read(reader, at)?,
