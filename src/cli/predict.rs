@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::error::Result;
 use crate::task::Table;
 
 use super::CliError;
 use super::applied::apply_all;
+use super::calibration_option::CalibrationOptions;
 use super::input_option::InputOptions;
 use super::log::Log;
 use super::output::{print, write_file};
@@ -40,17 +41,8 @@ pub struct Arguments {
     /// Where to write: .jsonl or .csv; - or nothing for JSON lines on standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// How label scores are corrected
-    #[arg(long, value_name = "CALIBRATION", value_enum, default_value_t)]
-    calibration: Calibration,
-}
-
-/// How label scores are corrected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Calibration {
-    /// They are not.
-    #[default]
-    None,
+    #[command(flatten)]
+    calibration: CalibrationOptions,
 }
 
 /// What is written.
@@ -65,7 +57,6 @@ enum Shape {
 /// # Errors
 /// What is wrong with a prompt, the model, the input or the output.
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
-    let Calibration::None = arguments.calibration;
     let output = arguments.output.as_deref().filter(|path| *path != Path::new("-"));
     let shape = output.map_or(Ok(Shape::JsonLines), shape)?;
     if let Some(output) = output
@@ -83,7 +74,8 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
         let source = std::io::Error::new(std::io::ErrorKind::NotFound, "its folder does not exist");
         return Err(CliError::Write { what, source }.into());
     }
-    let ready = arguments.prompt.ready(log)?;
+    let mut ready = arguments.prompt.ready(log)?;
+    arguments.calibration.apply(&mut ready.prompts)?;
     let table = arguments.input.read(needed(&ready.prompts), None, false)?;
     let mut predictions = Vec::new();
     let applied = apply_all(&ready.prompts, &table.columns, &table.examples, log)?;

@@ -8,9 +8,9 @@ use clap::{Args, ValueEnum};
 use crate::error::Result;
 use crate::model::LoadedModel;
 use crate::prompt::{Prompt, SoftPrompt, Template, TriggerTokens, Verbalizer};
-use crate::record::SavedPrompt;
-use crate::scoring::{Scorer, Settings};
-use crate::spec::MultiToken;
+use crate::record::{SavedPrior, SavedPrompt};
+use crate::scoring::{Prior, Scorer, Settings};
+use crate::spec::{Calibration, MultiToken};
 
 use super::CliError;
 use super::log::Log;
@@ -79,6 +79,8 @@ pub struct Asked {
     pub prompt: Prompt,
     /// A scorer with the prompt's settings.
     pub scorer: Scorer,
+    /// What its label scores are corrected by.
+    pub prior: Option<Prior>,
 }
 
 /// A model with the prompts to ask it.
@@ -167,7 +169,7 @@ fn asked(name: String, prompt: Prompt, settings: Settings, loaded: &LoadedModel)
     let columns: Vec<String> = prompt.template.columns().into_iter().map(str::to_owned).collect();
     // The prompt's own columns: whether the data has them is a question to the data.
     scorer.check(&prompt, &columns)?;
-    Ok(Asked { name, prompt, scorer })
+    Ok(Asked { name, prompt, scorer, prior: None })
 }
 
 fn load(path: &Path) -> Result<Saved, CliError> {
@@ -237,7 +239,22 @@ fn from_saved(
     let triggers = TriggerTokens(saved.trigger_ids.clone());
     let prompt = Prompt { template, triggers, soft: soft.map(Arc::new), verbalizer: Arc::new(verbalizer) };
     let settings = Settings { multi_token, truncate: saved.truncate, ..Settings::default() };
-    asked(path.display().to_string(), prompt, settings, loaded)
+    let prior = saved.calibration.as_ref().map(|prior| saved_prior(prior, &prompt)).transpose().map_err(bad)?;
+    Ok(Asked { prior, ..asked(path.display().to_string(), prompt, settings, loaded)? })
+}
+
+fn saved_prior(saved: &SavedPrior, prompt: &Prompt) -> std::result::Result<Prior, String> {
+    let known = Calibration::ALL.into_iter().filter(|way| *way != Calibration::None);
+    let Some(way) = known.clone().find(|way| way.name() == saved.name) else {
+        let known: Vec<&str> = known.map(Calibration::name).collect();
+        return Err(format!("unknown calibration `{}` (known: {})", saved.name, known.join(", ")));
+    };
+    let prior = Prior { way, logprobs: saved.logprobs.clone() };
+    if !prior.fits(&prompt.verbalizer) || saved.logprobs.iter().any(|x| !x.is_finite()) {
+        let n = saved.logprobs.len();
+        return Err(format!("its calibration `{}` has {n} numbers, which do not fit the label words", saved.name));
+    }
+    Ok(prior)
 }
 
 /// The beginning of a hash, enough to tell two apart.

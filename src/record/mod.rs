@@ -34,6 +34,6 @@ pub use matrix::{MatrixBlock, MatrixWriter};
 pub use predictions::Predictions;
 pub use provenance::{ModelProvenance, Provenance};
 pub use read_back::{Neighbour, Neighbours, ReadBack};
-pub use saved_prompt::{SavedLabel, SavedPrompt};
+pub use saved_prompt::{SavedLabel, SavedPrior, SavedPrompt};
 pub use trial_key::TrialKey;
 pub use trial_record::{EVENTS, TrialRecord, TrialWriter};

@@ -7,6 +7,7 @@
 //! - 2026-11: of a small model (under 30 million weights) a trial runs on each core with one thread, of a larger one a trial
 //!   at a time with all threads. The size decides, never a stopwatch, and no number depends on it.
 
+mod calibrated;
 mod cell;
 mod error;
 mod ledger;

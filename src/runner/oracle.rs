@@ -1,16 +1,19 @@
 //! The oracle of a trial: train only, charged to the ledger, cached.
 
-use crate::prompt::Prompt;
-use crate::scoring::{Gap, PromptGradient, ScoreCache, Scorer, SetHash};
-use crate::search::{Oracle, SearchError};
+use crate::prompt::{Prompt, Template};
+use crate::scoring::{AnswerStates, Answers, Gap, PromptGradient, ScoreCache, Scorer, SetHash};
+use crate::search::{Oracle, SearchError, WordOracle, WordScores};
 use crate::task::Example;
 
+use super::calibrated::{Calibrated, Set};
 use super::ledger::Ledger;
 
 /// What a search of one trial may ask.
 pub struct TrialOracle<'a> {
     /// The model.
     pub scorer: &'a Scorer,
+    /// What corrects its scores.
+    pub calibrated: &'a mut Calibrated,
     /// The trial's cache.
     pub cache: &'a mut ScoreCache,
     /// The trial's budget.
@@ -47,13 +50,18 @@ impl Oracle for TrialOracle<'_> {
     }
 
     fn n_selection(&self) -> usize {
-        self.n_selection
+        self.n_selection + self.calibrated.n_texts()
     }
 
     fn train_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError> {
         let examples: Vec<&Example> = examples.iter().map(|&i| self.train[i]).collect();
-        let set = set_hash("train", &examples);
-        let known = self.cache.score(self.scorer, prompts, self.columns, &examples, set)?;
+        if let Some(cost) = self.calibrated.cost(self.scorer, prompts, examples.len())?
+            && !self.ledger.affords(cost)
+        {
+            return Err(SearchError::OutOfBudget);
+        }
+        let set = Set { columns: self.columns, examples: &examples, hash: set_hash("train", &examples) };
+        let known = self.calibrated.score(self.cache, self.scorer, prompts, set)?;
         Ok(known
             .into_iter()
             .map(|known| {
@@ -103,6 +111,74 @@ impl Oracle for TrialOracle<'_> {
         let whole = !continuing && !text.is_empty() && text.chars().all(char::is_alphabetic);
         (whole && [false, true].iter().any(|&space| self.encode(&text, space).is_some_and(|ids| ids == [id])))
             .then_some(text)
+    }
+
+    fn words(&mut self) -> Option<&mut dyn WordOracle> {
+        Some(self)
+    }
+}
+
+impl WordOracle for TrialOracle<'_> {
+    fn gold(&self, example: usize) -> usize {
+        self.train[example].label.unwrap_or_default()
+    }
+
+    fn answers(
+        &mut self,
+        prompt: &Prompt,
+        filled: &[Option<u32>],
+        examples: &[usize],
+    ) -> Result<Answers, SearchError> {
+        let answers = self.scorer.answers(prompt, self.columns, &self.examples(examples), filled)?;
+        self.ledger.charge(answers.cost);
+        Ok(answers)
+    }
+
+    fn answer_states(
+        &mut self,
+        prompt: &Prompt,
+        n_tokens: usize,
+        place: usize,
+        examples: &[usize],
+    ) -> Result<Vec<Vec<f32>>, SearchError> {
+        let examples = self.examples(examples);
+        let AnswerStates { states, cost } =
+            self.scorer.answer_states(prompt, self.columns, &examples, (n_tokens, place))?;
+        self.ledger.charge(cost);
+        Ok(states)
+    }
+
+    fn token_products(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        self.scorer.token_products(rows)
+    }
+
+    fn word_scores(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<WordScores, SearchError> {
+        let examples: Vec<&Example> = examples.iter().map(|&i| self.train[i]).collect();
+        let calibrator = self.calibrated.calibrator();
+        let prompt = std::slice::from_ref(prompt);
+        let texts = match calibrator.texts() {
+            texts if texts.is_empty() => Vec::new(),
+            texts => {
+                let mut round = self.scorer.score(prompt, self.columns, &texts)?;
+                self.ledger.charge(round.costs.remove(0));
+                round.scores.remove(0)
+            }
+        };
+        let mut round = self.scorer.score(prompt, self.columns, &examples)?;
+        self.ledger.charge(round.costs.remove(0));
+        Ok(WordScores { examples: round.scores.remove(0), texts, calibration: calibrator.way() })
+    }
+
+    fn n_calibration(&self) -> usize {
+        self.calibrated.n_texts()
+    }
+
+    fn begins_word(&self, ids: &[u32]) -> bool {
+        self.scorer.begins_word(ids)
+    }
+
+    fn word_of(&self, template: &Template, ids: &[u32]) -> Option<String> {
+        self.scorer.word_of(template, ids)
     }
 }
 

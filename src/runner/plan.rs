@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
 use crate::prompt::Verbalizer;
 use crate::record::TrialKey;
-use crate::scoring::{Scorer, Settings};
+use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
 use crate::search::discrete::Synonyms;
-use crate::spec::{Experiment, Method, Paraphrase, SearchItem};
+use crate::spec::{Calibration, Experiment, Method, SearchItem};
 use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
 use super::RunnerError;
@@ -64,9 +64,13 @@ pub struct PlannedTrial {
     pub model: usize,
     /// Its examples.
     pub draw: Draw,
+    /// What corrects its scores.
+    pub calibration: Calibration,
     /// Evaluations at most within the budget.
     pub evaluations: u64,
-    /// Evaluations that one candidate costs, at least.
+    /// The passes of its prompts, at least.
+    pub passes: u64,
+    /// Evaluations that one candidate costs, at least; those for its calibration included.
     pub candidate_evaluations: u64,
     /// Evaluations for test, outside the budget.
     pub test_evaluations: u64,
@@ -110,7 +114,12 @@ impl Plan {
             for scorer in &scorers {
                 let scorer = &with_rule(scorer, item);
                 for prompt in prompts(item, &task) {
-                    scorer.check_template(&prompt, &dataset.columns).map_err(|source| {
+                    let calibrated = experiment.calibration.iter().try_for_each(|&way| {
+                        // What a calibration asks of a prompt does not depend on its texts.
+                        let text = crate::task::Example { row: 0, fields: Vec::new(), label: None };
+                        Calibrator::new(way, 0, &[&text], 1)?.check(&prompt)
+                    });
+                    scorer.check_template(&prompt, &dataset.columns).and(calibrated).map_err(|source| {
                         let file = experiment.place(&format!("search[{index}]"));
                         let place = file.unwrap_or_else(|| format!("search[{index}]"));
                         let place = format!("{place} with {}", scorer.loaded().source);
@@ -130,6 +139,16 @@ impl Plan {
     /// The examples of a trial.
     pub fn data(&self, trial: &PlannedTrial) -> TrialData<'_> {
         examples(&self.dataset, &trial.draw)
+    }
+
+    /// What corrects the scores of a trial.
+    ///
+    /// # Errors
+    /// [`crate::scoring::ScoringError::CalibrationTexts`].
+    pub fn calibrator(&self, way: Calibration, data: &TrialData<'_>) -> Result<Calibrator> {
+        let n = self.experiment.limits.calibration.unwrap_or(BATCH_TEXTS);
+        Ok(Calibrator::new(way, self.dataset.columns.len(), &data.unlabelled, n)
+            .map_err(|e| Error::from(e).at(self.experiment.place("calibration")))?)
     }
 
     /// The model of an item's trials, with the rule for words of several tokens that the item has.
@@ -153,9 +172,14 @@ impl Plan {
                     if *shots == Shots::Count(0) && item.cells.first().is_some_and(Method::needs_labels) {
                         continue;
                     }
-                    for (seeds, draw) in self.together(item, draws) {
+                    let trials_of = self.together(item, draws);
+                    for ((seeds, draw), &calibration) in
+                        trials_of.iter().flat_map(|of| self.experiment.calibration.iter().map(move |way| (of, way)))
+                    {
+                        let (seeds, draw) = (seeds.clone(), draw.clone());
                         let data = examples(&self.dataset, &draw);
-                        let n_selection = data.selection().len() as u64;
+                        let n_texts = self.calibrator(calibration, &data)?.texts().len();
+                        let n_selection = (data.selection().len() + n_texts) as u64;
                         let all: u64 = passes.iter().sum::<u64>() * n_selection;
                         let budget = self.experiment.budget.evaluations;
                         let evaluations = if matches!(item.cells.first(), Some(Method::Manual(_))) {
@@ -169,13 +193,14 @@ impl Plan {
                             label: label.clone(),
                             model: self.experiment.models[model].to_string(),
                             shots: shots.to_string(),
-                            calibration: "none".into(),
+                            calibration: calibration.name().into(),
                             seeds,
                             fingerprint: String::new(),
                         };
                         key.fingerprint = self.fingerprint(&key, item, scorer, &data);
                         let test_evaluations = passes.iter().max().copied().unwrap_or(1) * data.test.len() as u64;
-                        let candidate_evaluations = passes.iter().min().copied().unwrap_or(1) * n_selection;
+                        let fewest_passes = passes.iter().min().copied().unwrap_or(1);
+                        let candidate_evaluations = fewest_passes * n_selection;
                         let n_candidates = evaluations / candidate_evaluations.max(1);
                         let correlation_evaluations = if *shots == Shots::Count(0) && n_candidates > 1 {
                             let passes = passes.iter().max().copied().unwrap_or(1);
@@ -189,7 +214,9 @@ impl Plan {
                             item: item_index,
                             model,
                             draw,
+                            calibration,
                             evaluations,
+                            passes: fewest_passes,
                             candidate_evaluations,
                             test_evaluations,
                             correlation_evaluations,
@@ -242,7 +269,7 @@ impl Plan {
         part(self.task.template.to_string().as_bytes());
         part(self.task.verbalizer.to_string().as_bytes());
         for method in &item.cells {
-            if let Method::Paraphrase(Paraphrase { synonyms: Some(path), .. }) = method {
+            if let Some(path) = method.synonyms() {
                 part(format!("{:?}", self.task.synonyms.get(path).map(|list| list.groups())).as_bytes());
             }
         }
@@ -250,6 +277,9 @@ impl Plan {
         part(format!("{:?} {:?} {:?}", experiment.task.metric, experiment.select, experiment.budget).as_bytes());
         part(format!("{:?} {}", scorer.settings(), self.device.kind).as_bytes());
         part(format!("{} {} {} {:?} {}", key.item, key.model, key.shots, key.seeds, key.calibration).as_bytes());
+        if key.calibration == Calibration::Batch.name() {
+            part(format!("{:?}", experiment.limits.calibration.unwrap_or(BATCH_TEXTS)).as_bytes());
+        }
         part(scorer.loaded().weights_hash.as_bytes());
         part(scorer.loaded().tokenizer_hash.as_bytes());
         part(self.dataset.columns.join("\n").as_bytes());
@@ -310,7 +340,7 @@ fn synonyms(experiment: &Experiment) -> Result<BTreeMap<PathBuf, Arc<Synonyms>>,
     let mut lists = BTreeMap::new();
     for (index, item) in experiment.search.iter().enumerate() {
         for method in &item.cells {
-            let Method::Paraphrase(Paraphrase { synonyms: Some(path), .. }) = method else { continue };
+            let Some(path) = method.synonyms() else { continue };
             let resolved = experiment.resolve_path(path);
             let fault = |what: String| RunnerError::Synonyms {
                 place: format!("search[{index}]"),

@@ -3,7 +3,7 @@
 use crate::prompt::Prompt;
 use crate::search::continuous::most_steps;
 use crate::search::discrete::{Offer, has_han};
-use crate::spec::{Method, Paraphrase, SearchItem};
+use crate::spec::{Calibration, Method, Paraphrase, SearchItem};
 use crate::task::{Shots, Split};
 
 use super::cell::{paraphrase, prompts};
@@ -32,6 +32,7 @@ impl Plan {
                 }
             }
         }
+        self.notes.extend(calibration_note(&self.trials));
         self.notes.extend(self.dataset.notes.iter().cloned());
         if self.dataset.split(Split::Test).is_none() {
             self.notes.push("the data has no test split: the leaderboard ranks on dev (flag dev_only)".into());
@@ -60,7 +61,7 @@ impl Plan {
                 }
                 let Some(Method::Autoprompt(autoprompt)) = item.cells.first() else { continue };
                 let batch_size = autoprompt.batch_size.min(trial.draw.train.len()) as u64;
-                let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
+                let passes = trial.passes;
                 let step = passes * batch_size * (3 + autoprompt.n_candidates as u64 + 1);
                 // The start, the step, and the candidate that it may find.
                 let needed = 2 * trial.candidate_evaluations + step;
@@ -89,7 +90,7 @@ impl Plan {
         let share = self.experiment.budget.evaluations / item.cells.len() as u64;
         let batch_size = method.batch_size.min(trial.draw.train.len());
         let look = trial.candidate_evaluations;
-        let step = 3 * (look / (trial.n_selection() as u64).max(1)) * batch_size as u64;
+        let step = 3 * trial.passes * batch_size as u64;
         let steps = most_steps(|cost| cost <= share, step, look, method.eval_every, method.steps);
         let scorer = &self.scorers[trial.model];
         let prompt = prompts(item, &self.task).into_iter().next()?;
@@ -115,12 +116,31 @@ impl Plan {
     }
 }
 
+/// What calibrating costs a candidate.
+fn calibration_note(trials: &[PlannedTrial]) -> Option<String> {
+    let mut ways: Vec<String> = Vec::new();
+    for trial in trials.iter().filter(|trial| trial.calibration != Calibration::None) {
+        let texts = trial.candidate_evaluations / trial.passes.max(1) - trial.n_selection() as u64;
+        let way = format!("{texts} texts under `{}`", trial.key.calibration);
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    (!ways.is_empty()).then(|| {
+        format!(
+            "calibration takes every candidate's prior on texts without labels, within the budget: {}; gradients are those of the \
+             loss before it",
+            ways.join(", ")
+        )
+    })
+}
+
 /// What `paraphrase` makes of its budget.
 fn round_note(method: &Paraphrase, starts: &[Prompt], trial: &PlannedTrial, share: u64) -> String {
     let config = paraphrase::config(method);
     let n_train = trial.draw.train.len();
     let n_texts = if n_train > 0 { n_train } else { trial.draw.unlabelled.len() };
-    let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
+    let passes = trial.passes;
     let han = starts.iter().any(|start| has_han(&start.template));
     let offer = Offer { n_train, n_texts, n_selection: trial.n_selection(), passes, han };
     let n_starts = starts.len();

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::prompt::Prompt;
 use crate::record::Event;
-use crate::scoring::{Outcome, Scorer};
+use crate::scoring::{Calibrator, Outcome, Scorer};
 use crate::task::{Dataset, Example, Metric, statistics};
 
 use super::trial::Stopped;
@@ -35,6 +35,8 @@ pub fn n_compared(n_prompts: u64, passes: u64, budget: u64, n_test: u64) -> u64 
 pub struct RankCorrelation<'a> {
     /// The model.
     pub scorer: &'a Scorer,
+    /// What corrects its scores.
+    pub calibrator: &'a Calibrator,
     /// The data set that the test examples are of.
     pub dataset: &'a Dataset,
     /// What is measured on test.
@@ -68,10 +70,11 @@ impl RankCorrelation<'_> {
                 return Err(Stopped::Interrupted);
             }
             let prompts: Vec<Prompt> = round.iter().map(|(_, prompt, _)| (*prompt).clone()).collect();
-            let scores = self.scorer.score(&prompts, &self.dataset.columns, &examples).map_err(failed)?.scores;
+            let columns = &self.dataset.columns;
+            let round = self.calibrator.score(self.scorer, &prompts, columns, &examples).map_err(failed)?;
             let metric =
                 |scores: &Vec<Vec<f64>>| Outcome::of(scores, &gold, self.dataset.labels.len(), self.metric).metric;
-            test_metrics.extend(scores.iter().map(metric));
+            test_metrics.extend(round.scores.iter().map(metric));
         }
         let label_free: Vec<f64> = candidates.iter().map(|(_, _, score)| *score).collect();
         Ok(Some(Event::Correlated {
@@ -85,7 +88,7 @@ impl RankCorrelation<'_> {
 }
 
 /// `n` examples, as many of each class as there are, in an order that depends on their content only.
-fn round_the_classes<'a>(examples: &[&'a Example], n: usize) -> Vec<&'a Example> {
+pub(super) fn round_the_classes<'a>(examples: &[&'a Example], n: usize) -> Vec<&'a Example> {
     if n >= examples.len() {
         return examples.to_vec();
     }

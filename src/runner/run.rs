@@ -333,11 +333,14 @@ impl Work<'_> {
         let purpose = format!("search {} {} {}", planned.key.label, planned.key.shots, scorer.loaded().weights_hash);
         let cells = cells(item, &plan.task, scorer, seed, &purpose, &format!("search[{}]", planned.item))
             .map_err(|e| Stopped::Fatal(e.into()))?;
+        let data = plan.data(planned);
+        let calibrator = plan.calibrator(planned.calibration, &data).map_err(Stopped::Fatal)?;
         let trial = Trial {
             key: &planned.key,
             scorer,
             dataset: &plan.dataset,
-            data: plan.data(planned),
+            data,
+            calibrator,
             budget: plan.experiment.budget.evaluations,
             metric: plan.experiment.task.metric,
             select_by: plan.experiment.select.by,

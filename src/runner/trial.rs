@@ -8,13 +8,14 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::prompt::{Candidate, Prompt, SoftPrompt};
 use crate::record::{
-    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SetScores, SoftRecord, Spent, TrialKey,
+    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SetScores, SoftRecord, Spent, TrialKey,
 };
-use crate::scoring::{Known, Outcome, ScoreCache, Scorer, SetHash, argmax, information_parts, mutual_information};
+use crate::scoring::{Calibrator, Known, Outcome, Prior, ScoreCache, Scorer, SetHash, argmax, information_parts, mutual_information};
 use crate::search::{Proposal, Scored, SearchError};
 use crate::spec::SelectBy;
 use crate::task::{Dataset, Example, Metric, statistics};
 
+use super::calibrated::{Calibrated, Set};
 use super::cell::Cell;
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
@@ -58,6 +59,8 @@ pub struct Trial<'a> {
     pub dataset: &'a Dataset,
     /// Its examples.
     pub data: TrialData<'a>,
+    /// What corrects its scores.
+    pub calibrator: Calibrator,
     /// Evaluations.
     pub budget: u64,
     /// What the leaderboard shows.
@@ -132,6 +135,7 @@ impl Trial<'_> {
         emit(self.started()).map_err(Stopped::Fatal)?;
         let mut work = Work {
             trial: self,
+            calibrated: Calibrated::new(self.calibrator.clone()),
             cache: ScoreCache::default(),
             ledger: Ledger::new(self.budget),
             selection: set_hash(if self.data.dev.is_empty() { "unlabelled" } else { "dev" }, self.data.selection()),
@@ -180,7 +184,11 @@ impl Trial<'_> {
         flags.sort();
         flags.dedup();
         emit(Event::Finished { spent, flags, seconds: begun.elapsed().as_secs_f64() }).map_err(Stopped::Fatal)?;
-        Ok(Files { prompt: self.saved(&chosen), soft: chosen.soft, predictions })
+        let prior = self
+            .calibrator
+            .prior_of(self.scorer, &chosen, &self.dataset.columns)
+            .map_err(|e| Stopped::Failed(e.to_string()))?;
+        Ok(Files { prompt: self.saved(&chosen, prior), soft: chosen.soft, predictions })
     }
 
     fn started(&self) -> Event {
@@ -203,7 +211,7 @@ impl Trial<'_> {
         }
     }
 
-    fn saved(&self, prompt: &Prompt) -> SavedPrompt {
+    fn saved(&self, prompt: &Prompt, prior: Option<Prior>) -> SavedPrompt {
         let loaded = self.scorer.loaded();
         let tokenizer = &loaded.tokenizer;
         SavedPrompt {
@@ -220,6 +228,7 @@ impl Trial<'_> {
                 .collect(),
             multi_token: self.scorer.settings().multi_token.name().into(),
             truncate: self.scorer.settings().truncate,
+            calibration: prior.map(|prior| SavedPrior { name: prior.way.name().into(), logprobs: prior.logprobs }),
             model: self.key.model.clone(),
             weights_blake3: loaded.weights_hash.clone(),
             tokenizer_blake3: loaded.tokenizer_hash.clone(),
@@ -242,6 +251,7 @@ impl Trial<'_> {
 /// A trial under way.
 struct Work<'t, 'a> {
     trial: &'t Trial<'a>,
+    calibrated: Calibrated,
     cache: ScoreCache,
     ledger: Ledger,
     selection: SetHash,
@@ -266,6 +276,7 @@ impl Work<'_, '_> {
             }
             let mut oracle = TrialOracle {
                 scorer: self.trial.scorer,
+                calibrated: &mut self.calibrated,
                 cache: &mut self.cache,
                 ledger: &mut self.ledger,
                 columns: &self.trial.dataset.columns,
@@ -274,7 +285,10 @@ impl Work<'_, '_> {
                 n_selection: self.trial.data.selection().len(),
                 vocabulary: &cell.vocabulary,
             };
-            let proposal = cell.search.propose(&mut oracle)?;
+            let proposal = match cell.search.propose(&mut oracle) {
+                Err(SearchError::OutOfBudget) => Proposal::OutOfBudget,
+                proposal => proposal?,
+            };
             (self.progress)(&self.ledger.spent());
             let evaluations = self.ledger.spent().evaluations;
             match proposal {
@@ -302,12 +316,12 @@ impl Work<'_, '_> {
     /// Scores candidates for selection, records them, and numbers them.
     fn select(&mut self, cell: &Cell, candidates: Vec<Candidate>) -> Result<Vec<Scored>, Stopped> {
         let trial = self.trial;
-        let examples = trial.data.selection();
         let columns = &trial.dataset.columns;
         let prompts: Vec<Prompt> = candidates.iter().map(|c| c.prompt.clone()).collect();
+        let set = Set { columns, examples: trial.data.selection(), hash: self.selection };
         let known = self
-            .cache
-            .score(trial.scorer, &prompts, columns, examples, self.selection)
+            .calibrated
+            .score(&mut self.cache, trial.scorer, &prompts, set)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         let mut all = Vec::new();
         for (candidate, known) in candidates.into_iter().zip(known) {
@@ -388,8 +402,8 @@ impl Work<'_, '_> {
             return Err(Stopped::Interrupted);
         }
         let round = trial
-            .scorer
-            .score(std::slice::from_ref(chosen), &trial.dataset.columns, test)
+            .calibrator
+            .score(trial.scorer, std::slice::from_ref(chosen), &trial.dataset.columns, test)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         let logprobs = round.scores.into_iter().next().unwrap_or_default();
         let outcome = Outcome::of(&logprobs, &gold(test), trial.dataset.labels.len(), trial.metric);
@@ -414,6 +428,7 @@ impl Work<'_, '_> {
             .collect();
         let correlation = RankCorrelation {
             scorer: trial.scorer,
+            calibrator: &trial.calibrator,
             dataset: trial.dataset,
             metric: trial.metric,
             test: &trial.data.test,

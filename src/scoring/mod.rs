@@ -9,8 +9,10 @@
 //!   is taken from the cache is therefore the same whatever else ran before or beside the trial. Refused: a cache shared by
 //!   trials, which would let the order of trials decide the last bits.
 
+mod answers;
 mod batch;
 mod cache;
+mod calibration;
 mod encode;
 mod error;
 mod explain;
@@ -29,10 +31,12 @@ mod scorer;
 mod tests;
 mod vocabulary;
 
+pub use answers::{AnswerStates, Answers};
 pub use cache::{Known, ScoreCache, SetHash};
+pub use calibration::{BATCH_TEXTS, Calibrator, Prior};
 pub use encode::{Encoded, Encoder};
 pub use error::ScoringError;
-pub use explain::{Explanation, WordScore};
+pub use explain::{Calibrated, Explanation, WordScore};
 pub use fill::Filled;
 pub use gap::{Gap, GapAnswers};
 pub use generate::{Decoding, Generated};

@@ -168,7 +168,7 @@ impl Experiment {
             None => DEFAULT_SEEDS.to_vec(),
         };
         let task = task.unwrap_or_else(TaskSpec::absent);
-        let search = search(reader, fields.get("search"), task.template.as_ref())?;
+        let search = search(reader, fields.get("search"), task.template.as_ref(), &task.words)?;
         let budget = budget(reader, fields.get("budget"))?;
         let select = select(reader, fields.get("select"), task.metric)?;
         let calibration = calibration(reader, fields.get("calibration"))?;
@@ -491,7 +491,7 @@ search:
   - { method: autoprompt, n_trigger: [0, 51], n_candidates: [] }
 budget: { evaluations: 0 }
 select: { by: accurcy, racing: exact }
-calibration: contextual
+calibration: contextul
 limits: { dev: 0 }
 ";
         assert_eq!(
@@ -507,15 +507,15 @@ experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name,
 experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)
 experiments/x.yaml:9:8: seeds: an empty list; at least one is needed
 experiments/x.yaml:11:34: search[0].templates: {trigger:N} belongs to a method that fills it (random, autoprompt)
-experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, soft_prompt)
-experiments/x.yaml:13:15: search[2].method: method `gcg` is not in this version (this version has manual, random, paraphrase, autoprompt, soft_prompt)
+experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, soft_prompt, label_words, template_and_words)
+experiments/x.yaml:13:15: search[2].method: method `gcg` is not in this version (this version has manual, random, paraphrase, autoprompt, soft_prompt, label_words, template_and_words)
 experiments/x.yaml:14:39: search[3].n_trigger[0]: 0 is not allowed (1 to 50)
 experiments/x.yaml:14:42: search[3].n_trigger[1]: 51 is not allowed (1 to 50)
 experiments/x.yaml:14:61: search[3].n_candidates: an empty list; at least one value is needed
 experiments/x.yaml:15:24: budget.evaluations: 0 is not allowed (1 to 1000000000000)
 experiments/x.yaml:16:15: select.by: unknown selection `accurcy` (did you mean accuracy? known: accuracy, macro_f1, matthews, margin, mean_log_likelihood, expected_accuracy)
 experiments/x.yaml:16:32: select.racing: racing `exact` is not in this version (this version has none)
-experiments/x.yaml:17:14: calibration: calibration `contextual` is not in this version (this version has none)
+experiments/x.yaml:17:14: calibration: unknown calibration `contextul` (did you mean contextual? known: none, contextual, pmi_dc, batch)
 experiments/x.yaml:18:16: limits.dev: 0 is not allowed (1 to 1000000000)"
         );
     }

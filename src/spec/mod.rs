@@ -29,7 +29,8 @@ pub use choice::{Budget, Calibration, Racing, Select, SelectBy, TieBreak};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
-    Autoprompt, Generator, METHODS, Manual, Method, Paraphrase, Random, SearchItem, SoftInit, SoftPromptParameters,
+    Autoprompt, Generator, LabelWords, METHODS, Manual, Method, Paraphrase, Random, SearchItem, SoftInit,
+    SoftPromptParameters, TemplateAndWords, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;

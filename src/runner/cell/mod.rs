@@ -13,6 +13,7 @@ use crate::spec::{Method, SearchItem};
 
 use super::RunnerError;
 
+mod label_words;
 pub(super) mod paraphrase;
 mod soft_prompt;
 
@@ -48,6 +49,8 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::Manual(manual) => manual.templates.clone(),
         Method::Paraphrase(paraphrase) => paraphrase::templates(paraphrase, task),
         Method::SoftPrompt(soft_prompt) => soft_prompt::templates(soft_prompt, task),
+        Method::LabelWords(method) => label_words::template(method.template.as_ref(), task),
+        Method::TemplateAndWords(method) => label_words::template(method.template.as_ref(), task),
         Method::Random(_) | Method::Autoprompt(_) => method.trigger_template(&task.template).into_iter().collect(),
     };
     templates
@@ -105,6 +108,12 @@ pub fn cells(
                 Method::Paraphrase(paraphrase) => {
                     (paraphrase::search(paraphrase, &prompts, task, stream(), place)?, Vec::new())
                 }
+                Method::LabelWords(method) => (label_words::search(method, prompts.remove(0)), Vec::new()),
+                Method::TemplateAndWords(method) => {
+                    let purpose = purpose.to_owned();
+                    let stream = move |turn| Stream::new(seed, &purpose, format!("{index} turn {turn}").as_bytes());
+                    (label_words::search_both(method, prompts.remove(0), task, stream, place)?, Vec::new())
+                }
                 Method::SoftPrompt(soft_prompt) => {
                     (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
@@ -144,5 +153,7 @@ fn describe(method: &Method) -> String {
         ),
         Method::Paraphrase(m) => paraphrase::describe(m),
         Method::SoftPrompt(m) => soft_prompt::describe(m),
+        Method::LabelWords(m) => label_words::describe(&m.words, m.template.as_ref()),
+        Method::TemplateAndWords(m) => label_words::describe(&m.words, m.template.as_ref()),
     }
 }

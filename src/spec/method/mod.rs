@@ -1,6 +1,7 @@
 //! The items of `search:`: methods with their parameters, one a file, and the sweep inside an item.
 
 mod autoprompt;
+mod label_words;
 mod manual;
 mod paraphrase;
 mod random;
@@ -8,12 +9,18 @@ mod soft_prompt;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod word_search;
 
 pub use autoprompt::Autoprompt;
+pub use label_words::{LabelWords, TemplateAndWords};
 pub use manual::Manual;
 pub use paraphrase::{Generator, Paraphrase};
 pub use random::Random;
 pub use soft_prompt::{SoftInit, SoftPromptParameters};
+pub use word_search::{WordRanking, WordSearch};
+pub(super) use word_search::{is_search, searches};
+
+use std::path::PathBuf;
 
 use super::error::SpecError;
 use super::reader::{At, Reader, not_yet, unknown};
@@ -22,11 +29,11 @@ use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 5] = ["manual", "random", "paraphrase", "autoprompt", "soft_prompt"];
+pub const METHODS: [&str; 7] =
+    ["manual", "random", "paraphrase", "autoprompt", "soft_prompt", "label_words", "template_and_words"];
 
 /// Methods that papers and the contract name and this version does not have.
-const LATER: [&str; 8] =
-    ["prefix", "p_tuning", "gcg", "evolution", "generate", "mine", "label_words", "demonstrations"];
+const LATER: [&str; 7] = ["prefix", "p_tuning", "gcg", "evolution", "generate", "mine", "demonstrations"];
 
 /// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
 #[derive(Debug, Clone)]
@@ -66,6 +73,10 @@ pub enum Method {
     Autoprompt(Autoprompt),
     /// Virtual tokens trained by gradient descent.
     SoftPrompt(SoftPromptParameters),
+    /// Label words for a template that stands.
+    LabelWords(LabelWords),
+    /// Label words and templates in turn.
+    TemplateAndWords(Box<TemplateAndWords>),
 }
 
 impl Method {
@@ -77,18 +88,36 @@ impl Method {
             Self::Paraphrase(_) => METHODS[2],
             Self::Autoprompt(_) => METHODS[3],
             Self::SoftPrompt(_) => METHODS[4],
+            Self::LabelWords(_) => METHODS[5],
+            Self::TemplateAndWords(_) => METHODS[6],
         }
     }
 
     /// Whether it cannot do without labels, and so makes no trial at 0 shots.
     pub fn needs_labels(&self) -> bool {
-        matches!(self, Self::Autoprompt(_) | Self::SoftPrompt(_))
+        matches!(
+            self,
+            Self::Autoprompt(_) | Self::SoftPrompt(_) | Self::LabelWords(_) | Self::TemplateAndWords(_)
+        )
+    }
+
+    /// The list of synonyms that it names.
+    pub fn synonyms(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Paraphrase(method) => method.synonyms.as_ref(),
+            Self::TemplateAndWords(method) => method.paraphrase.synonyms.as_ref(),
+            _ => None,
+        }
     }
 
     /// The template that trigger tokens are searched in, given the task's; `None` for a method without triggers.
     pub fn trigger_template(&self, task: &Template) -> Option<Template> {
         let (own, n_trigger) = match self {
-            Self::Manual(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) => return None,
+            Self::Manual(_)
+            | Self::Paraphrase(_)
+            | Self::SoftPrompt(_)
+            | Self::LabelWords(_)
+            | Self::TemplateAndWords(_) => return None,
             Self::Random(method) => (&method.template, method.n_trigger),
             Self::Autoprompt(method) => (&method.template, method.n_trigger),
         };
@@ -101,6 +130,7 @@ pub(super) fn search(
     reader: &mut Reader,
     at: Option<At>,
     manual: Option<&Template>,
+    words: &[WordSearch],
 ) -> Result<Vec<SearchItem>, SpecError> {
     let items = at.as_ref().map(At::items).unwrap_or_default();
     let names = items.iter().map(|item| method_name(reader, item)).collect::<Result<Vec<_>, _>>()?;
@@ -112,7 +142,7 @@ pub(super) fn search(
         for (index, (item, name)) in items.iter().zip(&names).enumerate() {
             let Some(name) = name else { continue };
             if matches!(*name, "random" | "paraphrase") == later {
-                read[index] = cells(reader, item, name, manual, &mut beside, &mut written)?;
+                read[index] = cells(reader, item, name, (manual, words), &mut beside, &mut written)?;
             }
         }
     }
@@ -134,6 +164,11 @@ pub(super) fn search(
         if !names.contains(&Some(name)) {
             search.push(SearchItem { cells, multi_token: None, added: true });
         }
+    }
+    let searched = |name: &Option<&str>| matches!(name, Some("label_words" | "template_and_words"));
+    if !words.is_empty() && !names.iter().any(searched) {
+        let of = |words: &WordSearch| Method::LabelWords(LabelWords { template: None, words: words.clone() });
+        search.push(SearchItem { cells: words.iter().map(of).collect(), multi_token: None, added: true });
     }
     Ok(search)
 }
@@ -170,7 +205,7 @@ fn cells(
     reader: &mut Reader,
     item: &At,
     name: &str,
-    manual: Option<&Template>,
+    (manual, words): (Option<&Template>, &[WordSearch]),
     beside: &mut Option<Triggers>,
     written: &mut Option<Vec<Template>>,
 ) -> Result<Option<Vec<Method>>, SpecError> {
@@ -191,6 +226,8 @@ fn cells(
             paraphrase::read(reader, at, written.clone().unwrap_or(task))?
         }
         "soft_prompt" => soft_prompt::read(reader, at)?,
+        "label_words" => label_words::read(reader, at, words)?,
+        "template_and_words" => label_words::read_both(reader, at, words)?,
         _ => {
             let (triggers, cells) = autoprompt::read(reader, at)?;
             beside.get_or_insert(triggers);
