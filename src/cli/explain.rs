@@ -71,7 +71,8 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     let example = Example { row: 0, fields: texts, label: None };
     let mut explanation = asked.scorer.explain(&asked.prompt, &columns, &example, arguments.top_k as usize)?;
     if let Some(prior) = &asked.prior {
-        let scores = asked.scorer.score(&[prior.asked(&asked.prompt)], &columns, &[&example])?.scores.remove(0).remove(0);
+        let scores =
+            asked.scorer.score(&[prior.asked(&asked.prompt)], &columns, &[&example])?.scores.remove(0).remove(0);
         explanation.calibrate(prior, &asked.prompt.verbalizer, &scores);
     }
     match arguments.format {

@@ -13,6 +13,7 @@
 //!   fingerprint covers what it says. Refused: stopping with a request to remove the file, which nobody could answer better.
 
 mod atomic;
+mod diagnosis;
 mod error;
 mod event;
 mod folder;
@@ -27,6 +28,7 @@ mod trial_key;
 mod trial_record;
 
 pub use atomic::write_atomically;
+pub use diagnosis::{Diagnosis, RuleScore, RuleScores, SurfaceScore};
 pub use error::RecordError;
 pub use event::{CandidateRecord, Event, FORMAT, SetScores, SoftRecord, Spent};
 pub use folder::{Found, ResultsFolder, load_trials};

@@ -23,6 +23,7 @@ use crate::task::statistics::{
 
 use super::ReportError;
 use super::asked::Asked;
+use super::diagnostics::CandidateDiagnostics;
 use super::flag;
 use super::group::Group;
 use super::outcome;
@@ -89,6 +90,8 @@ pub struct CandidateRow {
     pub n_soft: Option<usize>,
     /// BLAKE3 of their vectors.
     pub soft_blake3: Option<String>,
+    /// What is to be said of it beside its scores.
+    pub diagnostics: CandidateDiagnostics,
 }
 
 impl CandidateRow {
@@ -116,12 +119,16 @@ impl CandidateRow {
             // The order that equals keep: never that of the files.
             list.sort_by_key(|(trial, scored)| (trial.key.item, scored.record.candidate));
             let standings = rank(&list, metric, seed);
+            let ranks: Vec<usize> = standings.iter().map(|standing| standing.rank).collect();
+            let diagnostics = CandidateDiagnostics::of(&list, &ranks);
             let mut ranked: Vec<(Standing, Place, Self)> = standings
                 .into_iter()
                 .zip(&list)
-                .map(|(standing, (trial, scored))| {
+                .zip(diagnostics)
+                .map(|((standing, (trial, scored)), diagnostics)| {
                     let place = scored.place(trial.dev_gold.len());
-                    (standing, place, Self::of(&group, seed, trial, scored, standing, &intervals, &asked.select_by))
+                    let row = Self::of(&group, seed, trial, scored, standing, &intervals, &asked.select_by);
+                    (standing, place, Self { diagnostics, ..row })
                 })
                 .collect();
             ranked.sort_by(|(a, place, _), (b, other, _)| {
@@ -179,6 +186,7 @@ impl CandidateRow {
             trial: PathBuf::from(trial.key.id()),
             n_soft: record.soft.as_ref().map(|soft| soft.n_soft),
             soft_blake3: record.soft.as_ref().map(|soft| soft.blake3.clone()),
+            diagnostics: CandidateDiagnostics::default(),
         }
     }
 }

@@ -95,6 +95,13 @@ pub(super) const LEADERBOARD: &[Column<Row>] = &[
     down("projected_test", |row| Cell::number(row.projected_test)),
     down("label_free_spearman", |row| Cell::number(row.label_free_spearman)),
     down("label_free_kendall", |row| Cell::number(row.label_free_kendall)),
+    up("collapse", |row| Cell::number(row.diagnostics.collapse)),
+    up("class_accuracy", |row| Cell::words(row.diagnostics.class_words())),
+    down("surface_worst", |row| Cell::number(row.diagnostics.surface_worst)),
+    down("surface_mean", |row| Cell::number(row.diagnostics.surface_mean)),
+    up("surfaces", |row| Cell::words(row.diagnostics.surface_words())),
+    down("n_candidates", |row| Cell::count(row.diagnostics.n_candidates)),
+    down("n_behaviours", |row| Cell::count(row.diagnostics.n_behaviours)),
 ];
 
 /// The columns of `candidates.csv`.
@@ -130,6 +137,10 @@ pub(super) const CANDIDATES: &[Column<CandidateRow>] = &[
     down("select_score", |row| Cell::number(row.select_score)),
     up("n_soft", |row| Cell::count(row.n_soft)),
     up("soft_blake3", |row| words(&row.soft_blake3)),
+    up("collapse", |row| Cell::number(row.diagnostics.collapse)),
+    up("class_accuracy", |row| Cell::words(row.diagnostics.class_words())),
+    up("equivalence_class", |row| Cell::count(row.diagnostics.equivalence_class)),
+    down("n_equivalent", |row| Cell::count(row.diagnostics.n_equivalent)),
 ];
 
 /// The leaderboard's column of that name.

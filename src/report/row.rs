@@ -19,6 +19,7 @@ use crate::task::Metric;
 use crate::task::statistics::{expected_accuracy, majority_class, optimism_gap};
 
 use super::asked::Asked;
+use super::diagnostics::Diagnostics;
 use super::entry::{Entry, deviation};
 use super::flag;
 use super::group::Group;
@@ -121,6 +122,8 @@ pub struct Row {
     pub label_free_kendall: Option<f64>,
     /// The fewest and the most candidates of a trial, and the test examples, behind these correlations.
     pub correlated: Option<(usize, usize, usize)>,
+    /// What is to be said of it beside its scores.
+    pub diagnostics: Diagnostics,
 }
 
 impl Row {
@@ -199,6 +202,7 @@ impl Row {
                 .filter_map(|trial| trial.correlation)
                 .map(|of| (of.n_candidates, of.n_candidates, of.n_test))
                 .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1), a.2.min(b.2))),
+            diagnostics: Diagnostics::of(entry),
         }
     }
 }

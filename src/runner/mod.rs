@@ -9,6 +9,7 @@
 
 mod calibrated;
 mod cell;
+mod diagnosis;
 mod error;
 mod ledger;
 mod listener;

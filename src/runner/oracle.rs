@@ -24,6 +24,8 @@ pub struct TrialOracle<'a> {
     pub train: &'a [&'a Example],
     /// The texts that may be read without labels: those of train, or the unlabelled ones at 0 shots.
     pub texts: &'a [&'a Example],
+    /// All texts of train without their labels.
+    pub unlabelled: &'a [&'a Example],
     /// The examples on which a candidate is scored for selection.
     pub n_selection: usize,
     /// The ids that may stand in a trigger.
@@ -123,12 +125,7 @@ impl WordOracle for TrialOracle<'_> {
         self.train[example].label.unwrap_or_default()
     }
 
-    fn answers(
-        &mut self,
-        prompt: &Prompt,
-        filled: &[Option<u32>],
-        examples: &[usize],
-    ) -> Result<Answers, SearchError> {
+    fn answers(&mut self, prompt: &Prompt, filled: &[Option<u32>], examples: &[usize]) -> Result<Answers, SearchError> {
         let answers = self.scorer.answers(prompt, self.columns, &self.examples(examples), filled)?;
         self.ledger.charge(answers.cost);
         Ok(answers)
@@ -173,8 +170,12 @@ impl WordOracle for TrialOracle<'_> {
         self.calibrated.n_texts()
     }
 
-    fn begins_word(&self, ids: &[u32]) -> bool {
+    fn begins_word(&self, ids: &[u32]) -> Option<String> {
         self.scorer.begins_word(ids)
+    }
+
+    fn unlabelled(&self) -> Vec<String> {
+        self.unlabelled.iter().chain(self.train).flat_map(|text| text.fields.iter().cloned()).collect()
     }
 
     fn word_of(&self, template: &Template, ids: &[u32]) -> Option<String> {

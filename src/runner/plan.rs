@@ -10,11 +10,12 @@ use crate::prompt::Verbalizer;
 use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
 use crate::search::discrete::Synonyms;
-use crate::spec::{Calibration, Experiment, Method, SearchItem};
+use crate::spec::{Calibration, Experiment, Method, MultiToken, SearchItem};
 use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
 use super::RunnerError;
 use super::cell::{TaskPrompt, cells, prompts};
+use super::diagnosis;
 use super::oracle::set_hash;
 use super::rank_correlation::n_compared;
 use super::trial::TrialData;
@@ -76,6 +77,8 @@ pub struct PlannedTrial {
     pub test_evaluations: u64,
     /// Evaluations, about, for the rank correlation of the label-free score with test, outside the budget; at 0 shots.
     pub correlation_evaluations: u64,
+    /// Evaluations, at most, for the surfaces of the chosen prompt, outside the budget.
+    pub diagnostic_evaluations: u64,
 }
 
 impl PlannedTrial {
@@ -157,6 +160,21 @@ impl Plan {
         with_rule(scorer, &self.experiment.search[item])
     }
 
+    /// Examples of each split that diagnostics are taken on.
+    pub fn n_diagnosed(&self) -> usize {
+        self.experiment.limits.diagnostics.unwrap_or(diagnosis::EXAMPLES)
+    }
+
+    /// The rules for words of several tokens that the trials of an item compare: those of the experiment, in the first of the items
+    /// that differ in nothing else.
+    pub fn rules_compared(&self, item: usize) -> Vec<MultiToken> {
+        let search = &self.experiment.search;
+        if search[..item].iter().any(|before| before.cells == search[item].cells) {
+            return Vec::new();
+        }
+        diagnosis::distinct(search.iter().map(|item| item.multi_token.unwrap_or(self.experiment.task.multi_token)))
+    }
+
     fn lay_out(&mut self, draws: Vec<(Shots, SeedDraws)>) -> Result<()> {
         let mut trials = Vec::new();
         for (item_index, item) in self.experiment.search.iter().enumerate() {
@@ -220,6 +238,9 @@ impl Plan {
                             candidate_evaluations,
                             test_evaluations,
                             correlation_evaluations,
+                            diagnostic_evaluations: diagnosis::SURFACES
+                                * passes.iter().max().copied().unwrap_or(1)
+                                * self.n_diagnosed().min(data.test.len().max(data.dev.len())) as u64,
                         });
                     }
                 }
@@ -276,6 +297,7 @@ impl Plan {
         let experiment = &self.experiment;
         part(format!("{:?} {:?} {:?}", experiment.task.metric, experiment.select, experiment.budget).as_bytes());
         part(format!("{:?} {}", scorer.settings(), self.device.kind).as_bytes());
+        part(format!("{} {:?}", self.n_diagnosed(), self.rules_compared(key.item)).as_bytes());
         part(format!("{} {} {} {:?} {}", key.item, key.model, key.shots, key.seeds, key.calibration).as_bytes());
         if key.calibration == Calibration::Batch.name() {
             part(format!("{:?}", experiment.limits.calibration.unwrap_or(BATCH_TEXTS)).as_bytes());

@@ -344,6 +344,8 @@ impl Work<'_> {
             budget: plan.experiment.budget.evaluations,
             metric: plan.experiment.task.metric,
             select_by: plan.experiment.select.by,
+            diagnostics: plan.n_diagnosed(),
+            rules: plan.rules_compared(planned.item),
         };
         let progress = |spent: &crate::record::Spent| self.listener.progress(&planned.key, spent, planned.evaluations);
         let files = trial.run(cells, emit, &progress, self.stop)?;

@@ -8,11 +8,14 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::prompt::{Candidate, Prompt, SoftPrompt};
 use crate::record::{
-    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SetScores, SoftRecord, Spent, TrialKey,
+    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SetScores, SoftRecord, Spent,
+    TrialKey,
 };
-use crate::scoring::{Calibrator, Known, Outcome, Prior, ScoreCache, Scorer, SetHash, argmax, information_parts, mutual_information};
+use crate::scoring::{
+    Calibrator, Known, Outcome, Prior, ScoreCache, Scorer, SetHash, argmax, information_parts, mutual_information,
+};
 use crate::search::{Proposal, Scored, SearchError};
-use crate::spec::SelectBy;
+use crate::spec::{MultiToken, SelectBy};
 use crate::task::{Dataset, Example, Metric, statistics};
 
 use super::calibrated::{Calibrated, Set};
@@ -67,6 +70,10 @@ pub struct Trial<'a> {
     pub metric: Metric,
     /// What dev chooses by.
     pub select_by: SelectBy,
+    /// Examples of each split that diagnostics are taken on; 0 for none.
+    pub diagnostics: usize,
+    /// The rules for words of several tokens that are compared; fewer than two for none.
+    pub rules: Vec<MultiToken>,
 }
 
 /// Why a trial did not end well.
@@ -180,6 +187,14 @@ impl Trial<'_> {
         if label_free {
             work.correlate()?;
         }
+        // Of prompts that a person wrote all are compared, of mined ones the chosen.
+        let others =
+            work.entries.iter().filter(|entry| self.key.method == "manual" && entry.scored.candidate != number);
+        let mut candidates = vec![(number, &chosen)];
+        candidates.extend(others.map(|entry| (entry.scored.candidate, &entry.candidate.prompt)));
+        for event in self.diagnose(&candidates, stop)? {
+            (work.emit)(event).map_err(Stopped::Fatal)?;
+        }
         let (spent, mut flags) = (work.ledger.spent(), work.flags);
         flags.sort();
         flags.dedup();
@@ -282,6 +297,7 @@ impl Work<'_, '_> {
                 columns: &self.trial.dataset.columns,
                 train: &self.trial.data.train,
                 texts: self.trial.data.texts(),
+                unlabelled: &self.trial.data.unlabelled,
                 n_selection: self.trial.data.selection().len(),
                 vocabulary: &cell.vocabulary,
             };

@@ -8,11 +8,12 @@ use burn::tensor::{Tensor, TensorData, activation};
 
 use crate::model::ModelKind;
 use crate::prompt::{LabelWords, Prompt, Template, Verbalizer};
+use crate::spec::MultiToken;
 use crate::task::Example;
 
 use super::batch::Sequence;
 use super::scorer::floats;
-use super::{Cost, Scorer, ScoringError};
+use super::{Cost, Scorer, ScoringError, Settings};
 
 /// What every token is worth as an answer, by the label of the examples.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,26 +53,34 @@ impl Scorer {
         Ok(passes.words.remove(0).ids)
     }
 
+    /// The passes that one example takes under another rule for words of several tokens than the scorer's own.
+    ///
+    /// # Errors
+    /// [`ScoringError`] if the words cannot be written, or the model has no such rule.
+    pub fn passes_under(&self, prompt: &Prompt, multi_token: MultiToken) -> Result<u64, ScoringError> {
+        let settings = Settings { multi_token, ..*self.settings() };
+        Self::new(self.loaded().clone(), settings).evaluations_per_example(prompt)
+    }
+
     /// The word that these tokens write in a template's answer: letters or Chinese characters that the tokenizer gives the same
     /// tokens for. `None` for all others.
     pub fn word_of(&self, template: &Template, ids: &[u32]) -> Option<String> {
-        if !self.begins_word(ids) {
-            return None;
-        }
-        let tokenizer = &self.loaded().tokenizer;
-        let word: String = ids.iter().filter_map(|&id| tokenizer.token_text(id).map(|(text, _)| text)).collect();
+        let word = self.begins_word(ids)?;
         (self.word_tokens(template, &word).ok()? == ids).then_some(word)
     }
 
-    /// Whether a longer word may begin with these tokens: letters only, the first of them at a word's beginning.
-    pub fn begins_word(&self, ids: &[u32]) -> bool {
+    /// What these tokens write, where a longer word may begin so: letters only, the first token at a word's beginning.
+    pub fn begins_word(&self, ids: &[u32]) -> Option<String> {
         let tokenizer = &self.loaded().tokenizer;
-        ids.iter().enumerate().all(|(place, id)| {
-            !tokenizer.special_ids().contains(id)
-                && tokenizer.token_text(*id).is_some_and(|(text, continuing)| {
-                    !(place == 0 && continuing) && !text.is_empty() && text.chars().all(char::is_alphabetic)
-                })
-        })
+        let mut written = String::new();
+        for (place, id) in ids.iter().enumerate() {
+            let (text, continuing) = tokenizer.token_text(*id).filter(|_| !tokenizer.special_ids().contains(id))?;
+            if (place == 0 && continuing) || text.is_empty() || !text.chars().all(char::is_alphabetic) {
+                return None;
+            }
+            written.push_str(&text);
+        }
+        Some(written)
     }
 
     /// What every token is worth at the first open place of the answer, which has as many places as `filled`.

@@ -59,12 +59,7 @@ impl Calibrator {
     ///
     /// # Errors
     /// [`ScoringError::CalibrationTexts`] if `batch` has none.
-    pub fn new(
-        way: Calibration,
-        n_columns: usize,
-        unlabelled: &[&Example],
-        n: usize,
-    ) -> Result<Self, ScoringError> {
+    pub fn new(way: Calibration, n_columns: usize, unlabelled: &[&Example], n: usize) -> Result<Self, ScoringError> {
         let with = |text: &&str| Example { row: 0, fields: vec![(*text).to_owned(); n_columns], label: None };
         let texts = match way {
             Calibration::None => Vec::new(),

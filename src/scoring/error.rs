@@ -127,7 +127,9 @@ pub enum ScoringError {
         prompt: String,
     },
     /// Batch calibration has nothing to take its prior over.
-    #[error("calibration `batch` needs unlabelled texts, and there are none (allowed without any: none, contextual, pmi_dc)")]
+    #[error(
+        "calibration `batch` needs unlabelled texts, and there are none (allowed without any: none, contextual, pmi_dc)"
+    )]
     CalibrationTexts,
     /// A text to fill is at fault.
     #[error("{0}")]

@@ -15,6 +15,9 @@ pub enum SearchError {
         /// What else is left out, in words.
         words_only: &'static str,
     },
+    /// A built-in list of words is damaged.
+    #[error("a built-in list of words is damaged: {0}")]
+    Words(#[from] super::discrete::SynonymsError),
     /// A pool has too few words to give every label its own.
     #[error(
         "`{template}`: {found} word(s) of {n_tokens} token(s) were found for label `{label}`, and per_label asks for {per_label} \
@@ -48,7 +51,7 @@ impl Fault for SearchError {
         match self {
             Self::Scoring(e) => e.exit_code(),
             Self::EmptyVocabulary { .. } | Self::TooFewWords { .. } => ExitCode::Model,
-            Self::NoTraining { .. } | Self::OutOfBudget => ExitCode::Spec,
+            Self::NoTraining { .. } | Self::OutOfBudget | Self::Words(_) => ExitCode::Spec,
         }
     }
 }

@@ -51,12 +51,7 @@ pub trait WordOracle {
     ///
     /// # Errors
     /// [`SearchError`] if it cannot be had.
-    fn answers(
-        &mut self,
-        prompt: &Prompt,
-        filled: &[Option<u32>],
-        examples: &[usize],
-    ) -> Result<Answers, SearchError>;
+    fn answers(&mut self, prompt: &Prompt, filled: &[Option<u32>], examples: &[usize]) -> Result<Answers, SearchError>;
 
     /// The states that a place of an answer of `n_tokens` open places is read from: `[example][d_model]`.
     ///
@@ -82,8 +77,11 @@ pub trait WordOracle {
     /// The texts that [`WordOracle::word_scores`] scores beside the examples.
     fn n_calibration(&self) -> usize;
 
-    /// Whether a longer word may begin with these tokens.
-    fn begins_word(&self, ids: &[u32]) -> bool;
+    /// What these tokens write, where a longer word may begin so: letters only, from a word's beginning on.
+    fn begins_word(&self, ids: &[u32]) -> Option<String>;
+
+    /// The texts that may be read without their labels.
+    fn unlabelled(&self) -> Vec<String>;
 
     /// The word that these tokens write in a template's answer; `None` if they write none.
     fn word_of(&self, template: &Template, ids: &[u32]) -> Option<String>;

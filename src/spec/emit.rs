@@ -170,6 +170,7 @@ fn word_search(words: &WordSearch) -> Value {
     mapping([
         ("search", text(words.ranking.name())),
         ("per_label", count(words.per_label)),
+        ("known_words", Value::from(words.known_words)),
         ("n_tokens", folded(n_tokens)),
         ("pool", count(words.pool)),
         ("beam", count(words.beam)),

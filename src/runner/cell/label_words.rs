@@ -47,6 +47,7 @@ fn config(words: &WordSearch) -> LabelWordsConfig {
             WordRanking::Petal => WordScore::LikelihoodRatio,
         },
         per_label: words.per_label,
+        known_words: words.known_words,
         n_tokens: words.n_tokens.clone(),
         pool: words.pool,
         beam: words.beam,

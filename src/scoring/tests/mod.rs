@@ -1,5 +1,6 @@
 //! The room as a whole, against slow references that ask the model directly.
 
+mod calibration;
 mod encoding;
 mod flags;
 mod gap;

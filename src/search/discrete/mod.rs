@@ -10,7 +10,7 @@ mod random;
 mod tests;
 
 pub use autoprompt::{Autoprompt, AutopromptConfig};
-pub use label_words::{LabelWords, LabelWordsConfig, TemplateAndWords, WordScore};
+pub use label_words::{LabelWords, LabelWordsConfig, Lexicon, TemplateAndWords, WordScore};
 pub use manual::Manual;
 pub use paraphrase::{Generators, Offer, Paraphrase, ParaphraseConfig, Synonyms, SynonymsError, Thesaurus, has_han};
 pub use random::Random;

@@ -95,10 +95,7 @@ impl Method {
 
     /// Whether it cannot do without labels, and so makes no trial at 0 shots.
     pub fn needs_labels(&self) -> bool {
-        matches!(
-            self,
-            Self::Autoprompt(_) | Self::SoftPrompt(_) | Self::LabelWords(_) | Self::TemplateAndWords(_)
-        )
+        matches!(self, Self::Autoprompt(_) | Self::SoftPrompt(_) | Self::LabelWords(_) | Self::TemplateAndWords(_))
     }
 
     /// The list of synonyms that it names.

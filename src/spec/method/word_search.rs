@@ -36,6 +36,8 @@ pub struct WordSearch {
     pub ranking: WordRanking,
     /// Words a label, 1 to 10; default 1.
     pub per_label: usize,
+    /// Whether words of several tokens have to be known ones: of a list, a dictionary, or the unlabelled texts; default true.
+    pub known_words: bool,
     /// The numbers of tokens that a word may have, ascending; default 1 and 2.
     pub n_tokens: Vec<usize>,
     /// Words kept for each label and number of tokens; default 8, at least `per_label`.
@@ -51,8 +53,8 @@ pub struct WordSearch {
 }
 
 /// The keys of the mapping.
-const KEYS: [&str; 8] =
-    ["search", "per_label", "n_tokens", "pool", "beam", "n_likely", "batch_size", "n_candidates"];
+const KEYS: [&str; 9] =
+    ["search", "per_label", "known_words", "n_tokens", "pool", "beam", "n_likely", "batch_size", "n_candidates"];
 
 /// The most tokens of a word.
 const MAX_TOKENS: u64 = 6;
@@ -62,6 +64,7 @@ impl Default for WordSearch {
         Self {
             ranking: WordRanking::LmBff,
             per_label: 1,
+            known_words: true,
             n_tokens: vec![1, 2],
             pool: 8,
             beam: 4,
@@ -114,7 +117,7 @@ pub(in crate::spec) fn searches(reader: &mut Reader, at: &At) -> Result<Option<V
 
 fn one(reader: &mut Reader, at: At) -> Result<Option<Vec<WordSearch>>, SpecError> {
     let fields = reader.fields(at.clone(), &KEYS)?;
-    let WordSearch { ranking, per_label, n_tokens, pool, beam, n_likely, batch_size, n_candidates } =
+    let WordSearch { ranking, per_label, known_words, n_tokens, pool, beam, n_likely, batch_size, n_candidates } =
         WordSearch::default();
     let known = WordRanking::ALL.map(|ranking| (ranking.name(), ranking));
     let rankings =
@@ -128,6 +131,7 @@ fn one(reader: &mut Reader, at: At) -> Result<Option<Vec<WordSearch>>, SpecError
     let n_likely = whole("n_likely", n_likely, 1_000_000)?;
     let batch_size = whole("batch_size", batch_size, 100_000)?;
     let n_candidates = whole("n_candidates", n_candidates, 10_000)?;
+    let known_words = sweep(reader, &fields, "known_words", vec![known_words], |reader, at| reader.flag(at))?;
     // A list by nature: words of all these lengths compete.
     let mut lengths =
         sweep(reader, &fields, "n_tokens", n_tokens, |reader, at| Ok(reader.whole(at, 1..=MAX_TOKENS)? as usize))?;
@@ -141,6 +145,7 @@ fn one(reader: &mut Reader, at: At) -> Result<Option<Vec<WordSearch>>, SpecError
     let sizes = [
         rankings.len(),
         per_label.len(),
+        known_words.len(),
         pools.len(),
         beam.len(),
         n_likely.len(),
@@ -153,6 +158,7 @@ fn one(reader: &mut Reader, at: At) -> Result<Option<Vec<WordSearch>>, SpecError
     let mut cells = vec![WordSearch { n_tokens: lengths, ..WordSearch::default() }];
     cells = each(cells, &rankings, |cell, &value| cell.ranking = value);
     cells = each(cells, &per_label, |cell, &value| cell.per_label = value);
+    cells = each(cells, &known_words, |cell, &value| cell.known_words = value);
     cells = each(cells, &pools, |cell, &value| cell.pool = value);
     cells = each(cells, &beam, |cell, &value| cell.beam = value);
     cells = each(cells, &n_likely, |cell, &value| cell.n_likely = value);

@@ -22,12 +22,14 @@
 
 mod assignment;
 mod classifier;
+mod lexicon;
 mod pool;
 mod search;
 #[cfg(test)]
 mod tests;
 mod with_template;
 
+pub use lexicon::Lexicon;
 pub use search::LabelWords;
 pub use with_template::TemplateAndWords;
 
@@ -49,6 +51,8 @@ pub struct LabelWordsConfig {
     pub score: WordScore,
     /// Words a label.
     pub per_label: usize,
+    /// Whether words of several tokens have to be known ones (see [`Lexicon`]).
+    pub known_words: bool,
     /// The numbers of tokens that a word may have, ascending.
     pub n_tokens: Vec<usize>,
     /// Words kept for each label and number of tokens.

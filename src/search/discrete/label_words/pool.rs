@@ -6,7 +6,7 @@ use crate::prompt::Prompt;
 use crate::search::{SearchError, WordOracle};
 
 use super::classifier::Classifier;
-use super::{LabelWordsConfig, WordScore};
+use super::{LabelWordsConfig, Lexicon, WordScore};
 
 /// A word that suits a label.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +37,7 @@ pub(super) fn cost(config: &LabelWordsConfig, n_tokens: usize, n_labels: usize, 
 pub(super) fn words(
     oracle: &mut dyn WordOracle,
     config: &LabelWordsConfig,
-    prompt: &Prompt,
+    (prompt, lexicon): (&Prompt, Option<&Lexicon>),
     n_tokens: usize,
     batch: &[usize],
     n_examples: &[usize],
@@ -47,11 +47,15 @@ pub(super) fn words(
         let answers = oracle.answers(prompt, &[None], batch)?;
         let likely = likely(&answers.logprobs, n_examples, config.n_likely);
         let by_label: Vec<Vec<f64>> = match config.score {
-            WordScore::Likelihood => answers.logprobs.iter().map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect(),
+            WordScore::Likelihood => {
+                answers.logprobs.iter().map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect()
+            }
             WordScore::LikelihoodRatio => (0..n_labels)
-                .map(|label| (0..answers.log_odds[label].len()).map(|token| {
-                    ratio(label, n_examples, |label| f64::from(answers.log_odds[label][token]))
-                }).collect())
+                .map(|label| {
+                    (0..answers.log_odds[label].len())
+                        .map(|token| ratio(label, n_examples, |label| f64::from(answers.log_odds[label][token])))
+                        .collect()
+                })
                 .collect(),
             WordScore::Classifier => classifier(oracle, prompt, 1, 0, batch, n_labels)?,
         };
@@ -72,10 +76,11 @@ pub(super) fn words(
             })
             .collect());
     }
-    let whole = beam(oracle, config, prompt, n_tokens, batch, n_examples)?;
+    let whole = beam(oracle, config, (prompt, lexicon), n_tokens, batch, n_examples)?;
     let mut written: Vec<(Beginning, String)> = Vec::new();
     for word in whole {
         if let Some(text) = oracle.word_of(&prompt.template, &word.ids)
+            && lexicon.is_none_or(|lexicon| lexicon.knows(&text))
             && !written.iter().any(|(_, known)| *known == text)
         {
             written.push((word, text));
@@ -110,7 +115,7 @@ pub(super) fn words(
 fn beam(
     oracle: &mut dyn WordOracle,
     config: &LabelWordsConfig,
-    prompt: &Prompt,
+    (prompt, lexicon): (&Prompt, Option<&Lexicon>),
     n_tokens: usize,
     batch: &[usize],
     n_examples: &[usize],
@@ -119,7 +124,11 @@ fn beam(
     let mut beginnings = vec![Beginning { ids: Vec::new(), logprobs: vec![0.0; n_labels] }];
     for place in 0..n_tokens {
         let last = place + 1 == n_tokens;
-        let keep = if last { LOOKED_AT * config.pool } else { LOOKED_AT * config.beam };
+        // Most of what is likely is no word, and of what a list knows the likeliest may stand far behind.
+        let keep = match lexicon {
+            Some(_) => usize::MAX,
+            None => LOOKED_AT * if last { config.pool } else { config.beam },
+        };
         let mut longer: Vec<Beginning> = Vec::new();
         for beginning in &beginnings {
             let mut filled: Vec<Option<u32>> = beginning.ids.iter().copied().map(Some).collect();
@@ -129,19 +138,26 @@ fn beam(
             for row in &answers.logprobs {
                 tokens.extend(highest(row, keep));
             }
-            longer.extend(tokens.into_iter().map(|id| Beginning {
-                ids: beginning.ids.iter().copied().chain([id]).collect(),
-                logprobs: (beginning.logprobs.iter().zip(&answers.logprobs))
-                    .map(|(sum, row)| sum + f64::from(row[id as usize]))
-                    .collect(),
+            let known = |id: &u32| {
+                let ids: Vec<u32> = beginning.ids.iter().copied().chain([*id]).collect();
+                oracle.begins_word(&ids).is_some_and(|text| match lexicon {
+                    Some(lexicon) if last => lexicon.knows(&text),
+                    Some(lexicon) => lexicon.begins(&text),
+                    None => true,
+                })
+            };
+            longer.extend(tokens.into_iter().filter(known).map(|id| {
+                Beginning {
+                    ids: beginning.ids.iter().copied().chain([id]).collect(),
+                    logprobs: (beginning.logprobs.iter().zip(&answers.logprobs))
+                        .map(|(sum, row)| sum + f64::from(row[id as usize]))
+                        .collect(),
+                }
             }));
         }
         if last {
             return Ok(longer);
         }
-        // A token that can begin no word alone may begin a longer one in Chinese and in pieces of English: what is kept is
-        // decided by what letters it writes.
-        longer.retain(|beginning| oracle.begins_word(&beginning.ids));
         let mut kept: BTreeSet<usize> = BTreeSet::new();
         for label in 0..n_labels {
             let of = |index: usize| match config.score {

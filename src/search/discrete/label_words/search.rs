@@ -10,7 +10,7 @@ use crate::search::{Oracle, Proposal, Scored, Search, SearchError, WordScores};
 
 use super::assignment::{Assignment, Pools};
 use super::pool::{self, PoolWord};
-use super::{LabelWordsConfig, WordScore};
+use super::{LabelWordsConfig, Lexicon, WordScore};
 
 /// Words of a pool that the record names.
 const NAMED: usize = 10;
@@ -72,6 +72,10 @@ impl LabelWords {
         let words = oracle.words().ok_or(SearchError::NoTraining { method })?;
         batch.iter().for_each(|&example| n_examples[words.gold(example)] += 1);
         let n_texts = words.n_calibration();
+        let lexicon = match self.config.known_words && self.config.n_tokens.iter().any(|&n| n > 1) {
+            true => Some(Lexicon::new(words.unlabelled().iter().map(String::as_str))?),
+            false => None,
+        };
         let mut by_length: Vec<Vec<Vec<PoolWord>>> = Vec::new();
         let mut passes = 0;
         for &n_tokens in &self.config.n_tokens {
@@ -84,7 +88,8 @@ impl LabelWords {
                 break;
             }
             let words = oracle.words().ok_or(SearchError::NoTraining { method })?;
-            by_length.push(pool::words(words, &self.config, &self.prompt, n_tokens, &batch, &n_examples)?);
+            let asked = (&self.prompt, lexicon.as_ref());
+            by_length.push(pool::words(words, &self.config, asked, n_tokens, &batch, &n_examples)?);
         }
         let mut keep = self.config.pool;
         loop {
@@ -175,7 +180,8 @@ impl Search for LabelWords {
         let gold: Vec<usize> = batch.iter().map(|&example| asked.gold(example)).collect();
         let all = Pools { labels: &pools, per_label: self.config.per_label, scores: &scores, gold: &gold };
         let best = all.best(self.config.n_candidates).map_err(|(label, found)| self.too_few(label, found))?;
-        let named = |words_of: &Vec<usize>| -> Vec<&String> { words_of.iter().take(NAMED).map(|&w| &words[w]).collect() };
+        let named =
+            |words_of: &Vec<usize>| -> Vec<&String> { words_of.iter().take(NAMED).map(|&w| &words[w]).collect() };
         let labels = self.prompt.verbalizer.label_names();
         let trace = json!({
             "search": self.config.score.name(),

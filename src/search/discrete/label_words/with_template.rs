@@ -65,7 +65,8 @@ impl TemplateAndWords {
         // Where the search goes on is decided by dev.
         self.looks += 1;
         self.turn += 1;
-        let new_template = self.rewrites && self.began_with.as_ref().map(|prompt| &prompt.template) != Some(&best.template);
+        let new_template =
+            self.rewrites && self.began_with.as_ref().map(|prompt| &prompt.template) != Some(&best.template);
         self.rewrites = !new_template;
         self.inner = match self.rewrites {
             true => (self.rewriter)(best.clone(), self.turn),
