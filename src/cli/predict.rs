@@ -26,6 +26,8 @@ Examples:
   promptmine predict --prompt sentiment.safetensors --prompt topic.json --input posts.tsv \\
       --output both.jsonl
 
+  promptmine predict --ensemble results/my/trials/<trial>/ensemble.json --input reviews.csv
+
 One line for each example: id (of the column `id`, or the row counted from 0), label where the input has one, predicted, \
 and logprob_<label>: the natural logarithm of the label's probability among the labels. With several prompts one line \
 for each example and prompt, with a field `prompt`; they share the model and its batches. The output is JSON lines, or CSV if it ends so.";
@@ -94,6 +96,11 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
             labels: asked.prompt.verbalizer.label_names(),
             logprobs: applied.scores,
         });
+    }
+    if let Some(ensemble) = &ready.ensemble {
+        let scores: Vec<Vec<Vec<f64>>> = predictions.drain(..).map(|one: Predictions| one.logprobs).collect();
+        let labels = ready.prompts[0].prompt.verbalizer.label_names();
+        predictions.push(Predictions { prompt: String::new(), labels, logprobs: ensemble.combine(&scores) });
     }
     let of_each = match ready.prompts.len() {
         1 => String::new(),

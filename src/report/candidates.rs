@@ -340,15 +340,17 @@ mod tests {
             table(&two_seeds()),
             "rank,rank_low,rank_high,tied,method,model,shots,calibration,seed,candidate,parent,prompt,verbalizer,dev_metric,\
              dev_low,dev_high,dev_margin,evaluations,perplexity,n_tokens,dropped_at,flags,label_free,log_likelihood,\
-             chosen,origin,trial,verdict,select_score,n_soft,soft_blake3\n\
+             chosen,origin,trial,verdict,select_score,n_soft,soft_blake3,collapse,class_accuracy,equivalence_class,\
+             n_equivalent\n\
              1,1,1,0,manual,builtin:toy,16,none,1,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
-             made by hand,0-manual_toy_16_none_all_01234567,resolved from every other,0.75,,\n\
+             made by hand,0-manual_toy_16_none_all_01234567,resolved from every other,0.75,,,0.75,a=1;b=0.5,1,1\n\
              1,1,3,2,autoprompt,builtin:toy,16,none,2,1,0,very {mask},\"a=bad,b=good\",1,0.675592,1,0.75,8,,2,,,,-0.5,yes,\
-             made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,1,,\n\
+             made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,1,,,0.5,a=1;b=1,1,1\n\
              2,1,3,2,manual,builtin:toy,16,none,2,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
-             made by hand,0-manual_toy_16_none_all_01234567,not resolved from 2 others,0.75,,\n\
+             made by hand,0-manual_toy_16_none_all_01234567,not resolved from 2 others,0.75,,,0.75,a=1;b=0.5,2,1\n\
              3,1,3,2,autoprompt,builtin:toy,16,none,2,0,,so {mask},\"a=bad,b=good\",0.5,0.215216,0.784784,0.25,4,,2,,\
-             majority_class,,-0.5,,made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,0.5,,\n"
+             majority_class,,-0.5,,made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,0.5,,,1,a=1;b=0,\
+             3,1\n"
         );
     }
 

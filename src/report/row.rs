@@ -141,7 +141,7 @@ impl Row {
         let gaps: (Vec<f64>, Vec<f64>) =
             entry.by_seed.values().filter_map(|t| Some((t.chosen()?.dev?.metric, t.test?.metric))).unzip();
         let spent = spent(entry);
-        let saved = shown.map(|(trial, scored)| (trial, file_name(scored)));
+        let saved = shown.map(|(trial, scored)| (trial, file_name(trial, scored)));
         let prompt_file = saved.map(|(trial, name)| Path::new("trials").join(trial.key.id()).join(name));
         let failures = entry.failures();
         Self {
@@ -265,7 +265,10 @@ fn seconds(trial: &Trial<'_>) -> f64 {
 }
 
 /// The file that holds a trial's chosen prompt.
-fn file_name(chosen: &Scored<'_>) -> &'static str {
+fn file_name(trial: &Trial<'_>, chosen: &Scored<'_>) -> &'static str {
+    if trial.key.method.starts_with("ensemble_") {
+        return "ensemble.json";
+    }
     if chosen.record.soft.is_some() { "prompt.safetensors" } else { "prompt.json" }
 }
 

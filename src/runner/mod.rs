@@ -10,6 +10,7 @@
 mod calibrated;
 mod cell;
 mod diagnosis;
+mod ensemble;
 mod error;
 mod ledger;
 mod listener;
@@ -23,6 +24,7 @@ mod run;
 mod trial;
 
 pub use cell::TaskPrompt;
+pub use ensemble::PlannedEnsemble;
 pub use error::RunnerError;
 pub use ledger::Ledger;
 pub use listener::{Beginning, Listener, Silent};

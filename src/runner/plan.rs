@@ -16,6 +16,7 @@ use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 use super::RunnerError;
 use super::cell::{TaskPrompt, cells, prompts};
 use super::diagnosis;
+use super::ensemble::PlannedEnsemble;
 use super::oracle::set_hash;
 use super::rank_correlation::n_compared;
 use super::trial::TrialData;
@@ -51,6 +52,8 @@ pub struct Plan {
     pub task: TaskPrompt,
     /// Its trials: items, then models, then shots, then seeds.
     pub trials: Vec<PlannedTrial>,
+    /// Its ensembles, which come after the trials.
+    pub ensembles: Vec<PlannedEnsemble>,
     /// What is worth saying before it runs, a sentence each.
     pub notes: Vec<String>,
 }
@@ -132,7 +135,16 @@ impl Plan {
                 cells(item, &task, scorer, 0, "check", &format!("search[{index}]"))?;
             }
         }
-        let mut plan = Self { experiment, dataset, scorers, device, task, trials: Vec::new(), notes: Vec::new() };
+        let mut plan = Self {
+            experiment,
+            dataset,
+            scorers,
+            device,
+            task,
+            trials: Vec::new(),
+            ensembles: Vec::new(),
+            notes: Vec::new(),
+        };
         plan.lay_out(draws)?;
         plan.check_budget()?;
         plan.note();
@@ -247,7 +259,57 @@ impl Plan {
             }
         }
         self.trials = trials;
+        self.ensembles = self.lay_out_ensembles(&draws);
         Ok(())
+    }
+
+    /// The ensembles: kinds, then models, then shots, then calibrations, then seeds. There are none at 0 shots, where no label
+    /// could choose.
+    fn lay_out_ensembles(&self, draws: &[(Shots, SeedDraws)]) -> Vec<PlannedEnsemble> {
+        let mut ensembles = Vec::new();
+        for (index, &kind) in self.experiment.ensembles.kinds.iter().enumerate() {
+            for model in 0..self.scorers.len() {
+                for (shots, draws) in draws.iter().filter(|(shots, _)| *shots != Shots::Count(0)) {
+                    for &calibration in &self.experiment.calibration {
+                        for (seed, draw) in draws {
+                            let of_cell = |trial: &PlannedTrial| {
+                                trial.model == model
+                                    && trial.key.shots == shots.to_string()
+                                    && trial.calibration == calibration
+                                    && trial.key.seeds.contains(seed)
+                            };
+                            let trials: Vec<usize> =
+                                (0..self.trials.len()).filter(|&index| of_cell(&self.trials[index])).collect();
+                            let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 ensemble");
+                            hasher.update(format!("{} {}", kind.name(), self.experiment.ensembles.members).as_bytes());
+                            hasher.update(&seed.to_le_bytes());
+                            trials.iter().for_each(|&index| {
+                                hasher.update(self.trials[index].key.fingerprint.as_bytes());
+                            });
+                            let key = TrialKey {
+                                item: self.experiment.search.len() + index,
+                                method: kind.method().into(),
+                                label: kind.method().into(),
+                                model: self.experiment.models[model].to_string(),
+                                shots: shots.to_string(),
+                                calibration: calibration.name().into(),
+                                seeds: vec![*seed],
+                                fingerprint: hasher.finalize().to_hex().to_string(),
+                            };
+                            ensembles.push(PlannedEnsemble {
+                                key,
+                                kind,
+                                model,
+                                calibration,
+                                draw: draw.clone(),
+                                trials,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        ensembles
     }
 
     /// The trials of an item at one number of shots: a trial that cannot depend on the seed stands for all of them.

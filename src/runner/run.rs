@@ -9,11 +9,12 @@ use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::model::DeviceChoice;
-use crate::record::{Event, Found, ModelProvenance, Provenance, RecordError, ResultsFolder};
+use crate::record::{Event, Found, ModelProvenance, Provenance, RecordError, ResultsFolder, TrialKey, TrialRecord};
 use crate::spec::Experiment;
 
 use super::RunnerError;
 use super::cell::cells;
+use super::ensemble::{self, PlannedEnsemble};
 use super::listener::{Beginning, Listener};
 use super::plan::{Plan, PlannedTrial};
 use super::trial::{Stopped, Trial};
@@ -117,12 +118,13 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
     summary.kept = beginning.kept.len();
     listener.begins(&beginning);
     beginning.kept.iter().for_each(|key| listener.kept(key));
+    let work = Work { plan, folder: &folder, listener, stop, tables: Mutex::new(()) };
     if waiting.is_empty() {
+        work.ensembles(&[], &mut summary)?;
         listener.trial_ended(folder.path())?;
         return Ok(summary);
     }
 
-    let work = Work { plan, folder: &folder, listener, stop, tables: Mutex::new(()) };
     let jobs = jobs(plan, options.jobs).min(waiting.len());
     let next = AtomicUsize::new(0);
     let tally = Mutex::new((0, 0, false, None::<Error>));
@@ -162,8 +164,12 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
     if let Some(error) = fatal {
         return Err(error);
     }
+    let mut summary = Summary { done, failed, interrupted, ..summary };
+    if !interrupted {
+        work.ensembles(&waiting, &mut summary)?;
+    }
     listener.trial_ended(folder.path())?;
-    Ok(Summary { done, failed, interrupted, ..summary })
+    Ok(summary)
 }
 
 fn only<'p>(plan: &'p Plan, only: Option<&str>) -> Result<Vec<&'p PlannedTrial>> {
@@ -268,7 +274,7 @@ fn provenance(plan: &Plan) -> Provenance {
             .map(|(split, hash)| (split.to_string(), hash.clone()))
             .collect::<BTreeMap<_, _>>(),
         metric: plan.experiment.task.metric.name().into(),
-        trials: plan.trials.iter().map(|t| t.key.id()).collect(),
+        trials: (plan.trials.iter().map(|t| t.key.id())).chain(plan.ensembles.iter().map(|e| e.key.id())).collect(),
     }
 }
 
@@ -291,9 +297,65 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Makes the ensembles whose cells are over, those again of which a trial was among `ran`.
+    fn ensembles(&self, ran: &[&PlannedTrial], summary: &mut Summary) -> Result<()> {
+        for planned in &self.plan.ensembles {
+            let members: Vec<&PlannedTrial> = planned.trials.iter().map(|&index| &self.plan.trials[index]).collect();
+            let mut records = Vec::new();
+            let mut over = true;
+            for trial in &members {
+                match self.folder.find(&trial.key)? {
+                    Found::Complete => records.extend(TrialRecord::load(&self.folder.trial_path(&trial.key))?),
+                    Found::Failed => {}
+                    Found::New | Found::Unfinished | Found::Damaged(_) => over = false,
+                }
+            }
+            let anew = members.iter().any(|trial| ran.iter().any(|ran| std::ptr::eq(*ran, *trial)));
+            if !over {
+                continue;
+            }
+            if !anew && matches!(self.folder.find(&planned.key)?, Found::Complete) {
+                summary.kept += 1;
+                continue;
+            }
+            match self.ensemble(planned, &records) {
+                Ok(()) => summary.done += 1,
+                Err(Stopped::Failed(_)) => summary.failed += 1,
+                Err(Stopped::Interrupted) => {
+                    summary.interrupted = true;
+                    return Ok(());
+                }
+                Err(Stopped::Fatal(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn ensemble(&self, planned: &PlannedEnsemble, records: &[TrialRecord]) -> Result<(), Stopped> {
+        self.recorded(&planned.key, |emit| {
+            let files = ensemble::make(self.plan, planned, records, emit, self.stop)?;
+            let folder = self.folder.trial_path(&planned.key);
+            let fatal = |e: RecordError| Stopped::Fatal(e.into());
+            files.ensemble.save(&folder.join("ensemble.json")).map_err(fatal)?;
+            match files.predictions {
+                Some(predictions) => predictions.save(&folder.join("predictions.parquet")).map_err(fatal),
+                None => Ok(()),
+            }
+        })
+    }
+
     fn trial(&self, planned: &PlannedTrial) -> Result<(), Stopped> {
+        self.recorded(&planned.key, |emit| self.attempt(planned, emit))
+    }
+
+    /// Records what an attempt emits, its end last of all.
+    fn recorded(
+        &self,
+        key: &TrialKey,
+        attempt: impl FnOnce(&mut dyn FnMut(Event) -> Result<()>) -> Result<(), Stopped>,
+    ) -> Result<(), Stopped> {
         let begun = Instant::now();
-        let mut writer = self.folder.begin(&planned.key).map_err(|e| Stopped::Fatal(e.into()))?;
+        let mut writer = self.folder.begin(key).map_err(|e| Stopped::Fatal(e.into()))?;
         let mut last = None;
         let ended = {
             let mut emit = |event: Event| -> Result<()> {
@@ -303,10 +365,10 @@ impl Work<'_> {
                     return Ok(());
                 }
                 writer.append(&event)?;
-                self.listener.event(&planned.key, &event);
+                self.listener.event(key, &event);
                 Ok(())
             };
-            catch_unwind(AssertUnwindSafe(|| self.attempt(planned, &mut emit)))
+            catch_unwind(AssertUnwindSafe(|| attempt(&mut emit)))
                 .unwrap_or_else(|panic| Err(Stopped::Failed(format!("internal error: {}", message(&*panic)))))
         };
         let event = match &ended {
@@ -318,7 +380,7 @@ impl Work<'_> {
         };
         if let Some(event) = event {
             writer.append(&event).map_err(|e| Stopped::Fatal(e.into()))?;
-            self.listener.event(&planned.key, &event);
+            self.listener.event(key, &event);
             let _one_at_a_time = self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             self.listener.trial_ended(self.folder.path()).map_err(Stopped::Fatal)?;
         }

@@ -53,6 +53,7 @@ impl TrialData<'_> {
 }
 
 /// Everything that a trial needs.
+#[derive(Clone)]
 pub struct Trial<'a> {
     /// Its identity.
     pub key: &'a TrialKey,
@@ -206,7 +207,7 @@ impl Trial<'_> {
         Ok(Files { prompt: self.saved(&chosen, prior), soft: chosen.soft, predictions })
     }
 
-    fn started(&self) -> Event {
+    pub(super) fn started(&self) -> Event {
         let gold = |examples: &[&Example]| examples.iter().filter_map(|e| e.label.map(|l| l as u16)).collect();
         let hex = |split, examples: &[&Example]| blake3::Hash::from(set_hash(split, examples).0).to_hex().to_string();
         Event::Started {
@@ -226,7 +227,7 @@ impl Trial<'_> {
         }
     }
 
-    fn saved(&self, prompt: &Prompt, prior: Option<Prior>) -> SavedPrompt {
+    pub(super) fn saved(&self, prompt: &Prompt, prior: Option<Prior>) -> SavedPrompt {
         let loaded = self.scorer.loaded();
         let tokenizer = &loaded.tokenizer;
         SavedPrompt {
@@ -476,7 +477,7 @@ fn gold(examples: &[&Example]) -> Vec<usize> {
     examples.iter().filter_map(|e| e.label).collect()
 }
 
-fn set_scores(outcome: Outcome) -> SetScores {
+pub(super) fn set_scores(outcome: Outcome) -> SetScores {
     SetScores {
         metric: outcome.metric,
         margin: outcome.margin,

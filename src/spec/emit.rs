@@ -64,8 +64,13 @@ impl Experiment {
                 ]),
             ),
             ("calibration", Value::Sequence(self.calibration.iter().map(|way| text(way.name())).collect())),
-            ("limits", mapping(limits)),
         ]);
+        if !self.ensembles.kinds.is_empty() {
+            let kinds: Vec<&str> = self.ensembles.kinds.iter().map(|kind| kind.name()).collect();
+            let members = Value::from(self.ensembles.members as u64);
+            entries.push(("ensembles", mapping([("kinds", list(&kinds)), ("members", members)])));
+        }
+        entries.push(("limits", mapping(limits)));
         entries
     }
 }

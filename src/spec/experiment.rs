@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::choice::{Budget, Calibration, Select, budget, calibration, limits, select};
+use super::ensemble::{Ensembles, ensembles};
 use super::error::SpecError;
 use super::method::{SearchItem, search};
 use super::model_source::ModelSource;
@@ -30,7 +31,7 @@ const DEEPEST_PLACE: usize = 2;
 const MAX_NAME: usize = 80;
 
 /// The keys of an experiment file.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "format",
     "name",
     "question",
@@ -42,6 +43,7 @@ const KEYS: [&str; 12] = [
     "budget",
     "select",
     "calibration",
+    "ensembles",
     "limits",
 ];
 
@@ -68,6 +70,8 @@ pub struct Experiment {
     pub select: Select,
     /// Default none.
     pub calibration: Vec<Calibration>,
+    /// Default none.
+    pub ensembles: Ensembles,
     /// Fixed subsets; default the whole splits.
     pub limits: Limits,
     /// The file's folder, where paths are tried that the working directory does not have.
@@ -172,6 +176,7 @@ impl Experiment {
         let budget = budget(reader, fields.get("budget"))?;
         let select = select(reader, fields.get("select"), task.metric)?;
         let calibration = calibration(reader, fields.get("calibration"))?;
+        let ensembles = ensembles(reader, fields.get("ensembles"))?;
         let limits = limits(reader, fields.get("limits"))?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut places = BTreeMap::new();
@@ -187,6 +192,7 @@ impl Experiment {
             budget,
             select,
             calibration,
+            ensembles,
             limits,
             folder,
             places,
@@ -442,7 +448,7 @@ limits: { dev: 7, unlabelled: 9 }
         assert_eq!(
             message("format: 1\nname: x\nsedes: [1]\nmodles: 1\n"),
             "experiments/x.yaml:3:1: unknown key `sedes` (did you mean seeds? known: format, name, question, task, models, shots, \
-             seeds, search, budget, select, calibration, limits)"
+             seeds, search, budget, select, calibration, ensembles, limits)"
         );
         assert_eq!(
             message(&format!("{SMALL}budget: {{ evaluation: 5 }}\n")),

@@ -14,6 +14,7 @@
 
 mod choice;
 mod emit;
+mod ensemble;
 mod error;
 mod experiment;
 mod method;
@@ -26,6 +27,7 @@ mod write;
 mod yaml;
 
 pub use choice::{Budget, Calibration, Racing, Select, SelectBy, TieBreak};
+pub use ensemble::{EnsembleKind, Ensembles};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{

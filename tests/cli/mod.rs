@@ -15,5 +15,6 @@ mod saved_prompts;
 mod signals;
 mod soft_prompts;
 mod terminal;
+mod words;
 mod workplace;
 mod zero_shots;
