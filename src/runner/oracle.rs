@@ -192,3 +192,154 @@ pub fn set_hash(split: &str, examples: &[&Example]) -> SetHash {
     }
     SetHash(*hasher.finalize().as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{ResolvedDevice, load_builtin};
+    use crate::prompt::{Template, Verbalizer};
+    use crate::scoring::{Calibrator, Settings, argmax};
+    use crate::search::discrete::{LabelWords, LabelWordsConfig, WordScore};
+    use crate::search::{Proposal, Search};
+    use crate::spec::{Calibration, MultiToken};
+
+    fn scorer(rule: MultiToken) -> Scorer {
+        let loaded = load_builtin("toy", &ResolvedDevice::cpu()).unwrap();
+        Scorer::new(loaded, Settings { multi_token: rule, ..Settings::default() })
+    }
+
+    fn examples() -> Vec<Example> {
+        let texts =
+            ["a dull story", "great film", "terrible plot and awful acting", "truly wonderful", "boring", "I loved it"];
+        texts
+            .iter()
+            .enumerate()
+            .map(|(row, text)| Example { row, fields: vec![(*text).into()], label: Some(row % 2) })
+            .collect()
+    }
+
+    /// Accuracy and mean log-likelihood of a prompt on all examples, asked of the scorer directly.
+    fn worth(scorer: &Scorer, way: &Calibrator, prompts: &[Prompt], examples: &[&Example]) -> Vec<(f64, f64)> {
+        let round = way.score(scorer, prompts, &["text".into()], examples).unwrap();
+        let n = examples.len() as f64;
+        let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
+        (round.scores.iter())
+            .map(|scores| {
+                let right = scores.iter().zip(&gold).filter(|(scores, gold)| argmax(scores) == **gold).count();
+                (right as f64 / n, scores.iter().zip(&gold).map(|(scores, &gold)| scores[gold]).sum::<f64>() / n)
+            })
+            .collect()
+    }
+
+    fn with(prompt: &Prompt, words: [&str; 2]) -> Prompt {
+        let labels = ["negative", "positive"].map(str::to_owned).into_iter();
+        let words = labels.zip(words.map(|word| vec![word.to_owned()]));
+        Prompt { verbalizer: Arc::new(Verbalizer::new(words).unwrap()), ..prompt.clone() }
+    }
+
+    /// What the search proposes right after the ranking's own choice: the best on train.
+    fn best(scorer: &Scorer, way: &Calibrator, config: LabelWordsConfig, examples: &[&Example]) -> (Prompt, u64) {
+        let prompt = with(
+            &Prompt::plain(
+                Template::parse("{text} it was {mask}.").unwrap(),
+                Arc::new(Verbalizer { labels: Vec::new() }),
+            ),
+            ["bad", "good"],
+        );
+        let (mut ledger, mut cache) = (Ledger::new(1_000_000), ScoreCache::default());
+        let mut calibrated = Calibrated::new(way.clone());
+        let columns = ["text".to_owned()];
+        let mut oracle = TrialOracle {
+            scorer,
+            calibrated: &mut calibrated,
+            cache: &mut cache,
+            ledger: &mut ledger,
+            columns: &columns,
+            train: examples,
+            texts: examples,
+            unlabelled: examples,
+            n_selection: 1,
+            vocabulary: &[],
+        };
+        let Proposal::Candidates { candidates, .. } = LabelWords::new(config, prompt).propose(&mut oracle).unwrap()
+        else {
+            panic!("no candidate")
+        };
+        (candidates[1].prompt.clone(), ledger.spent().evaluations)
+    }
+
+    fn config(n_tokens: usize, pool: usize) -> LabelWordsConfig {
+        LabelWordsConfig {
+            score: WordScore::Likelihood,
+            per_label: 1,
+            known_words: false,
+            n_tokens: vec![n_tokens],
+            pool,
+            beam: 4,
+            n_likely: 1000,
+            batch_size: 6,
+            n_candidates: 2,
+        }
+    }
+
+    #[test]
+    fn the_best_pair_of_the_whole_toy_vocabulary_is_found_calibrated_or_not() {
+        let all = examples();
+        let examples: Vec<&Example> = all.iter().collect();
+        let scorer = scorer(MultiToken::Joint);
+        let template = Template::parse("{text} it was {mask}.").unwrap();
+        let words: Vec<String> = (0..scorer.loaded().tokenizer.vocab_size() as u32)
+            .filter_map(|id| scorer.word_of(&template, &[id]))
+            .collect();
+        assert!(words.len() > 40, "{}", words.len());
+        for way in [Calibration::None, Calibration::Contextual, Calibration::Batch] {
+            let way = Calibrator::new(way, 1, &examples, 4).unwrap();
+            let (found, _) = best(&scorer, &way, config(1, 10_000), &examples);
+            let (accuracy, likelihood) = worth(&scorer, &way, std::slice::from_ref(&found), &examples)[0];
+            // Every ordered pair, by numbers that are put together here.
+            let labels = words.iter().map(|word| (word.clone(), vec![word.clone()]));
+            let every = Prompt { verbalizer: Arc::new(Verbalizer::new(labels).unwrap()), ..found.clone() };
+            let scores = |on: &[&Example]| -> Vec<Vec<f64>> {
+                scorer.score(std::slice::from_ref(&every), &["text".into()], on).unwrap().scores.remove(0)
+            };
+            let (on_examples, on_texts) = (scores(&examples), scores(&way.texts()));
+            let first = |a: f64, b: f64| 1.0 / (1.0 + (b - a).exp());
+            let mut most = (0.0, f64::NEG_INFINITY);
+            for a in 0..words.len() {
+                for b in (0..words.len()).filter(|b| *b != a) {
+                    let mean = |of: &Vec<Vec<f64>>| of.iter().map(|s| first(s[a], s[b])).sum::<f64>() / of.len() as f64;
+                    let prior = if on_texts.is_empty() { 0.5 } else { mean(&on_texts) };
+                    let (mut right, mut sum) = (0.0, 0.0);
+                    for (scores, example) in on_examples.iter().zip(&examples) {
+                        let p = first(scores[a], scores[b]);
+                        let p = (p / prior) / (p / prior + (1.0 - p) / (1.0 - prior));
+                        let own = if example.label == Some(0) { p } else { 1.0 - p };
+                        right += if own > 0.5 { 1.0 } else { 0.0 };
+                        sum += own.ln();
+                    }
+                    let found = (right / examples.len() as f64, sum / examples.len() as f64);
+                    most = if found > most { found } else { most };
+                }
+            }
+            assert_eq!(accuracy, most.0, "{:?} {}", way.way(), found.verbalizer);
+            assert!((likelihood - most.1).abs() < 1e-4, "{:?} {likelihood} {most:?}", way.way());
+        }
+    }
+
+    #[test]
+    fn words_of_several_tokens_are_compared_by_the_items_own_rule_and_charged_by_its_passes() {
+        let all = examples();
+        let examples: Vec<&Example> = all.iter().collect();
+        for rule in [MultiToken::Joint, MultiToken::Independent, MultiToken::PseudoLikelihood, MultiToken::Mean] {
+            let scorer = scorer(rule);
+            let (found, spent) = best(&scorer, &Calibrator::none(), config(2, 3), &examples);
+            for label in &found.verbalizer.labels {
+                assert_eq!(scorer.word_tokens(&found.template, &label.words[0]).unwrap().len(), 2, "{rule:?}");
+            }
+            // One pass for the first token, one for each of at most 8 beginnings, and the pool's own passes.
+            assert!(spent >= 6 * (1 + 4 + 1) && spent <= 6 * (1 + 8 + 13), "{rule:?} {spent}");
+        }
+    }
+}

@@ -3,10 +3,10 @@
 use crate::prompt::Prompt;
 use crate::search::continuous::most_steps;
 use crate::search::discrete::{Offer, has_han};
-use crate::spec::{Calibration, Method, Paraphrase, SearchItem};
+use crate::spec::{Calibration, LabelWords, Method, Paraphrase, SearchItem, WordSearch};
 use crate::task::{Shots, Split};
 
-use super::cell::{paraphrase, prompts};
+use super::cell::{label_words, paraphrase, prompts};
 use super::plan::{FEWEST_CANDIDATES, Plan, PlannedTrial, UNLABELLED};
 
 impl Plan {
@@ -57,6 +57,15 @@ impl Plan {
                 if let Some(Method::Paraphrase(method)) = item.cells.first() {
                     let share = budget / item.cells.len() as u64;
                     self.notes.push(round_note(method, &prompts(item, &self.task), trial, share));
+                    break;
+                }
+                if let Some(Method::LabelWords(LabelWords { words, .. })) = item.cells.first() {
+                    self.notes.push(words_note(
+                        words,
+                        self.dataset.labels.len(),
+                        trial,
+                        budget / item.cells.len() as u64,
+                    ));
                     break;
                 }
                 let Some(Method::Autoprompt(autoprompt)) = item.cells.first() else { continue };
@@ -114,6 +123,24 @@ impl Plan {
             1 + steps.div_ceil(method.eval_every)
         ))
     }
+}
+
+/// What `label_words` makes of its budget.
+fn words_note(words: &WordSearch, n_labels: usize, trial: &PlannedTrial, share: u64) -> String {
+    let (least, all) = label_words::config(words).before_candidates(n_labels, trial.draw.train.len());
+    let (label, shots) = (&trial.key.label, &trial.key.shots);
+    let candidate = trial.candidate_evaluations;
+    if least + candidate > share {
+        return format!(
+            "{share} evaluations do not cover finding the words of `{label}` at {shots} shots and one candidate, which cost {least} and \
+             {candidate}: it would score nothing (take a smaller batch_size, fewer templates or a larger budget)"
+        );
+    }
+    let left = share.saturating_sub(all) / candidate.max(1);
+    format!(
+        "`{label}` at {shots} shots: finding and scoring the words costs about {all} of {share} evaluations, which leaves about {left} \
+         candidates; where it does not fit, words of fewer tokens are searched"
+    )
 }
 
 /// What calibrating costs a candidate.

@@ -39,7 +39,8 @@ pub(super) fn search_both(
     Ok(Box::new(InTurn::new(config(&method.words), prompt, Box::new(rewriter))))
 }
 
-fn config(words: &WordSearch) -> LabelWordsConfig {
+/// Its parameters.
+pub(in crate::runner) fn config(words: &WordSearch) -> LabelWordsConfig {
     LabelWordsConfig {
         score: match words.ranking {
             WordRanking::LmBff => WordScore::Likelihood,

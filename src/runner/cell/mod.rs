@@ -13,7 +13,7 @@ use crate::spec::{Method, SearchItem};
 
 use super::RunnerError;
 
-mod label_words;
+pub(super) mod label_words;
 pub(super) mod paraphrase;
 mod soft_prompt;
 

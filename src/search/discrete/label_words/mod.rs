@@ -66,3 +66,13 @@ pub struct LabelWordsConfig {
     /// Assignments that dev chooses among, at most.
     pub n_candidates: usize,
 }
+
+impl LabelWordsConfig {
+    /// The evaluations before the first candidate, at least and about: finding the words of the fewest tokens, and of all that
+    /// are asked for; scoring them comes to as much again.
+    pub fn before_candidates(&self, n_labels: usize, n_train: usize) -> (u64, u64) {
+        let batch = self.batch_size.min(n_train);
+        let costs: Vec<u64> = self.n_tokens.iter().map(|&n| pool::cost(self, n, n_labels, batch)).collect();
+        (2 * costs.first().copied().unwrap_or(0), 2 * costs.iter().sum::<u64>())
+    }
+}
