@@ -450,7 +450,7 @@ mod tests {
         Prompt { verbalizer: Arc::new(Verbalizer::new(words).unwrap()), ..prompt.clone() }
     }
 
-    /// What the search proposes right after the ranking's own choice: the best on train.
+    /// The better on train of the ranking's own choice and what the search proposes right after it.
     fn best(scorer: &Scorer, way: &Calibrator, config: LabelWordsConfig, examples: &[&Example]) -> (Prompt, u64) {
         let prompt = with(
             &Prompt::plain(
@@ -480,7 +480,11 @@ mod tests {
         else {
             panic!("no candidate")
         };
-        (candidates[1].prompt.clone(), ledger.spent().evaluations)
+        let spent = ledger.spent().evaluations;
+        let two: Vec<Prompt> = candidates.into_iter().take(2).map(|candidate| candidate.prompt).collect();
+        let worths = worth(scorer, way, &two, examples);
+        let better = usize::from(worths[1] > worths[0]);
+        (two[better].clone(), spent)
     }
 
     fn config(n_tokens: usize, pool: usize) -> LabelWordsConfig {

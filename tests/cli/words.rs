@@ -129,7 +129,7 @@ fn predict_score_and_explain_calibrate_as_they_are_told() {
     let score = |more: &[&str]| {
         let ran =
             workplace.done(&[&["score"], &asked[..], &["--input", "test.tsv", "--format", "json"], more].concat());
-        serde_json::from_str::<Value>(&ran.stdout).unwrap()["margin"].as_f64().unwrap()
+        serde_json::from_str::<Value>(&ran.stdout).unwrap()["log_likelihood"].as_f64().unwrap()
     };
     let none = score(&[]);
     assert_eq!(none, score(&["--calibration", "none"]));
@@ -285,7 +285,7 @@ fn what_cannot_be_searched_or_calibrated_is_told_with_its_place() {
             "  - { method: manual, templates: ['it was {mask}.'] }\n",
             "calibration: contextual\n",
             3,
-            "has no slot for an input",
+            "it has no slot for the input",
         ),
         ("  - manual\n", "ensembles: [mean]\n", 3, "unknown ensemble `mean`"),
         ("  - manual\n", "ensembles: { members: 1 }\n", 3, "1 is not allowed (2 to 100)"),
