@@ -7,6 +7,7 @@ use crate::search::Scored;
 use crate::task::Example;
 use crate::task::racing::Racing;
 
+use super::calibrated::{Calibrated, Corrected, Set};
 use super::pool::{Pool, PoolSettings, Run, selection_score};
 use super::trial::Trial;
 
@@ -17,7 +18,7 @@ use super::trial::Trial;
 /// If one cannot be scored.
 pub(super) fn runs(
     trial: &Trial<'_>,
-    cache: &mut ScoreCache,
+    (calibrated, cache): (&mut Calibrated, &mut ScoreCache),
     selection: SetHash,
     prompts: &[Prompt],
     may_race: bool,
@@ -26,8 +27,10 @@ pub(super) fn runs(
     let examples = trial.data.selection();
     let columns = &trial.dataset.columns;
     if trial.data.dev.is_empty() || !may_race || trial.racing == Racing::None {
-        let known = cache.score(trial.scorer, prompts, columns, examples, selection)?;
-        return Ok(known.into_iter().map(|known| Run { scores: known.scores, cost: known.cost }).collect());
+        let set = Set { columns, examples, hash: selection };
+        let found = calibrated.score(cache, trial.scorer, prompts, set)?;
+        let run = |Corrected { scores, cost, prior }| Run { scores, cost, prior };
+        return Ok(found.into_iter().map(run).collect());
     }
     let settings = PoolSettings {
         scorer: trial.scorer,
@@ -37,7 +40,7 @@ pub(super) fn runs(
         metric: trial.metric,
         select_by: trial.select_by,
     };
-    Pool::new(settings, cache, prompts, best).race(trial.racing)
+    Pool::new(settings, (calibrated, cache), prompts, best).race(trial.racing)
 }
 
 /// The figures of a candidate that was scored on the first selection examples, or on all of them.

@@ -7,14 +7,15 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::prompt::{Candidate, Prompt, SoftPrompt};
 use crate::record::{
-    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SoftRecord, Spent, TrialKey,
+    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SoftRecord, Spent, TrialKey,
 };
-use crate::scoring::{Outcome, ScoreCache, ScoreStore, Scorer, SetHash, information_parts};
+use crate::scoring::{Calibrator, Outcome, Prior, ScoreCache, ScoreStore, Scorer, SetHash, information_parts};
 use crate::search::{Proposal, Scored, SearchError};
-use crate::spec::SelectBy;
+use crate::spec::{MultiToken, SelectBy};
 use crate::task::racing::Racing;
 use crate::task::{Dataset, Example, Metric};
 
+use super::calibrated::{Calibrated, Set};
 use super::cell::Cell;
 use super::hardness::Hardness;
 use super::ledger::Ledger;
@@ -54,6 +55,7 @@ impl TrialData<'_> {
 }
 
 /// Everything that a trial needs.
+#[derive(Clone)]
 pub struct Trial<'a> {
     /// Its identity.
     pub key: &'a TrialKey,
@@ -63,6 +65,8 @@ pub struct Trial<'a> {
     pub dataset: &'a Dataset,
     /// Its examples.
     pub data: TrialData<'a>,
+    /// What corrects its scores.
+    pub calibrator: Calibrator,
     /// Evaluations.
     pub budget: u64,
     /// What the leaderboard shows.
@@ -73,6 +77,10 @@ pub struct Trial<'a> {
     pub racing: Racing,
     /// Scores of other trials and runs, where they are the same bits.
     pub store: Option<Arc<dyn ScoreStore>>,
+    /// Examples of each split that diagnostics are taken on; 0 for none.
+    pub diagnostics: usize,
+    /// The rules for words of several tokens that are compared; fewer than two for none.
+    pub rules: Vec<MultiToken>,
 }
 
 /// Why a trial did not end well.
@@ -116,13 +124,16 @@ impl Trial<'_> {
     ) -> Result<Files, Stopped> {
         let begun = Instant::now();
         emit(self.started()).map_err(Stopped::Fatal)?;
+        // Of prompts that a person wrote the rules are compared on all, of mined ones on the chosen.
+        let compares_all = self.key.method == "manual" && self.rules.len() > 1;
         let mut work = Work {
             trial: self,
+            calibrated: Calibrated::new(self.calibrator.clone()),
             cache: ScoreCache::with_store(self.store.clone()),
             hardness: Hardness::new(self.data.train.len()),
             ledger: Ledger::new(self.budget),
             selection: set_hash(if self.data.dev.is_empty() { "unlabelled" } else { "dev" }, self.data.selection()),
-            candidates: Shortlist::new(self.data.dev.is_empty()),
+            candidates: Shortlist::new(self.data.dev.is_empty(), self.data.dev.is_empty() || compares_all),
             flags: Vec::new(),
             looks: 0,
             races: RaceTally::new(self.racing),
@@ -162,14 +173,24 @@ impl Trial<'_> {
         if let Some(raced) = work.races.event() {
             work.emit(raced)?;
         }
+        let others = work.candidates.prompts().filter(|(other, ..)| compares_all && *other != number);
+        let mut candidates = vec![(number, &chosen)];
+        candidates.extend(others.map(|(other, prompt, _)| (other, prompt)));
+        for event in self.diagnose(&candidates, stop)? {
+            (work.emit)(event).map_err(Stopped::Fatal)?;
+        }
         let (spent, mut flags) = (work.ledger.spent(), work.flags);
         flags.sort();
         flags.dedup();
         emit(Event::Finished { spent, flags, seconds: begun.elapsed().as_secs_f64() }).map_err(Stopped::Fatal)?;
-        Ok(Files { prompt: self.saved(&chosen), soft: chosen.soft, predictions })
+        let prior = self
+            .calibrator
+            .prior_of(self.scorer, &chosen, &self.dataset.columns)
+            .map_err(|e| Stopped::Failed(e.to_string()))?;
+        Ok(Files { prompt: self.saved(&chosen, prior), soft: chosen.soft, predictions })
     }
 
-    fn started(&self) -> Event {
+    pub(super) fn started(&self) -> Event {
         let gold = |examples: &[&Example]| examples.iter().filter_map(|e| e.label.map(|l| l as u16)).collect();
         let hex = |split, examples: &[&Example]| blake3::Hash::from(set_hash(split, examples).0).to_hex().to_string();
         Event::Started {
@@ -194,7 +215,7 @@ impl Trial<'_> {
         self.scorer.perplexity(prompt, &self.dataset.columns, texts).map_err(|e| Stopped::Failed(e.to_string()))
     }
 
-    fn saved(&self, prompt: &Prompt) -> SavedPrompt {
+    pub(super) fn saved(&self, prompt: &Prompt, prior: Option<Prior>) -> SavedPrompt {
         let loaded = self.scorer.loaded();
         let tokenizer = &loaded.tokenizer;
         SavedPrompt {
@@ -211,6 +232,7 @@ impl Trial<'_> {
                 .collect(),
             multi_token: self.scorer.settings().multi_token.name().into(),
             truncate: self.scorer.settings().truncate,
+            calibration: prior.map(|prior| SavedPrior { name: prior.way.name().into(), logprobs: prior.logprobs }),
             model: self.key.model.clone(),
             weights_blake3: loaded.weights_hash.clone(),
             tokenizer_blake3: loaded.tokenizer_hash.clone(),
@@ -234,6 +256,7 @@ impl Trial<'_> {
 /// A trial under way.
 struct Work<'t, 'a> {
     trial: &'t Trial<'a>,
+    calibrated: Calibrated,
     cache: ScoreCache,
     hardness: Hardness,
     ledger: Ledger,
@@ -262,17 +285,22 @@ impl Work<'_, '_> {
             }
             let mut oracle = TrialOracle {
                 scorer: self.trial.scorer,
+                calibrated: &mut self.calibrated,
                 cache: &mut self.cache,
                 ledger: &mut self.ledger,
                 columns: &self.trial.dataset.columns,
                 train: &self.trial.data.train,
                 texts: self.trial.data.texts(),
+                unlabelled: &self.trial.data.unlabelled,
                 n_selection: self.trial.data.selection().len(),
                 vocabulary: &cell.vocabulary,
                 probe: cell.probe.as_deref(),
                 hardness: &mut self.hardness,
             };
-            let proposal = cell.search.propose(&mut oracle)?;
+            let proposal = match cell.search.propose(&mut oracle) {
+                Err(SearchError::OutOfBudget) => Proposal::OutOfBudget,
+                proposal => proposal?,
+            };
             (self.progress)(&self.ledger.spent());
             let evaluations = self.ledger.spent().evaluations;
             match proposal {
@@ -309,11 +337,13 @@ impl Work<'_, '_> {
         let n_selection = trial.data.selection().len();
         let prompts: Vec<Prompt> = candidates.iter().map(|c| c.prompt.clone()).collect();
         let to_beat = best.as_ref().map(|(_, scores)| scores.as_slice());
-        let runs = runs(trial, &mut self.cache, self.selection, &prompts, cell.search.races(), to_beat)
+        let calibrated_cache = (&mut self.calibrated, &mut self.cache);
+        let runs = runs(trial, calibrated_cache, self.selection, &prompts, cell.search.races(), to_beat)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         let mut all = Vec::new();
         for (candidate, run) in candidates.into_iter().zip(runs) {
             self.ledger.charge(run.cost);
+            self.ledger.charge(run.prior);
             let number = self.candidates.n();
             let (scored, dev, label_free) = figures(trial, number, &run.scores);
             let dropped = run.scores.len() < n_selection;
@@ -366,9 +396,10 @@ impl Work<'_, '_> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(Stopped::Interrupted);
         }
+        let set = Set { columns: &trial.dataset.columns, examples: test, hash: set_hash("test", test) };
         let known = self
-            .cache
-            .score(trial.scorer, std::slice::from_ref(chosen), &trial.dataset.columns, test, set_hash("test", test))
+            .calibrated
+            .score(&mut self.cache, trial.scorer, std::slice::from_ref(chosen), set)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         let logprobs = known.into_iter().next().map(|known| known.scores).unwrap_or_default();
         let outcome = Outcome::of(&logprobs, &gold(test), trial.dataset.labels.len(), trial.metric);
@@ -396,7 +427,7 @@ impl Work<'_, '_> {
             test: &trial.data.test,
             budget: trial.budget,
         };
-        match correlation.event(&prompts, &mut self.cache, self.stop)? {
+        match correlation.event(&prompts, (&mut self.calibrated, &mut self.cache), self.stop)? {
             Some(event) => self.emit(event),
             None => Ok(()),
         }
