@@ -477,6 +477,23 @@ fn byte_level_and_unigram_tokenizers_equal_the_reference_on_tricky_texts_and_mas
     }
 }
 
+/// Full-width forms, half-width kana, spaces and controls of all kinds go through the table in the file.
+#[test]
+fn a_table_of_sentencepiece_rewrites_texts_as_the_reference_does() {
+    let cases = json("tokenizer-precompiled.json");
+    let tokenizer = tokenizer("vocabulary-precompiled");
+    for (number, text) in cases["texts"].as_array().unwrap().iter().enumerate() {
+        let text = text.as_str().unwrap();
+        assert_eq!(tokenizer.encode_reference(text), ids_of(&cases["reference"][number]), "{text:?}");
+        assert_eq!(tokenizer.encode_text(text), ids_of(&cases["plain"][number]), "as plain text: {text:?}");
+    }
+    for (number, prompt) in cases["prompts"].as_array().unwrap().iter().enumerate() {
+        let text = prompt.as_str().unwrap().replace("{mask}", tokenizer.mask_token().unwrap());
+        assert_eq!(tokenizer.encode_reference(&text), ids_of(&cases["masked"][number]), "{text:?}");
+    }
+    assert_eq!(tokenizer.encode_word("ｇｏｏｄ", true).unwrap(), tokenizer.encode_word("good", true).unwrap());
+}
+
 #[test]
 fn label_words_after_a_space_are_written_with_it() {
     for (name, word, after_space, tokens) in [

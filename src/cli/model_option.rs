@@ -4,6 +4,8 @@ use clap::{Args, ValueEnum};
 
 use crate::error::Result;
 use crate::model::{DeviceChoice, LoadedModel, ResolvedDevice, load, resolve};
+use crate::runner::settings_for;
+use crate::scoring::Settings;
 use crate::spec::ModelSource;
 
 use super::CliError;
@@ -56,6 +58,13 @@ pub struct Opened {
     pub loaded: LoadedModel,
     /// The device.
     pub device: ResolvedDevice,
+}
+
+impl Opened {
+    /// The settings for scoring with it.
+    pub fn settings(&self) -> Settings {
+        settings_for(&self.loaded, &self.device)
+    }
 }
 
 /// Opens a model by its name on a command line.

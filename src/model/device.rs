@@ -11,6 +11,7 @@ use std::str::FromStr;
 use burn::tensor::Device;
 
 use crate::model::ModelError;
+use crate::model::memory::free_memory;
 
 /// What the user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,17 +57,34 @@ pub struct ResolvedDevice {
     pub description: String,
     /// [`DeviceChoice::Cpu`] or [`DeviceChoice::Wgpu`].
     pub kind: DeviceChoice,
+    /// The adapter, on a GPU.
+    pub adapter: Option<Adapter>,
 }
 
 impl ResolvedDevice {
     /// The CPU, which is always there.
     pub fn cpu() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = rayon::current_num_threads();
         Self {
             device: Device::flex(),
             description: format!("cpu ({threads} threads, burn-flex)"),
             kind: DeviceChoice::Cpu,
+            adapter: None,
         }
+    }
+
+    /// Bytes that are free for batches where they are computed: of the machine's memory for the CPU and for adapters that share
+    /// it; nothing for a card with memory of its own, of which graphics interfaces do not tell how much is free.
+    pub fn free_memory(&self) -> Option<u64> {
+        match self.adapter.as_ref().map(|adapter| adapter.kind) {
+            None | Some(AdapterKind::Integrated | AdapterKind::Software) => free_memory(),
+            Some(AdapterKind::Discrete | AdapterKind::Virtual | AdapterKind::Other) => None,
+        }
+    }
+
+    /// Bytes of the largest tensor that the device takes; nothing where it has no such limit.
+    pub fn largest_buffer(&self) -> Option<u64> {
+        self.adapter.as_ref().map(|adapter| adapter.largest_buffer)
     }
 }
 
@@ -106,6 +124,8 @@ pub struct Adapter {
     pub kind: AdapterKind,
     /// The graphics interface that it is reached through.
     pub backend: String,
+    /// Bytes of the largest buffer that a kernel can use.
+    pub largest_buffer: u64,
 }
 
 impl Adapter {
@@ -199,8 +219,13 @@ mod gpu {
         found
             .iter()
             .map(|adapter| {
-                let info = adapter.get_info();
-                Adapter { kind: kind(&info), name: info.name, backend: info.backend.to_string() }
+                let (info, limits) = (adapter.get_info(), adapter.limits());
+                Adapter {
+                    kind: kind(&info),
+                    name: info.name,
+                    backend: info.backend.to_string(),
+                    largest_buffer: limits.max_buffer_size.min(limits.max_storage_buffer_binding_size),
+                }
             })
             .collect()
     }
@@ -299,6 +324,7 @@ mod gpu {
             device,
             description: format!("wgpu ({}, {}, {})", adapter.name, adapter.kind, adapter.backend),
             kind: DeviceChoice::Wgpu,
+            adapter: Some(adapter.clone()),
         })
     }
 }

@@ -5,7 +5,7 @@
 use burn::tensor::Device;
 
 use crate::model::config::ConfigFile;
-use crate::model::weights::{Gguf, GgufWeights, SafetensorsFile, WeightFile};
+use crate::model::weights::{Gguf, GgufWeights, SafetensorsFile, TorchFile, WeightFile};
 use crate::model::{ModelError, Tokenizer, family};
 
 /// Reads a safetensors file: its header and every tensor.
@@ -14,6 +14,14 @@ use crate::model::{ModelError, Tokenizer, family};
 /// If the header is unsound, or a tensor is of an unsupported type or holds a number that is not finite.
 pub fn safetensors(bytes: Vec<u8>) -> Result<(), ModelError> {
     values(&WeightFile::Safetensors(SafetensorsFile::from_bytes(bytes, "model.safetensors")?))
+}
+
+/// Reads a `pytorch_model.bin`: its zip directory, its pickle and every tensor.
+///
+/// # Errors
+/// If one of them is unsound, the pickle asks for anything but tensors, or a number is not finite.
+pub fn pytorch(bytes: Vec<u8>) -> Result<(), ModelError> {
+    values(&WeightFile::Torch(TorchFile::from_bytes(bytes, "model.bin")?))
 }
 
 /// Reads a GGUF file: its header, its model's configuration, its tokenizer, and its tensors as those of the model.

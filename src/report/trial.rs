@@ -147,7 +147,7 @@ impl<'a> Trial<'a> {
                     read.end = End::Finished { spent: *spent, flags, seconds: *seconds };
                 }
                 Event::Failed { reason, seconds } => read.end = End::Failed { reason, seconds: *seconds },
-                Event::Started { .. } | Event::Step { .. } => {}
+                Event::Started { .. } | Event::Halved { .. } | Event::Step { .. } => {}
             }
         }
         read.candidates = by_number.into_values().collect();

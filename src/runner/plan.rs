@@ -1,12 +1,13 @@
 //! What a run would do: the grid of an experiment as trials, with everything loaded and checked.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
-use crate::prompt::Verbalizer;
+use crate::prompt::{Prompt, Verbalizer};
 use crate::record::TrialKey;
 use crate::scoring::{Scorer, Settings};
 use crate::search::discrete::Synonyms;
@@ -14,17 +15,11 @@ use crate::spec::{Experiment, Method, Paraphrase, SearchItem};
 use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
 use super::RunnerError;
+use super::batch_size::{BatchSize, GPU_LENGTH_STEP, Load, takes_gradients};
 use super::cell::{TaskPrompt, cells, prompts};
 use super::oracle::set_hash;
 use super::rank_correlation::n_compared;
 use super::trial::TrialData;
-
-/// Sequences in a batch on the CPU: large enough for the matrix products, small enough for the caches.
-const CPU_BATCH: usize = 32;
-/// Sequences in a batch on a GPU.
-const GPU_BATCH: usize = 128;
-/// On a GPU batches are padded to a multiple of so many tokens, so that there are few shapes to tune for.
-const GPU_LENGTH_STEP: usize = 16;
 
 /// Texts that prompts are chosen on at 0 shots where `limits.unlabelled` says nothing.
 pub(super) const UNLABELLED: u64 = 256;
@@ -52,6 +47,8 @@ pub struct Plan {
     pub trials: Vec<PlannedTrial>,
     /// What is worth saying before it runs, a sentence each.
     pub notes: Vec<String>,
+    /// How its batches are sized.
+    pub batch_size: BatchSize,
 }
 
 /// A trial that would run.
@@ -70,6 +67,8 @@ pub struct PlannedTrial {
     pub candidate_evaluations: u64,
     /// Evaluations for test, outside the budget.
     pub test_evaluations: u64,
+    /// Whether its method passes backward through the model.
+    pub backward: bool,
     /// Evaluations, about, for the rank correlation of the label-free score with test, outside the budget; at 0 shots.
     pub correlation_evaluations: u64,
 }
@@ -84,7 +83,8 @@ impl PlannedTrial {
 impl Plan {
     /// Loads and checks all that `experiment` names.
     ///
-    /// `batch_size` is that of an earlier start of the same run, where there was one.
+    /// `batch_size` is that of an earlier start of the same run, where there was one, or that which the user wants; else it is
+    /// chosen from the memory that is free now.
     ///
     /// # Errors
     /// The first thing that keeps the experiment from running, in the order experiment, data, model.
@@ -97,15 +97,27 @@ impl Plan {
         let settings = Settings {
             multi_token: experiment.task.multi_token,
             truncate: experiment.task.truncate,
-            batch_size: batch_size.unwrap_or(if gpu { GPU_BATCH } else { CPU_BATCH }),
+            batch_size: 1,
             length_step: if gpu { GPU_LENGTH_STEP } else { 1 },
         };
         let mut scorers = Vec::new();
         for (index, source) in experiment.models.iter().enumerate() {
             let place = || experiment.place(&format!("models[{index}]")).or_else(|| experiment.place("models"));
             let loaded = model::load(&experiment.model(source), &device).map_err(|e| Error::from(e).at(place()))?;
-            scorers.push(Arc::new(Scorer::new(loaded, settings)));
+            scorers.push(Scorer::new(loaded, settings));
         }
+        let all_prompts: Vec<Prompt> = experiment.search.iter().flat_map(|item| prompts(item, &task)).collect();
+        let load = Load {
+            prompts: &all_prompts,
+            dataset: &dataset,
+            backward: experiment.search.iter().any(|item| item.cells.iter().any(takes_gradients)),
+            jobs: default_jobs(&device, &scorers),
+            scorers: scorers.iter().collect(),
+        };
+        let batch_size = load.batch_size(&device, batch_size);
+        let settings = Settings { batch_size: batch_size.size, ..settings };
+        let sized = scorers.into_iter().map(|scorer| Arc::new(Scorer::new(scorer.loaded().clone(), settings)));
+        let scorers: Vec<Arc<Scorer>> = sized.collect();
         for (index, item) in experiment.search.iter().enumerate() {
             for scorer in &scorers {
                 let scorer = &with_rule(scorer, item);
@@ -120,7 +132,8 @@ impl Plan {
                 cells(item, &task, scorer, 0, "check", &format!("search[{index}]"))?;
             }
         }
-        let mut plan = Self { experiment, dataset, scorers, device, task, trials: Vec::new(), notes: Vec::new() };
+        let mut plan =
+            Self { experiment, dataset, scorers, device, task, trials: Vec::new(), notes: Vec::new(), batch_size };
         plan.lay_out(draws)?;
         plan.check_budget()?;
         plan.note();
@@ -136,6 +149,15 @@ impl Plan {
     pub fn scorer(&self, item: usize, model: usize) -> Arc<Scorer> {
         let scorer = &self.scorers[model];
         with_rule(scorer, &self.experiment.search[item])
+    }
+
+    /// The same with batches of another size.
+    pub fn scorer_with(&self, item: usize, model: usize, batch_size: usize) -> Arc<Scorer> {
+        let scorer = self.scorer(item, model);
+        match *scorer.settings() {
+            settings if settings.batch_size == batch_size => scorer,
+            settings => Arc::new(Scorer::new(scorer.loaded().clone(), Settings { batch_size, ..settings })),
+        }
     }
 
     fn lay_out(&mut self, draws: Vec<(Shots, SeedDraws)>) -> Result<()> {
@@ -192,6 +214,7 @@ impl Plan {
                             evaluations,
                             candidate_evaluations,
                             test_evaluations,
+                            backward: item.cells.iter().any(takes_gradients),
                             correlation_evaluations,
                         });
                     }
@@ -269,6 +292,19 @@ impl Plan {
             Some(least) if least > budget => Err(RunnerError::Budget { budget, least }.into()),
             _ => Ok(()),
         }
+    }
+}
+
+/// Weights up to which a model's trials run beside each other, a thread each: its matrix products are too small to be
+/// worth sharing among threads.
+const SMALL_MODEL: usize = 30_000_000;
+
+/// Trials at a time, by the size of the models.
+pub(super) fn default_jobs<S: Borrow<Scorer>>(device: &ResolvedDevice, scorers: &[S]) -> usize {
+    let small = scorers.iter().all(|s| s.borrow().loaded().model.shape().n_parameters <= SMALL_MODEL);
+    match device.kind {
+        model::DeviceChoice::Cpu if small => rayon::current_num_threads(),
+        _ => 1,
     }
 }
 

@@ -15,12 +15,9 @@ use crate::spec::Experiment;
 use super::RunnerError;
 use super::cell::cells;
 use super::listener::{Beginning, Listener};
-use super::plan::{Plan, PlannedTrial};
+use super::out_of_memory::{PANIC, ran_out_of_memory};
+use super::plan::{Plan, PlannedTrial, default_jobs};
 use super::trial::{Stopped, Trial};
-
-/// Weights up to which a model's trials run beside each other, a thread each: its matrix products are too small to be
-/// worth sharing among threads.
-const SMALL_MODEL: usize = 30_000_000;
 
 /// How a run is done; nothing here changes a number.
 #[derive(Debug, Clone, Default)]
@@ -122,7 +119,8 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
         return Ok(summary);
     }
 
-    let work = Work { plan, folder: &folder, listener, stop, tables: Mutex::new(()) };
+    let batch_size = AtomicUsize::new(plan.batch_size.size);
+    let work = Work { plan, folder: &folder, listener, stop, tables: Mutex::new(()), batch_size };
     let jobs = jobs(plan, options.jobs).min(waiting.len());
     let next = AtomicUsize::new(0);
     let tally = Mutex::new((0, 0, false, None::<Error>));
@@ -273,12 +271,7 @@ fn provenance(plan: &Plan) -> Provenance {
 }
 
 fn jobs(plan: &Plan, asked: Option<usize>) -> usize {
-    let small = plan.scorers.iter().all(|s| s.loaded().model.shape().n_parameters <= SMALL_MODEL);
-    let by_size = match plan.device.kind {
-        DeviceChoice::Cpu if small => rayon::current_num_threads(),
-        _ => 1,
-    };
-    asked.unwrap_or(by_size).max(1)
+    asked.unwrap_or_else(|| default_jobs(&plan.device, &plan.scorers)).max(1)
 }
 
 /// What the trials of a run share.
@@ -288,27 +281,60 @@ struct Work<'a> {
     listener: &'a dyn Listener,
     stop: &'a AtomicBool,
     tables: Mutex<()>,
+    /// Rows of a batch: as planned, or halved once or more.
+    batch_size: AtomicUsize,
 }
 
 impl Work<'_> {
+    /// Runs a trial, anew with smaller batches as long as the device has too little memory.
     fn trial(&self, planned: &PlannedTrial) -> Result<(), Stopped> {
+        loop {
+            let batch_size = self.batch_size.load(Ordering::Relaxed);
+            match self.trial_by(planned, batch_size)? {
+                Attempt::Done => return Ok(()),
+                // Another trial may have halved it meanwhile.
+                Attempt::OutOfMemory => {
+                    let _ = self.batch_size.compare_exchange(
+                        batch_size,
+                        batch_size / 2,
+                        Ordering::Relaxed,
+                        Ordering::Relaxed,
+                    );
+                }
+            }
+        }
+    }
+
+    fn trial_by(&self, planned: &PlannedTrial, batch_size: usize) -> Result<Attempt, Stopped> {
         let begun = Instant::now();
+        let halved = batch_size < self.plan.batch_size.size;
         let mut writer = self.folder.begin(&planned.key).map_err(|e| Stopped::Fatal(e.into()))?;
         let mut last = None;
         let ended = {
             let mut emit = |event: Event| -> Result<()> {
                 if event.is_last() {
                     // Its files come first: a trial that says that it is finished has them.
-                    last = Some(event);
+                    last = Some(if halved { flagged(event) } else { event });
                     return Ok(());
                 }
                 writer.append(&event)?;
                 self.listener.event(&planned.key, &event);
+                if halved && matches!(event, Event::Started { .. }) {
+                    let event = Event::Halved { batch_size, planned: self.plan.batch_size.size };
+                    writer.append(&event)?;
+                    self.listener.event(&planned.key, &event);
+                }
                 Ok(())
             };
-            catch_unwind(AssertUnwindSafe(|| self.attempt(planned, &mut emit)))
-                .unwrap_or_else(|panic| Err(Stopped::Failed(format!("internal error: {}", message(&*panic)))))
+            catch_unwind(AssertUnwindSafe(|| self.attempt(planned, batch_size, &mut emit)))
+                .unwrap_or_else(|panic| Err(Stopped::Failed(format!("{PANIC}{}", message(&*panic)))))
         };
+        if let Err(Stopped::Failed(reason)) = &ended
+            && batch_size > 1
+            && ran_out_of_memory(reason)
+        {
+            return Ok(Attempt::OutOfMemory);
+        }
         let event = match &ended {
             Ok(()) => last,
             Err(Stopped::Failed(reason)) => {
@@ -322,12 +348,17 @@ impl Work<'_> {
             let _one_at_a_time = self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             self.listener.trial_ended(self.folder.path()).map_err(Stopped::Fatal)?;
         }
-        ended
+        ended.map(|()| Attempt::Done)
     }
 
-    fn attempt(&self, planned: &PlannedTrial, emit: &mut dyn FnMut(Event) -> Result<()>) -> Result<(), Stopped> {
+    fn attempt(
+        &self,
+        planned: &PlannedTrial,
+        batch_size: usize,
+        emit: &mut dyn FnMut(Event) -> Result<()>,
+    ) -> Result<(), Stopped> {
         let plan = self.plan;
-        let scorer = &plan.scorer(planned.item, planned.model);
+        let scorer = &plan.scorer_with(planned.item, planned.model, batch_size);
         let item = &plan.experiment.search[planned.item];
         let seed = planned.key.seeds.first().copied().unwrap_or(0);
         let purpose = format!("search {} {} {}", planned.key.label, planned.key.shots, scorer.loaded().weights_hash);
@@ -355,6 +386,24 @@ impl Work<'_> {
             predictions.save(&folder.join("predictions.parquet")).map_err(fatal)?;
         }
         Ok(())
+    }
+}
+
+/// How an attempt at a trial ended, where it did not fail.
+enum Attempt {
+    Done,
+    OutOfMemory,
+}
+
+/// The last event of a trial with halved batches, which says so.
+fn flagged(event: Event) -> Event {
+    match event {
+        Event::Finished { spent, mut flags, seconds } => {
+            flags.push("batch_halved".into());
+            flags.sort();
+            Event::Finished { spent, flags, seconds }
+        }
+        other => other,
     }
 }
 

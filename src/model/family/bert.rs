@@ -118,6 +118,8 @@ impl BertConfig {
             family: family.into(),
             kind: ModelKind::Masked,
             d_model: self.hidden_size,
+            d_block: self.hidden_size,
+            d_inner: self.intermediate_size,
             n_layers: self.num_hidden_layers,
             n_heads: self.num_attention_heads,
             vocab_size: self.vocab_size,

@@ -105,6 +105,8 @@ impl DistilBertConfig {
                     family: PREFIX.into(),
                     kind: ModelKind::Masked,
                     d_model: self.dim,
+                    d_block: self.dim,
+                    d_inner: self.hidden_dim,
                     n_layers: self.n_layers,
                     n_heads: self.n_heads,
                     vocab_size: self.vocab_size,

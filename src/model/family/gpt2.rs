@@ -102,6 +102,8 @@ impl Gpt2Config {
                 family: "gpt2".into(),
                 kind: ModelKind::Causal,
                 d_model: self.n_embd,
+                d_block: self.n_embd,
+                d_inner: self.n_inner,
                 n_layers: self.n_layer,
                 n_heads: self.n_head,
                 vocab_size: self.vocab_size,

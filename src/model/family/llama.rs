@@ -181,6 +181,8 @@ impl LlamaConfig {
                 family: relation.family.into(),
                 kind: ModelKind::Causal,
                 d_model: self.hidden_size,
+                d_block: self.hidden_size,
+                d_inner: self.intermediate_size,
                 n_layers: self.num_hidden_layers,
                 n_heads: self.num_attention_heads,
                 vocab_size: self.vocab_size,

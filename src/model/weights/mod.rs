@@ -15,4 +15,5 @@ mod zip_records;
 pub use account::Weights;
 pub use gguf::{Gguf, GgufWeights};
 pub use safetensors::{SafetensorsFile, open_folder};
+pub use torch_file::TorchFile;
 pub use weight_file::WeightFile;
