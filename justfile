@@ -30,3 +30,7 @@ doc:
 fixtures PYTHON="python3":
     {{PYTHON}} tests/fixtures/model/make_fixtures.py
     {{PYTHON}} tests/fixtures/statistics/make_fixtures.py
+
+# promptmine beside its peers on the same weights, data and threads; `just bench --help` says what can be given.
+bench *ARGS:
+    python3 tests/bench/bench.py {{ARGS}}

@@ -35,6 +35,7 @@ fn next(loaded: &LoadedModel, ids: &[u32]) -> Vec<f32> {
         predict_positions: vec![vec![ids.len() - 1]],
         token_types: None,
         past: None,
+        parents: None,
     };
     let states = loaded.model.predict(inputs).squeeze_dim::<2>(1);
     log_softmax(loaded.model.logits(states, None), 1).into_data().try_into_vec::<f32>().unwrap()

@@ -4,7 +4,9 @@
 mod causal_errors;
 mod causal_parity;
 mod cli;
+mod cpu_batches;
 mod fuzz_corpus;
+mod halved_batches;
 mod layering;
 mod model_errors;
 mod model_gguf;

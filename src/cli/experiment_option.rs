@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::Result;
-use crate::model::{ResolvedDevice, resolve};
+use crate::model::ResolvedDevice;
 use crate::spec::{Experiment, parse_override};
 
 use super::model_option::DeviceOption;
@@ -48,6 +48,6 @@ impl ExperimentOptions {
     /// # Errors
     /// [`crate::model::ModelError`] if it is not there.
     pub fn resolve_device(&self) -> Result<ResolvedDevice> {
-        Ok(resolve(self.device.device.into())?)
+        self.device.resolve()
     }
 }

@@ -48,6 +48,8 @@ struct Watched {
     dev: HashMap<u64, f64>,
     chosen: Option<u64>,
     test: Option<f64>,
+    /// Candidates that racing dropped, and evaluations that it saved.
+    raced: Option<(u64, u64)>,
 }
 
 impl Progress {
@@ -202,6 +204,7 @@ impl Listener for Progress {
                 trial.spent += trial.correlation_evaluations;
                 self.draw(&state);
             }
+            Event::Raced { dropped, saved, .. } => trial.raced = Some((*dropped, *saved)),
             Event::Finished { spent, seconds, .. } => {
                 let what = trial.words(spent, *seconds);
                 drop(state);
@@ -247,11 +250,15 @@ impl Watched {
     fn words(&self, spent: &Spent, seconds: f64) -> String {
         let figure = |name: &str, value: Option<f64>| value.map(|v| format!("{name} {v:.3}, ")).unwrap_or_default();
         let dev = self.chosen.and_then(|chosen| self.dev.get(&chosen)).copied();
+        let raced = self.raced.map(|(dropped, saved)| {
+            format!(" (racing dropped {dropped} of them and saved {} evaluations)", thousands(saved))
+        });
         format!(
-            "{}{}{}, {} evaluations, {}",
+            "{}{}{}{}, {} evaluations, {}",
             figure("test", self.test),
             figure("dev", dev),
             counted(self.n_candidates, "candidate"),
+            raced.unwrap_or_default(),
             thousands(spent.evaluations),
             duration(seconds)
         )

@@ -97,7 +97,7 @@ impl PromptOptions {
     pub fn ready(&self, log: Log) -> Result<Ready> {
         let saved: Vec<(&Path, Saved)> =
             self.prompt.iter().map(|path| Ok((path.as_path(), load(path)?))).collect::<Result<_>>()?;
-        let opened = open(&self.model_name(&saved)?, self.device.device)?;
+        let opened = open(&self.model_name(&saved)?, self.device)?;
         prepare_line(&opened.device, log);
         let prompts = if saved.is_empty() {
             vec![self.written(&opened)?]
@@ -230,7 +230,13 @@ fn from_saved(path: &Path, saved: &SavedPrompt, soft: Option<SoftPrompt>, opened
     };
     let verbalizer = Verbalizer::new(saved.verbalizer.iter().map(|l| (l.label.clone(), l.words.clone())))?;
     let triggers = TriggerTokens(saved.trigger_ids.clone());
-    let prompt = Prompt { template, triggers, soft: soft.map(Arc::new), verbalizer: Arc::new(verbalizer) };
+    let prompt = Prompt {
+        template,
+        triggers,
+        soft: soft.map(Arc::new),
+        verbalizer: Arc::new(verbalizer),
+        pool: saved.pool.clone().map(Arc::new),
+    };
     let settings = Settings { multi_token, truncate: saved.truncate, ..opened.settings() };
     asked(path.display().to_string(), prompt, settings, loaded)
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 
 use crate::error::{ExitCode, Result};
-use crate::record::RecordError;
+use crate::record::{RecordError, StoreFigures};
 use crate::report::{closing_lines, render};
 use crate::runner::{self, Plan, RunOptions, recorded_batch_size};
 
@@ -29,7 +29,7 @@ The same command goes on where an earlier run stopped: trials that are complete 
 gives the same numbers, whatever the jobs and threads. What is damaged begins anew, too, and is told. A file with more items, models, shots or seeds runs only what is new; one with another task, budget, selection or limits is another experiment and is refused, unless --fresh. Ctrl-C finishes the write under way and stops; \
 a second one stops at once. Nothing is lost either way.
 
-The folder results/<name>/ holds leaderboard.csv, leaderboard.md, candidates.csv, all rewritten after every trial, and \
+The folder results/<name>/ holds leaderboard.csv, leaderboard.md, candidates.csv, rewritten as trials end, and \
 trials/<trial>/ with the events, the test predictions and the chosen prompt.";
 
 /// The arguments of `run`.
@@ -102,6 +102,9 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
     let summary = runner::run(&plan, &options, &progress, stop);
     progress.finish();
     let summary = summary?;
+    if let Some(line) = summary.scores.as_ref().and_then(scores_line) {
+        log.step(&line, serde_json::Map::new());
+    }
     if summary.interrupted {
         let complete = summary.done + summary.kept;
         log.note(&format!(
@@ -122,6 +125,23 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         return Ok(ExitCode::Partial);
     }
     Ok(ExitCode::Done)
+}
+
+/// What the scores of earlier runs gave; nothing to say where they gave nothing and nothing was wrong with them.
+fn scores_line(scores: &StoreFigures) -> Option<String> {
+    let found = match scores.found {
+        0 => None,
+        found => {
+            let all = (found + scores.computed) as usize;
+            Some(format!("{} of {} were known from before", thousands(found), counted(all, "prompt score")))
+        }
+    };
+    let damaged = match scores.damaged {
+        0 => None,
+        n => Some(format!("the score cache was damaged in {}, and that part is ignored", counted(n as usize, "place"))),
+    };
+    let parts: Vec<String> = found.into_iter().chain(damaged).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// Scores every candidate on everything; false if it was stopped.

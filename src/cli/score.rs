@@ -118,5 +118,6 @@ fn as_json(labels: &[String], outcome: &Outcome, applied: &Applied) -> serde_jso
         "truncated": applied.truncated,
         "evaluations": applied.cost.evaluations, "forwards": applied.cost.forwards, "tokens": applied.cost.tokens,
         "seconds": applied.seconds,
+        "evaluations_per_second": applied.cost.evaluations as f64 / applied.seconds.max(1e-9),
     })
 }

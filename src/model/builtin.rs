@@ -1,6 +1,6 @@
 //! The models inside the binary.
 
-use burn::tensor::Device;
+use crate::model::placement::Placement;
 use serde::Deserialize;
 
 use crate::model::config::ConfigFile;
@@ -93,12 +93,12 @@ impl BuiltinModel {
         })
     }
 
-    pub(super) fn load(&self, device: &Device) -> Result<LoadedModel, ModelError> {
+    pub(super) fn load(&self, place: &Placement) -> Result<LoadedModel, ModelError> {
         let source = format!("builtin:{}", self.name);
         let config = ConfigFile::parse(self.config, format!("{source}: config.json"))?;
         let file = format!("{source}: model.safetensors");
         let weights = WeightFile::Safetensors(SafetensorsFile::from_static(self.weights, file.clone())?);
-        let weights = family::load(&config, file, vec![weights], device)?;
+        let weights = family::load(&config, file, vec![weights], place)?;
         let tokenizer =
             Tokenizer::from_json(self.tokenizer, Some(self.tokenizer_config), &format!("{source}: tokenizer.json"))?;
         LoadedModel::new(weights, tokenizer, self.name.to_owned(), source)

@@ -2,11 +2,9 @@
 //!
 //! The fuzz targets of `tests/fuzz` call these; the tests replay their corpus.
 
-use burn::tensor::Device;
-
 use crate::model::config::ConfigFile;
 use crate::model::weights::{Gguf, GgufWeights, SafetensorsFile, TorchFile, WeightFile};
-use crate::model::{ModelError, Tokenizer, family};
+use crate::model::{ModelError, Placement, ResolvedDevice, Tokenizer, family};
 
 /// Reads a safetensors file: its header and every tensor.
 ///
@@ -34,7 +32,7 @@ pub fn gguf(bytes: Vec<u8>) -> Result<(), ModelError> {
     Tokenizer::from_gguf(&gguf)?;
     let file = WeightFile::Gguf(GgufWeights::new(gguf)?);
     values(&file)?;
-    family::load(&config, file.name().to_owned(), vec![file], &Device::flex()).map(drop)
+    family::load(&config, file.name().to_owned(), vec![file], &cpu()).map(drop)
 }
 
 /// Reads a `config.json` and looks for the tensors of the model that it describes, of which there are none.
@@ -43,7 +41,11 @@ pub fn gguf(bytes: Vec<u8>) -> Result<(), ModelError> {
 /// If the configuration is unsound or not supported, and otherwise because the tensors are missing.
 pub fn config(bytes: &[u8]) -> Result<(), ModelError> {
     let config = ConfigFile::parse(bytes, "config.json")?;
-    family::load(&config, "model.safetensors".into(), Vec::new(), &Device::flex()).map(drop)
+    family::load(&config, "model.safetensors".into(), Vec::new(), &cpu()).map(drop)
+}
+
+fn cpu() -> Placement {
+    ResolvedDevice::cpu().placement()
 }
 
 fn values(file: &WeightFile) -> Result<(), ModelError> {

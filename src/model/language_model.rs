@@ -77,6 +77,9 @@ pub struct Inputs {
     pub token_types: Option<Vec<Vec<u32>>>,
     /// What stands before every row and is seen by all its positions; nothing where absent.
     pub past: Option<KeyValues>,
+    /// The earlier row of the batch that each row goes on from: it stands before it, with what stands before that one. For
+    /// models that [share beginnings](LanguageModel::shares_beginnings).
+    pub parents: Option<Vec<Option<usize>>>,
 }
 
 impl Inputs {
@@ -119,6 +122,9 @@ impl Inputs {
                 "predict positions {positions:?} in a row of length {length}"
             );
         }
+        if let Some(parents) = &self.parents {
+            assert_eq!(parents.len(), batch_size, "a parent or none for every row");
+        }
         if let Some(types) = &self.token_types {
             assert!(
                 types.len() == batch_size && types.iter().all(|row| row.len() == seq_length),
@@ -143,6 +149,16 @@ pub trait LanguageModel: Send + Sync {
     fn key_value_heads(&self) -> (usize, usize) {
         let shape = self.shape();
         (shape.n_heads, shape.d_model / shape.n_heads)
+    }
+
+    /// Whether padding costs nothing, and a row's states are the same to the last bit in any batch.
+    fn is_unpadded(&self) -> bool {
+        false
+    }
+
+    /// Whether rows of a batch may go on from others ([`Inputs::parents`]), so that a beginning that many share is computed once.
+    fn shares_beginnings(&self) -> bool {
+        false
     }
 
     /// Looks up word embeddings; shorter rows are padded on the right to the longest.

@@ -83,7 +83,7 @@ pub fn load_builtin(name: &str, device: &ResolvedDevice) -> Result<LoadedModel, 
     if name == toy_causal::NAME {
         return toy_causal::load(&device.device);
     }
-    builtin::find(name)?.load(&device.device)
+    builtin::find(name)?.load(&device.placement())
 }
 
 /// Opens a folder in Hugging Face layout: `config.json`, `model.safetensors` or its shards, and `tokenizer.json` or `vocab.txt`.
@@ -114,7 +114,7 @@ pub fn load_folder(folder: &Path, device: &ResolvedDevice) -> Result<LoadedModel
     let config = ConfigFile::parse(&bytes, config_path.display().to_string())?;
     let tokenizer = Tokenizer::open(folder)?;
     let (file, files) = weights::open_folder(folder)?;
-    let weights = family::load(&config, file, files, &device.device)?;
+    let weights = family::load(&config, file, files, &device.placement())?;
     let source = folder.display().to_string();
     let name = folder.file_name().map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
     LoadedModel::new(weights, tokenizer, name, source)
@@ -130,7 +130,7 @@ pub fn load_gguf(path: &Path, device: &ResolvedDevice) -> Result<LoadedModel, Mo
     let tokenizer = Tokenizer::from_gguf(&gguf)?;
     let source = path.display().to_string();
     let files = vec![WeightFile::Gguf(GgufWeights::new(gguf)?)];
-    let weights = family::load(&config, source.clone(), files, &device.device)?;
+    let weights = family::load(&config, source.clone(), files, &device.placement())?;
     let name = path.file_stem().map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
     LoadedModel::new(weights, tokenizer, name, source)
 }

@@ -248,6 +248,7 @@ mod tests {
             predict_positions: vec![vec![mask]],
             token_types: None,
             past: None,
+            parents: None,
             embeddings: loaded.model.embed(&[ids]),
         });
         let rows = ["good", "bad"].map(|word| loaded.tokenizer.token_id(word).unwrap());
@@ -279,6 +280,7 @@ mod tests {
                 predict_positions: vec![vec![length - 3]],
                 token_types: None,
                 past: None,
+                parents: None,
             });
             loaded.model.logits(states.squeeze_dim(0), Some(&[37])).sum()
         };

@@ -187,6 +187,7 @@ mod tests {
             predict_positions: vec![vec![length - 1]; batch_size],
             token_types: None,
             past,
+            parents: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{SoftPrompt, Template, TriggerTokens, Verbalizer};
+use super::{DemonstrationPool, SoftPrompt, Template, TriggerTokens, Verbalizer};
 
 /// Everything that decides what the model sees and how its answer is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,6 +16,8 @@ pub struct Prompt {
     pub soft: Option<Arc<SoftPrompt>>,
     /// The words that stand for the labels.
     pub verbalizer: Arc<Verbalizer>,
+    /// What the demonstrations nearest to a text are chosen from; `None` where the template has no such place.
+    pub pool: Option<Arc<DemonstrationPool>>,
 }
 
 impl Prompt {
@@ -26,7 +28,7 @@ impl Prompt {
 
     /// A prompt of `template` with these trigger tokens.
     pub fn with_triggers(template: Template, triggers: TriggerTokens, verbalizer: Arc<Verbalizer>) -> Self {
-        Self { template, triggers, soft: None, verbalizer }
+        Self { template, triggers, soft: None, verbalizer, pool: None }
     }
 
     /// The BLAKE3 hash of the content: equal prompts have equal hashes, on every machine and in every version that reads
@@ -44,6 +46,10 @@ impl Prompt {
         if let Some(soft) = &self.soft {
             part(&(soft.d_model() as u64).to_le_bytes());
             part(&soft.bytes());
+        }
+        if let Some(pool) = &self.pool {
+            part(b"demonstrations");
+            part(&pool.content_hash());
         }
         *hasher.finalize().as_bytes()
     }

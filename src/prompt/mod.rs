@@ -5,10 +5,14 @@
 //! # Decisions
 //! - A template is a flat list of [`Piece`]s, adjacent text merged, so that equal templates are equal values and print equally.
 //! - `{"..."}` is literal text. It exists because `[X]`, `[Z]`, `【x】` and `【z】` are slots too and could not be written otherwise.
+//! - Demonstrations stand in the template as pieces of their own, `{demo:"word","text"="..."}`, so that a prompt with them is
+//!   printed, hashed, saved and read back like any other. Refused: their text as template text, which could not be left out whole.
+//!   Those that are chosen anew for each text are `{nearest:4 last mean}`, and the prompt holds what they are chosen from.
 //! - A column is any name that is not a slot's; whether the data set has it is known only when both meet, see
 //!   [`Template::check_columns`].
 
 mod candidate;
+mod demonstration;
 mod error;
 mod parse;
 mod soft_prompt;
@@ -17,8 +21,9 @@ mod trigger;
 mod verbalizer;
 
 pub use candidate::{Candidate, Prompt};
+pub use demonstration::{Demonstration, DemonstrationPool, Nearest, Representation};
 pub use error::PromptError;
 pub use soft_prompt::SoftPrompt;
-pub use template::{MAX_CHARACTERS, MAX_MASK, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template};
+pub use template::{MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template};
 pub use trigger::TriggerTokens;
 pub use verbalizer::{LabelWords, Verbalizer};

@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
+use super::demonstration::{Demonstration, Nearest, Representation};
 use super::error::{PromptError, excerpt};
-use super::template::{MAX_CHARACTERS, MAX_MASK, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, merge};
+use super::template::{MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, merge};
 
 /// The notations of LAMA and of Chinese papers, and the slot that each stands for.
 const NOTATIONS: [(&str, &str); 4] = [("【x】", "text"), ("[X]", "text"), ("【z】", "mask"), ("[Z]", "mask")];
@@ -71,6 +72,9 @@ impl Reader<'_> {
     /// A slot, from behind its opening brace to behind its closing one.
     fn slot(&mut self) -> Result<Piece, PromptError> {
         let open = self.at;
+        if "demo:\"".chars().enumerate().all(|(ahead, c)| self.peek(ahead) == Some(c)) {
+            return self.demonstration(open);
+        }
         let mut name = String::new();
         let mut argument: Option<String> = None;
         let mut literal: Option<String> = None;
@@ -99,6 +103,44 @@ impl Reader<'_> {
             }
         }
         self.piece(open, name.trim(), argument.as_deref().map(str::trim), literal)
+    }
+
+    /// A demonstration, from its name to behind its closing brace.
+    fn demonstration(&mut self, open: usize) -> Result<Piece, PromptError> {
+        self.at += "demo:".len();
+        let mut read = Demonstration { word: self.quoted()?, fields: Vec::new(), end: String::new() };
+        loop {
+            let place = self.at + 1;
+            let c = self.peek(0);
+            self.at += 1;
+            match c {
+                Some('}') => return Ok(Piece::Demo(read)),
+                Some(',') => {
+                    let column = self.quoted()?;
+                    if self.peek(0) != Some('=') {
+                        return Err(self.fault(self.at + 1, "a demonstration's column without `=` and its text"));
+                    }
+                    self.at += 1;
+                    read.fields.push((column, self.quoted()?));
+                }
+                Some(';') if read.end.is_empty() => read.end = self.quoted()?,
+                Some(_) => {
+                    let what = "a demonstration is written {demo:\"word\",\"column\"=\"text\"}";
+                    return Err(self.fault(place, what));
+                }
+                None => return Err(self.fault(open, "a brace that is not closed (a literal brace is written {{)")),
+            }
+        }
+    }
+
+    /// A quoted text that stands here.
+    fn quoted(&mut self) -> Result<String, PromptError> {
+        let open = self.at + 1;
+        if self.peek(0) != Some('"') {
+            return Err(self.fault(open, "a quotation mark is expected in a demonstration"));
+        }
+        self.at += 1;
+        self.literal(open)
     }
 
     /// The rest of a quoted text that was opened at `open`.
@@ -157,6 +199,23 @@ impl Reader<'_> {
                 Err(self.fault(open, "{soft} needs a number or a text, as in {soft:20} or {soft:\"a review\"}"))
             }
             ("demos", None, None) => Ok(Piece::Demos),
+            ("nearest", Some(text), None) => {
+                let words: Vec<&str> = text.split_whitespace().collect();
+                let (count, order, of) = match words.as_slice() {
+                    [count, order @ ("first" | "last"), of] => (*count, *order, *of),
+                    _ => {
+                        return Err(
+                            self.fault(open, "{nearest} is written {nearest:4 last mean} (first, last; mean, mask)")
+                        );
+                    }
+                };
+                let Some(representation) = Representation::ALL.into_iter().find(|known| known.name() == of) else {
+                    let of = excerpt(of, 1);
+                    return Err(self.fault(open, format!("`{of}` in {{nearest:{text}}} is not known (mean, mask)")));
+                };
+                let k = number("nearest", MAX_DEMONSTRATIONS, count)?;
+                Ok(Piece::Nearest(Nearest { k, first: order == "first", representation }))
+            }
             (name, None, None) => Ok(Piece::Column(name.to_owned())),
             (name, _, _) => {
                 let name = excerpt(name, 1);
@@ -267,8 +326,8 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_braces_are_one_short_error() {
-        for text in ["{".repeat(100_000), "{".repeat(9_999), "}".repeat(9_999), "{a".repeat(5_000), "{\"".repeat(5_000)]
+    fn hundreds_of_thousands_of_braces_are_one_short_error() {
+        for text in ["{".repeat(300_000), "{".repeat(9_999), "}".repeat(9_999), "{a".repeat(5_000), "{\"".repeat(5_000)]
         {
             let message = Template::parse(&text).unwrap_err().to_string();
             assert!(message.len() < 250, "{message}");

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::demonstration::{Demonstration, Nearest};
 use super::error::{PromptError, excerpt};
 use super::parse;
 
-/// The longest template that is read, in characters.
-pub const MAX_CHARACTERS: usize = 10_000;
+/// The longest template that is read, in characters; with demonstrations templates are long.
+pub const MAX_CHARACTERS: usize = 200_000;
+/// The most demonstrations of one prompt.
+pub const MAX_DEMONSTRATIONS: usize = 64;
 /// The most tokens that `{mask:N}` may fix.
 pub const MAX_MASK: usize = 16;
 /// The most tokens of one `{trigger:N}`.
@@ -28,8 +31,12 @@ pub enum Piece {
     Trigger(usize),
     /// Virtual tokens that a continuous method trains: `{soft:N}` or `{soft:"init text"}`.
     Soft(SoftSlot),
-    /// Demonstrations: `{demos}`.
+    /// The place of demonstrations that are not chosen yet: `{demos}`.
     Demos,
+    /// A demonstration: `{demo:"word","column"="text"}`.
+    Demo(Demonstration),
+    /// For each text the demonstrations nearest to it: `{nearest:4 last mean}`.
+    Nearest(Nearest),
 }
 
 /// How many virtual tokens a soft slot has, or the text whose tokens they start from.
@@ -74,6 +81,11 @@ impl Template {
         } else {
             Err(fault(&printed, "a column name in it cannot be written as a slot".to_owned()))
         }
+    }
+
+    /// A template of pieces that came from templates.
+    pub(super) fn merged(pieces: impl IntoIterator<Item = Piece>) -> Self {
+        Self { pieces: merge(pieces) }
     }
 
     /// The parts in order.
@@ -152,7 +164,7 @@ impl Template {
     /// If there is no `{mask}` or more than one, or no slot for the input.
     pub fn check_mask(&self) -> Result<(), PromptError> {
         let what = match self.n_masks() {
-            1 if !self.columns().is_empty() || self.has_demos() => return Ok(()),
+            1 if !self.columns().is_empty() => return Ok(()),
             1 => "it has no slot for the input ({text}, or another column of the data)".to_owned(),
             0 => "it has no {mask}, the slot where the model answers".to_owned(),
             n => format!(
@@ -238,7 +250,8 @@ impl Template {
                     None => rendered.push_str(&piece.to_string()),
                 },
                 Piece::Soft(_) => rendered.push_str(&piece.to_string()),
-                Piece::Demos => {}
+                Piece::Demo(demonstration) => rendered.push_str(&self.demonstrated(demonstration)),
+                Piece::Demos | Piece::Nearest(_) => {}
             }
         }
         Ok(rendered)
@@ -334,6 +347,8 @@ impl fmt::Display for Piece {
             Self::Soft(SoftSlot::Count(n)) => write!(f, "{{soft:{n}}}"),
             Self::Soft(SoftSlot::Init(text)) => write!(f, "{{soft:{}}}", parse::quoted(text)),
             Self::Demos => f.write_str("{demos}"),
+            Self::Demo(demonstration) => demonstration.fmt(f),
+            Self::Nearest(nearest) => nearest.fmt(f),
         }
     }
 }

@@ -191,6 +191,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kendall: Option<f64>,
     },
+    /// Racing dropped candidates before all dev examples were scored.
+    Raced {
+        /// The rule.
+        racing: String,
+        /// The candidates that it dropped.
+        dropped: u64,
+        /// The evaluations that they would have cost more.
+        saved: u64,
+    },
     /// The trial is complete.
     Finished {
         /// What it spent within its budget.

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{RecordError, write_atomically};
+use crate::prompt::DemonstrationPool;
 
 /// A label and its words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct SavedPrompt {
     pub tokenizer_blake3: String,
     /// The method that found it.
     pub method: String,
+    /// What the demonstrations nearest to a text are chosen from, where the template has a place for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<DemonstrationPool>,
 }
 
 impl SavedPrompt {
@@ -105,6 +109,7 @@ mod tests {
             weights_blake3: "w".into(),
             tokenizer_blake3: "t".into(),
             method: "autoprompt".into(),
+            pool: None,
         };
         saved.save(&path).unwrap();
         assert_eq!(SavedPrompt::load(&path).unwrap(), saved);

@@ -102,6 +102,7 @@ mod tests {
             weights_blake3: "w".into(),
             tokenizer_blake3: "t".into(),
             method: "soft_prompt".into(),
+            pool: None,
         }
     }
 

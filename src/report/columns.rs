@@ -95,6 +95,7 @@ pub(super) const LEADERBOARD: &[Column<Row>] = &[
     down("projected_test", |row| Cell::number(row.projected_test)),
     down("label_free_spearman", |row| Cell::number(row.label_free_spearman)),
     down("label_free_kendall", |row| Cell::number(row.label_free_kendall)),
+    down("evaluations_saved", |row| maybe(row.evaluations_saved)),
 ];
 
 /// The columns of `candidates.csv`.

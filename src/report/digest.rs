@@ -6,7 +6,7 @@ use super::leaderboard::{ALPHA, RankedOn, Section};
 use super::row::Row;
 
 /// The columns that [`Digest`] shows in some form already, so that sorting by them adds none.
-const SHOWN: [&str; 15] = [
+const SHOWN: [&str; 16] = [
     "rank",
     "rank_low",
     "rank_high",
@@ -21,6 +21,7 @@ const SHOWN: [&str; 15] = [
     "vs_manual",
     "vs_random",
     "evaluations",
+    "evaluations_saved",
     "flags",
 ];
 
@@ -57,6 +58,7 @@ impl Digest {
             add("vs random", false, &|row| versus(row.vs_random, row.vs_random_p));
         }
         add("evaluations", true, &|row| row.evaluations.map(|n| n.to_string()).unwrap_or_default());
+        add("saved", true, &|row| row.evaluations_saved.map(|n| n.to_string()).unwrap_or_default());
         if let Some(column) = by {
             let numeric = rows.iter().any(|row| (column.cell)(row).is_numeric());
             add(column.name, numeric, &|row| (column.cell)(row).print());

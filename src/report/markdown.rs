@@ -16,7 +16,8 @@ const HOW_TO_READ: &str = "\
 - `vs manual` and `vs random` are differences on test. *Better* and *worse* are resolved at 5 % after Holm's correction for the
   number of rows; *not resolved* says that a rerun could turn it around.
 - `evaluations` counts prompts times examples scored within the budget, summed over seeds. The prompt shown is that of the seed
-  with the best dev figure.
+  with the best dev figure. `saved` is what scoring all candidates to the end would have cost more: candidates that racing
+  dropped stand below the complete ones in `candidates.csv`, with the dev examples that they were scored on in `dropped_at`.
 - At 0 shots no label chooses: `score` is the mutual information in nats between texts of train and the labels that the prompt
   gives them. How well it orders prompts as test does stands under the table.
 ";

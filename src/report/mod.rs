@@ -1,7 +1,7 @@
 //! From the record on disk to what people read: ranked tables, comparisons, closing lines.
 //!
 //! Everything here is derived: [`write_tables`] rebuilds it from the record, byte for byte, whatever order the trials come
-//! in. The tables are written after every trial, so they hold for a record of which only a part is there.
+//! in. The tables are written as trials end, so they hold for a record of which only a part is there.
 //!
 //! ```text
 //! events -> Trial -> Entry (one item in one group, over its seeds) -> Row -> Section -> Leaderboard -> CSV, Markdown, ...

@@ -95,6 +95,8 @@ pub struct Row {
     pub dev_looks: Option<u64>,
     /// Evaluations spent.
     pub evaluations: Option<u64>,
+    /// Evaluations that racing saved; `None` where it dropped nobody.
+    pub evaluations_saved: Option<u64>,
     /// Sequences passed forward.
     pub forwards: Option<u64>,
     /// Sequences passed backward.
@@ -182,6 +184,7 @@ impl Row {
             }),
             dev_looks: sum(entry, |trial| trial.choice.map(|choice| choice.dev_looks)),
             evaluations: spent.map(|spent| spent.evaluations),
+            evaluations_saved: sum(entry, |trial| trial.saved),
             forwards: spent.map(|spent| spent.forwards),
             backwards: spent.map(|spent| spent.backwards),
             tokens: spent.map(|spent| spent.tokens),

@@ -27,6 +27,8 @@ pub(super) struct Trial<'a> {
     pub(super) read_back: Option<&'a ReadBack>,
     /// How the label-free score and test agree, at 0 shots.
     pub(super) correlation: Option<Correlation>,
+    /// The evaluations that racing saved.
+    pub(super) saved: Option<u64>,
     pub(super) end: End<'a>,
 }
 
@@ -98,6 +100,7 @@ impl<'a> Trial<'a> {
             test: None,
             read_back: None,
             correlation: None,
+            saved: None,
             end: End::Open,
         };
         if let Some(label) = dev_gold.iter().chain(test_gold).find(|label| usize::from(**label) >= labels.len()) {
@@ -143,6 +146,7 @@ impl<'a> Trial<'a> {
                         kendall: *kendall,
                     });
                 }
+                Event::Raced { saved, .. } => read.saved = Some(*saved),
                 Event::Finished { spent, flags, seconds } => {
                     read.end = End::Finished { spent: *spent, flags, seconds: *seconds };
                 }

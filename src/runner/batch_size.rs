@@ -6,6 +6,8 @@ use crate::scoring::{Scorer, Settings};
 use crate::spec::Method;
 use crate::task::{Dataset, Example, Split};
 
+use super::schedule::at_once;
+
 /// Sequences in a batch on the CPU: large enough for the matrix products, small enough for the caches.
 const CPU_BATCH: usize = 32;
 /// Sequences in a batch on a GPU.
@@ -43,8 +45,6 @@ pub(super) struct Load<'a> {
     pub(super) dataset: &'a Dataset,
     /// Whether a method passes backward.
     pub(super) backward: bool,
-    /// Trials at a time.
-    pub(super) jobs: usize,
 }
 
 impl Load<'_> {
@@ -61,7 +61,8 @@ impl Load<'_> {
                 false => footprint.forward(longest, N_READ),
             };
             if fixed.is_none() {
-                let size = fitting(device, self.jobs, each, footprint.largest_tensor(longest, N_READ));
+                let jobs = at_once(device.kind, scorer.loaded().model.shape().n_parameters);
+                let size = fitting(device, jobs, each, footprint.largest_tensor(longest, N_READ));
                 chosen.size = chosen.size.min(size);
             }
             chosen.longest = chosen.longest.max(longest);

@@ -49,6 +49,18 @@ pub enum RunnerError {
         /// The model.
         model: String,
     },
+    /// There are fewer training examples than demonstrations.
+    #[error("{place}.k: {k} demonstrations cannot be taken from the {n_train} training examples of `shots: {shots}`")]
+    Demonstrations {
+        /// The key path of the item.
+        place: String,
+        /// The demonstrations.
+        k: usize,
+        /// The training examples.
+        n_train: usize,
+        /// The shots.
+        shots: String,
+    },
     /// A list of synonyms cannot be read.
     #[error("{place}.synonyms: {}: {what}", path.display())]
     Synonyms {
@@ -97,7 +109,7 @@ impl Fault for RunnerError {
             Self::Initial { .. } | Self::InitText { .. } => ExitCode::Model,
             Self::Only { .. } => ExitCode::Usage,
             Self::Verbalizer(source) => source.exit_code(),
-            Self::NoDefault { .. } | Self::Budget { .. } => ExitCode::Spec,
+            Self::NoDefault { .. } | Self::Budget { .. } | Self::Demonstrations { .. } => ExitCode::Spec,
         }
     }
 }

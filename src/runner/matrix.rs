@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Result;
-use crate::prompt::{Prompt, SoftPrompt, Template, TriggerTokens, Verbalizer};
+use crate::prompt::{DemonstrationPool, Prompt, SoftPrompt, Template, TriggerTokens, Verbalizer};
 use crate::record::{
     CandidateRecord, Event, MatrixBlock, MatrixWriter, SavedPrompt, SoftRecord, TrialRecord, load_trials,
 };
@@ -25,7 +25,8 @@ const ROUND: usize = 8;
 pub struct WrittenMatrix {
     /// Its file.
     pub path: PathBuf,
-    /// Candidates whose vectors were not kept, and which are not in it: all soft prompts but the chosen ones.
+    /// Candidates whose vectors, or the demonstrations that their nearest are chosen from, were not kept, and which are not in
+    /// it: all of these but the chosen ones.
     pub left_out: usize,
 }
 
@@ -37,6 +38,7 @@ struct Found<'r> {
     rule: MultiToken,
     candidate: &'r CandidateRecord,
     soft: Option<Arc<SoftPrompt>>,
+    pool: Option<Arc<DemonstrationPool>>,
 }
 
 impl Plan {
@@ -66,14 +68,28 @@ impl Plan {
             let Some(rule) = self.experiment.search.get(item).map(|item| self.rule(item)) else { continue };
             for event in &record.events {
                 let Event::Scored { candidate, .. } = event else { continue };
-                let content = (&candidate.template, &candidate.trigger_ids, &candidate.verbalizer, &candidate.soft);
+                let pool = match Template::parse(&candidate.template)?.nearest() {
+                    None => None,
+                    Some(_) => match kept_pool(record, &candidate.template) {
+                        Some(pool) => Some(Arc::new(pool)),
+                        None => {
+                            left_out += 1;
+                            continue;
+                        }
+                    },
+                };
+                let of_pool = pool.as_ref().map(|pool| pool.content_hash());
+                let content =
+                    (&candidate.template, &candidate.trigger_ids, &candidate.verbalizer, &candidate.soft, of_pool);
                 if !seen.insert((model, rule, content)) {
                     continue;
                 }
                 match &candidate.soft {
-                    None => found.push(Found { model, item, rule, candidate, soft: None }),
+                    None => found.push(Found { model, item, rule, candidate, soft: None, pool }),
                     Some(soft) => match kept(record, soft) {
-                        Some(soft) => found.push(Found { model, item, rule, candidate, soft: Some(Arc::new(soft)) }),
+                        Some(soft) => {
+                            found.push(Found { model, item, rule, candidate, soft: Some(Arc::new(soft)), pool });
+                        }
                         None => {
                             // Another trial may have chosen the same vectors.
                             seen.remove(&(model, rule, content));
@@ -94,12 +110,13 @@ impl Plan {
                 return Ok(None);
             }
             let mut prompts = Vec::new();
-            for Found { candidate, soft, .. } in round {
+            for Found { candidate, soft, pool, .. } in round {
                 prompts.push(Prompt {
                     template: Template::parse(&candidate.template)?,
                     triggers: TriggerTokens(candidate.trigger_ids.clone()),
                     soft: soft.clone(),
                     verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
+                    pool: pool.clone(),
                 });
             }
             for (split, examples) in [("dev", &data.dev), ("test", &data.test)] {
@@ -166,6 +183,12 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// The demonstrations that a trial kept to choose the nearest from, if its chosen prompt has this template.
+fn kept_pool(record: &TrialRecord, template: &str) -> Option<DemonstrationPool> {
+    let saved = SavedPrompt::load(&record.folder.join("prompt.json")).ok()?;
+    saved.pool.filter(|_| saved.template == template)
 }
 
 /// The vectors that a trial kept, if they are these.

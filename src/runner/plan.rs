@@ -1,6 +1,5 @@
 //! What a run would do: the grid of an experiment as trials, with everything loaded and checked.
 
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +15,9 @@ use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
 use super::RunnerError;
 use super::batch_size::{BatchSize, GPU_LENGTH_STEP, Load, takes_gradients};
-use super::cell::{TaskPrompt, cells, prompts};
+use super::cell::{TaskPrompt, cells, demonstrations, prompts};
 use super::oracle::set_hash;
+use super::pool::even_order;
 use super::rank_correlation::n_compared;
 use super::trial::TrialData;
 
@@ -111,7 +111,6 @@ impl Plan {
             prompts: &all_prompts,
             dataset: &dataset,
             backward: experiment.search.iter().any(|item| item.cells.iter().any(takes_gradients)),
-            jobs: default_jobs(&device, &scorers),
             scorers: scorers.iter().collect(),
         };
         let batch_size = load.batch_size(&device, batch_size);
@@ -134,6 +133,7 @@ impl Plan {
         }
         let mut plan =
             Self { experiment, dataset, scorers, device, task, trials: Vec::new(), notes: Vec::new(), batch_size };
+        plan.check_demonstrations(&draws)?;
         plan.lay_out(draws)?;
         plan.check_budget()?;
         plan.note();
@@ -158,6 +158,26 @@ impl Plan {
             settings if settings.batch_size == batch_size => scorer,
             settings => Arc::new(Scorer::new(scorer.loaded().clone(), Settings { batch_size, ..settings })),
         }
+    }
+
+    /// Checks the items that show training examples against every draw.
+    fn check_demonstrations(&self, draws: &[(Shots, SeedDraws)]) -> Result<()> {
+        for (index, item) in self.experiment.search.iter().enumerate() {
+            for method in &item.cells {
+                let Method::Demonstrations(method) = method else { continue };
+                let key = format!("search[{index}]");
+                let place = self.experiment.place(&key).unwrap_or(key);
+                for (shots, draws) in draws.iter().filter(|(shots, _)| *shots != Shots::Count(0)) {
+                    for (scorer, (_, draw)) in self.scorers.iter().flat_map(|s| draws.iter().map(move |draw| (s, draw)))
+                    {
+                        let train = examples(&self.dataset, draw).train;
+                        let shots = shots.to_string();
+                        demonstrations::check(method, &self.task, scorer, &self.dataset, &train, (&place, &shots))?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn lay_out(&mut self, draws: Vec<(Shots, SeedDraws)>) -> Result<()> {
@@ -272,6 +292,7 @@ impl Plan {
         let experiment = &self.experiment;
         part(format!("{:?} {:?} {:?}", experiment.task.metric, experiment.select, experiment.budget).as_bytes());
         part(format!("{:?} {}", scorer.settings(), self.device.kind).as_bytes());
+        part(self.device.precision.name().as_bytes());
         part(format!("{} {} {} {:?} {}", key.item, key.model, key.shots, key.seeds, key.calibration).as_bytes());
         part(scorer.loaded().weights_hash.as_bytes());
         part(scorer.loaded().tokenizer_hash.as_bytes());
@@ -292,19 +313,6 @@ impl Plan {
             Some(least) if least > budget => Err(RunnerError::Budget { budget, least }.into()),
             _ => Ok(()),
         }
-    }
-}
-
-/// Weights up to which a model's trials run beside each other, a thread each: its matrix products are too small to be
-/// worth sharing among threads.
-const SMALL_MODEL: usize = 30_000_000;
-
-/// Trials at a time, by the size of the models.
-pub(super) fn default_jobs<S: Borrow<Scorer>>(device: &ResolvedDevice, scorers: &[S]) -> usize {
-    let small = scorers.iter().all(|s| s.borrow().loaded().model.shape().n_parameters <= SMALL_MODEL);
-    match device.kind {
-        model::DeviceChoice::Cpu if small => rayon::current_num_threads(),
-        _ => 1,
     }
 }
 
@@ -395,10 +403,12 @@ pub(super) fn examples<'a>(dataset: &'a Dataset, draw: &Draw) -> TrialData<'a> {
         let all = dataset.split(split).unwrap_or(&[]);
         indices.iter().map(|&i| &all[i]).collect()
     };
-    let dev = if draw.dev_from_train { Split::Train } else { Split::Dev };
+    let dev = of(if draw.dev_from_train { Split::Train } else { Split::Dev }, &draw.dev);
+    // Draws of k shots go round the classes; the others are in file order.
+    let goes_round = draw.dev.windows(2).any(|pair| pair[0] > pair[1]);
     TrialData {
         train: of(Split::Train, &draw.train),
-        dev: of(dev, &draw.dev),
+        dev: if goes_round { dev } else { even_order(dev) },
         unlabelled: of(Split::Train, &draw.unlabelled),
         test: of(Split::Test, &draw.test),
     }

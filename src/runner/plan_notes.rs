@@ -3,8 +3,8 @@
 use crate::prompt::Prompt;
 use crate::search::continuous::most_steps;
 use crate::search::discrete::{Offer, has_han};
-use crate::spec::{Method, Paraphrase, SearchItem};
-use crate::task::{Shots, Split};
+use crate::spec::{Method, Paraphrase, Racing, SearchItem, Select, SelectBy};
+use crate::task::{Metric, Shots, Split};
 
 use super::cell::{paraphrase, prompts};
 use super::plan::{FEWEST_CANDIDATES, Plan, PlannedTrial, UNLABELLED};
@@ -32,6 +32,7 @@ impl Plan {
                 }
             }
         }
+        self.notes.extend(self.racing_note());
         self.notes.extend(self.dataset.notes.iter().cloned());
         if self.dataset.split(Split::Test).is_none() {
             self.notes.push("the data has no test split: the leaderboard ranks on dev (flag dev_only)".into());
@@ -75,6 +76,25 @@ impl Plan {
                 }
             }
         }
+    }
+
+    /// A racing that cannot drop anybody, since what dev chooses by has no bounds.
+    fn racing_note(&self) -> Option<String> {
+        let Select { by, racing, .. } = self.experiment.select;
+        let bounded = match racing {
+            Racing::Exact => {
+                !matches!(by, SelectBy::Margin | SelectBy::Metric(Metric::MacroF1) | SelectBy::Metric(Metric::Matthews))
+            }
+            Racing::Confidence => by == SelectBy::Metric(Metric::Accuracy),
+            Racing::None | Racing::SuccessiveHalving | Racing::ContinuouslyReject => true,
+        };
+        let allowed = match racing {
+            Racing::Confidence => "accuracy",
+            _ => "accuracy, expected_accuracy and mean_log_likelihood",
+        };
+        (!bounded).then(|| {
+            format!("`racing: {racing}` drops no candidate where dev chooses by {}: it bounds {allowed}", by.name())
+        })
     }
 
     /// What a `soft_prompt` item does within its budget, by its first cell, once for each model and number of shots.

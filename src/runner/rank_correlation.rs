@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::prompt::Prompt;
 use crate::record::Event;
-use crate::scoring::{Outcome, Scorer};
+use crate::scoring::{Known, Outcome, ScoreCache, Scorer};
 use crate::task::{Dataset, Example, Metric, statistics};
 
+use super::oracle::set_hash;
 use super::trial::Stopped;
 
 /// How many times the budget it may cost.
@@ -50,7 +51,12 @@ impl RankCorrelation<'_> {
     ///
     /// # Errors
     /// [`Stopped`] if one cannot be scored, or the user wants to stop.
-    pub fn event(&self, candidates: &[(u64, &Prompt, f64)], stop: &AtomicBool) -> Result<Option<Event>, Stopped> {
+    pub fn event(
+        &self,
+        candidates: &[(u64, &Prompt, f64)],
+        cache: &mut ScoreCache,
+        stop: &AtomicBool,
+    ) -> Result<Option<Event>, Stopped> {
         if candidates.len() < 2 || self.test.is_empty() {
             return Ok(None);
         }
@@ -62,16 +68,17 @@ impl RankCorrelation<'_> {
         let n_test = n_compared(candidates.len() as u64, passes, self.budget, self.test.len() as u64) as usize;
         let examples = round_the_classes(self.test, n_test);
         let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
+        let set = set_hash("test", &examples);
         let mut test_metrics = Vec::with_capacity(candidates.len());
         for round in candidates.chunks(ROUND) {
             if stop.load(Ordering::Relaxed) {
                 return Err(Stopped::Interrupted);
             }
             let prompts: Vec<Prompt> = round.iter().map(|(_, prompt, _)| (*prompt).clone()).collect();
-            let scores = self.scorer.score(&prompts, &self.dataset.columns, &examples).map_err(failed)?.scores;
+            let known = cache.score(self.scorer, &prompts, &self.dataset.columns, &examples, set).map_err(failed)?;
             let metric =
-                |scores: &Vec<Vec<f64>>| Outcome::of(scores, &gold, self.dataset.labels.len(), self.metric).metric;
-            test_metrics.extend(scores.iter().map(metric));
+                |known: &Known| Outcome::of(&known.scores, &gold, self.dataset.labels.len(), self.metric).metric;
+            test_metrics.extend(known.iter().map(metric));
         }
         let label_free: Vec<f64> = candidates.iter().map(|(_, _, score)| *score).collect();
         Ok(Some(Event::Correlated {

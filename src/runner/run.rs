@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::model::DeviceChoice;
-use crate::record::{Event, Found, ModelProvenance, Provenance, RecordError, ResultsFolder};
+use crate::record::{Event, Found, ModelProvenance, Provenance, RecordError, ResultsFolder, ScoreFile, StoreFigures};
+use crate::scoring::ScoreStore;
 use crate::spec::Experiment;
 
 use super::RunnerError;
 use super::cell::cells;
 use super::listener::{Beginning, Listener};
 use super::out_of_memory::{PANIC, ran_out_of_memory};
-use super::plan::{Plan, PlannedTrial, default_jobs};
+use super::pace::Tables;
+use super::plan::{Plan, PlannedTrial};
+use super::schedule::{Phase, phases};
 use super::trial::{Stopped, Trial};
 
 /// How a run is done; nothing here changes a number.
@@ -45,6 +48,8 @@ pub struct Summary {
     pub failed: usize,
     /// Whether the user stopped it.
     pub interrupted: bool,
+    /// What the scores of earlier runs gave; `None` where they were not looked at.
+    pub scores: Option<StoreFigures>,
 }
 
 /// The batch size that an earlier start of the same run fixed, where there is one.
@@ -119,49 +124,29 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
         return Ok(summary);
     }
 
+    let scores = scores(plan, options).map(Arc::new);
+    let store = scores.as_ref().map(|scores| scores.clone() as Arc<dyn ScoreStore>);
     let batch_size = AtomicUsize::new(plan.batch_size.size);
-    let work = Work { plan, folder: &folder, listener, stop, tables: Mutex::new(()), batch_size };
-    let jobs = jobs(plan, options.jobs).min(waiting.len());
-    let next = AtomicUsize::new(0);
-    let tally = Mutex::new((0, 0, false, None::<Error>));
-    let worker = || {
-        while let Some(trial) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let ended = work.trial(trial);
-            let mut tally = tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            match ended {
-                Ok(()) => tally.0 += 1,
-                Err(Stopped::Failed(_)) => tally.1 += 1,
-                Err(Stopped::Interrupted) => tally.2 = true,
-                Err(Stopped::Fatal(error)) => {
-                    tally.3.get_or_insert(error);
-                    // What the others would still find could not be kept.
-                    stop.store(true, Ordering::Relaxed);
-                }
-            }
-            if tally.2 || tally.3.is_some() {
-                next.store(waiting.len(), Ordering::Relaxed);
-            }
-        }
-    };
-    if jobs <= 1 {
-        worker();
-    } else {
-        std::thread::scope(|scope| {
-            for _ in 0..jobs {
-                scope.spawn(|| match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
-                    // A thread a trial: within it nothing is shared out.
-                    Ok(pool) => pool.install(worker),
-                    Err(_) => worker(),
-                });
-            }
-        });
+    let work = Work { plan, folder: &folder, listener, stop, tables: Tables::default(), store, batch_size };
+    let tally: Mutex<Tally> = Mutex::default();
+    for phase in phases(plan, waiting, options.jobs) {
+        work.phase(&phase, &tally);
     }
-    let (done, failed, interrupted, fatal) = tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (done, failed, interrupted, fatal) = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = fatal {
         return Err(error);
     }
     listener.trial_ended(folder.path())?;
-    Ok(Summary { done, failed, interrupted, ..summary })
+    let scores = scores.map(|scores| scores.figures());
+    Ok(Summary { done, failed, interrupted, scores, ..summary })
+}
+
+/// The scores of earlier runs, where a score is the same bits in any batch. A run goes on without them where they cannot be had.
+fn scores(plan: &Plan, options: &RunOptions) -> Option<ScoreFile> {
+    match plan.device.kind {
+        DeviceChoice::Cpu => ScoreFile::open(&options.results, options.fresh).ok(),
+        _ => None,
+    }
 }
 
 fn only<'p>(plan: &'p Plan, only: Option<&str>) -> Result<Vec<&'p PlannedTrial>> {
@@ -206,6 +191,14 @@ fn check_same(before: &Provenance, plan: &Plan, folder: &ResultsFolder, fresh: b
         ))
         .into());
     }
+    if !fresh && before.dtype != plan.device.precision.name() {
+        return Err(foreign(format!(
+            "was computed in {}, this run would be in {}: go on with `--dtype {}`, begin anew with --fresh, or give another \
+             --results DIR",
+            before.dtype, plan.device.precision, before.dtype
+        ))
+        .into());
+    }
     Ok(())
 }
 
@@ -242,6 +235,7 @@ fn provenance(plan: &Plan) -> Provenance {
         experiment_blake3: blake3::hash(yaml.as_bytes()).to_hex().to_string(),
         device: plan.device.description.clone(),
         device_kind: plan.device.kind.to_string(),
+        dtype: plan.device.precision.to_string(),
         batch_size: plan.scorers.first().map_or(1, |s| s.settings().batch_size),
         machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         models: plan
@@ -270,22 +264,59 @@ fn provenance(plan: &Plan) -> Provenance {
     }
 }
 
-fn jobs(plan: &Plan, asked: Option<usize>) -> usize {
-    asked.unwrap_or_else(|| default_jobs(&plan.device, &plan.scorers)).max(1)
-}
-
 /// What the trials of a run share.
 struct Work<'a> {
     plan: &'a Plan,
     folder: &'a ResultsFolder,
     listener: &'a dyn Listener,
     stop: &'a AtomicBool,
-    tables: Mutex<()>,
+    tables: Tables,
+    store: Option<Arc<dyn ScoreStore>>,
     /// Rows of a batch: as planned, or halved once or more.
     batch_size: AtomicUsize,
 }
 
+/// Trials done and failed, whether the user stopped, and what keeps the run from going on.
+type Tally = (usize, usize, bool, Option<Error>);
+
 impl Work<'_> {
+    /// Runs the trials of a phase, unless the run was stopped before.
+    fn phase(&self, phase: &Phase<'_>, tally: &Mutex<Tally>) {
+        let next = AtomicUsize::new(0);
+        let worker = || {
+            while let Some(trial) = phase.trials.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let is_over = |tally: &Tally| tally.2 || tally.3.is_some();
+                if is_over(&tally.lock().unwrap_or_else(PoisonError::into_inner)) {
+                    return;
+                }
+                let ended = self.trial(trial);
+                let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+                match ended {
+                    Ok(()) => tally.0 += 1,
+                    Err(Stopped::Failed(_)) => tally.1 += 1,
+                    Err(Stopped::Interrupted) => tally.2 = true,
+                    Err(Stopped::Fatal(error)) => {
+                        tally.3.get_or_insert(error);
+                        // What the others would still find could not be kept.
+                        self.stop.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+        };
+        if phase.jobs <= 1 {
+            return worker();
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..phase.jobs {
+                scope.spawn(|| match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+                    // A thread a trial: within it nothing is shared out.
+                    Ok(pool) => pool.install(worker),
+                    Err(_) => worker(),
+                });
+            }
+        });
+    }
+
     /// Runs a trial, anew with smaller batches as long as the device has too little memory.
     fn trial(&self, planned: &PlannedTrial) -> Result<(), Stopped> {
         loop {
@@ -345,8 +376,7 @@ impl Work<'_> {
         if let Some(event) = event {
             writer.append(&event).map_err(|e| Stopped::Fatal(e.into()))?;
             self.listener.event(&planned.key, &event);
-            let _one_at_a_time = self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            self.listener.trial_ended(self.folder.path()).map_err(Stopped::Fatal)?;
+            self.tables.trial_ended(|| self.listener.trial_ended(self.folder.path())).map_err(Stopped::Fatal)?;
         }
         ended.map(|()| Attempt::Done)
     }
@@ -372,6 +402,8 @@ impl Work<'_> {
             budget: plan.experiment.budget.evaluations,
             metric: plan.experiment.task.metric,
             select_by: plan.experiment.select.by,
+            racing: plan.experiment.select.racing,
+            store: self.store.clone(),
         };
         let progress = |spent: &crate::record::Spent| self.listener.progress(&planned.key, spent, planned.evaluations);
         let files = trial.run(cells, emit, &progress, self.stop)?;

@@ -1,8 +1,7 @@
 //! One trial from its first event to its last.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering as Atomic};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::error::Error;
@@ -10,15 +9,22 @@ use crate::prompt::{Candidate, Prompt, SoftPrompt};
 use crate::record::{
     CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SetScores, SoftRecord, Spent, TrialKey,
 };
-use crate::scoring::{Known, Outcome, ScoreCache, Scorer, SetHash, argmax, information_parts, mutual_information};
+use crate::scoring::{
+    Outcome, ScoreCache, ScoreStore, Scorer, ScoringError, SetHash, argmax, information_parts, mutual_information,
+};
 use crate::search::{Proposal, Scored, SearchError};
 use crate::spec::SelectBy;
-use crate::task::{Dataset, Example, Metric, statistics};
+use crate::task::racing::Racing;
+use crate::task::{Dataset, Example, Metric};
 
 use super::cell::Cell;
+use super::hardness::Hardness;
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
+use super::pool::{Pool, PoolSettings, Run, selection_score};
+use super::race_tally::RaceTally;
 use super::rank_correlation::RankCorrelation;
+use super::shortlist::{Entry, Shortlist};
 
 /// Unlabelled texts over which the chosen prompt's perplexity is taken: a diagnostic, outside the budget.
 const PERPLEXITY_TEXTS: usize = 8;
@@ -64,6 +70,10 @@ pub struct Trial<'a> {
     pub metric: Metric,
     /// What dev chooses by.
     pub select_by: SelectBy,
+    /// Which candidates are scored to the end.
+    pub racing: Racing,
+    /// Scores of other trials and runs, where they are the same bits.
+    pub store: Option<Arc<dyn ScoreStore>>,
 }
 
 /// Why a trial did not end well.
@@ -93,29 +103,6 @@ pub struct Files {
     pub predictions: Option<Predictions>,
 }
 
-/// A candidate and what is known of it.
-struct Entry {
-    candidate: Candidate,
-    scored: Scored,
-    n_tokens: usize,
-    text: String,
-}
-
-impl Entry {
-    /// The order of the contract's definition 3: score, margin, fewer tokens, text. `Less` is better. Label-free scores are
-    /// compared in steps of 1e-6, as the tables do: below that they are ties (definition 7).
-    fn order(&self, other: &Self, label_free: bool) -> Ordering {
-        let score = |entry: &Self| match label_free {
-            true => stepped(entry.scored.score),
-            false => entry.scored.score,
-        };
-        (score(other).total_cmp(&score(self)))
-            .then(other.scored.margin.total_cmp(&self.scored.margin))
-            .then(self.n_tokens.cmp(&other.n_tokens))
-            .then_with(|| self.text.cmp(&other.text))
-    }
-}
-
 impl Trial<'_> {
     /// Runs the trial; `emit` records each event and `progress` hears what has been spent.
     ///
@@ -132,12 +119,14 @@ impl Trial<'_> {
         emit(self.started()).map_err(Stopped::Fatal)?;
         let mut work = Work {
             trial: self,
-            cache: ScoreCache::default(),
+            cache: ScoreCache::with_store(self.store.clone()),
+            hardness: Hardness::new(self.data.train.len()),
             ledger: Ledger::new(self.budget),
             selection: set_hash(if self.data.dev.is_empty() { "unlabelled" } else { "dev" }, self.data.selection()),
-            entries: Vec::new(),
+            candidates: Shortlist::new(self.data.dev.is_empty()),
             flags: Vec::new(),
             looks: 0,
+            races: RaceTally::new(self.racing),
             emit,
             progress,
             stop,
@@ -151,18 +140,17 @@ impl Trial<'_> {
             work.ledger.limit(self.budget);
         }
         let label_free = self.data.dev.is_empty();
-        let order = |a: &usize, b: &usize| work.entries[*a].order(&work.entries[*b], label_free);
-        let Some(best) = (0..work.entries.len()).min_by(order) else {
+        let Some(best) = work.candidates.best() else {
             return Err(Stopped::Failed(format!(
                 "the budget of {} evaluations does not cover one candidate ({} examples)",
                 self.budget,
                 self.data.selection().len()
             )));
         };
-        let chose = u64::from(work.entries.len() > 1);
+        let chose = u64::from(work.candidates.n() > 1);
         let looks = if label_free { 0 } else { work.looks + chose };
-        let number = work.entries[best].scored.candidate;
-        let chosen = work.entries[best].candidate.prompt.clone();
+        let number = best.scored.candidate;
+        let chosen = best.candidate.prompt.clone();
         let texts = &self.data.unlabelled[..self.data.unlabelled.len().min(PERPLEXITY_TEXTS)];
         let perplexity = self
             .scorer
@@ -175,6 +163,9 @@ impl Trial<'_> {
         }
         if label_free {
             work.correlate()?;
+        }
+        if let Some(raced) = work.races.event() {
+            work.emit(raced)?;
         }
         let (spent, mut flags) = (work.ledger.spent(), work.flags);
         flags.sort();
@@ -224,6 +215,7 @@ impl Trial<'_> {
             weights_blake3: loaded.weights_hash.clone(),
             tokenizer_blake3: loaded.tokenizer_hash.clone(),
             method: self.key.method.clone(),
+            pool: prompt.pool.as_deref().cloned(),
         }
     }
 
@@ -243,11 +235,13 @@ impl Trial<'_> {
 struct Work<'t, 'a> {
     trial: &'t Trial<'a>,
     cache: ScoreCache,
+    hardness: Hardness,
     ledger: Ledger,
     selection: SetHash,
-    entries: Vec<Entry>,
+    candidates: Shortlist,
     flags: Vec<String>,
     looks: u64,
+    races: RaceTally,
     emit: &'t mut dyn FnMut(Event) -> Result<(), Error>,
     progress: &'t dyn Fn(&Spent),
     stop: &'t AtomicBool,
@@ -260,8 +254,10 @@ impl Work<'_, '_> {
 
     /// Drives one search to its end.
     fn search(&mut self, mut cell: Cell) -> Result<(), Stopped> {
+        // What the others of this search have to beat: the best that was scored to the end.
+        let mut best: Option<(Scored, Vec<Vec<f64>>)> = None;
         for step in 0.. {
-            if self.stop.load(Atomic::Relaxed) {
+            if self.stop.load(Ordering::Relaxed) {
                 return Err(Stopped::Interrupted);
             }
             let mut oracle = TrialOracle {
@@ -273,6 +269,7 @@ impl Work<'_, '_> {
                 texts: self.trial.data.texts(),
                 n_selection: self.trial.data.selection().len(),
                 vocabulary: &cell.vocabulary,
+                hardness: &mut self.hardness,
             };
             let proposal = cell.search.propose(&mut oracle)?;
             (self.progress)(&self.ledger.spent());
@@ -282,7 +279,7 @@ impl Work<'_, '_> {
                     if let Some(trace) = trace {
                         self.emit(Event::Step { step, trace, evaluations })?;
                     }
-                    let scored = self.select(&cell, candidates)?;
+                    let scored = self.select(&cell, candidates, &mut best)?;
                     cell.search.observe(&scored);
                     (self.progress)(&self.ledger.spent());
                 }
@@ -299,23 +296,32 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// Scores candidates for selection, records them, and numbers them.
-    fn select(&mut self, cell: &Cell, candidates: Vec<Candidate>) -> Result<Vec<Scored>, Stopped> {
+    /// Scores candidates for selection, records them, and numbers them; `best` is the best complete one of their search.
+    fn select(
+        &mut self,
+        cell: &Cell,
+        candidates: Vec<Candidate>,
+        best: &mut Option<(Scored, Vec<Vec<f64>>)>,
+    ) -> Result<Vec<Scored>, Stopped> {
         let trial = self.trial;
-        let examples = trial.data.selection();
         let columns = &trial.dataset.columns;
+        let n_selection = trial.data.selection().len();
         let prompts: Vec<Prompt> = candidates.iter().map(|c| c.prompt.clone()).collect();
-        let known = self
-            .cache
-            .score(trial.scorer, &prompts, columns, examples, self.selection)
+        let runs = self
+            .runs(&prompts, cell.search.races(), best.as_ref().map(|(_, scores)| scores.as_slice()))
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         let mut all = Vec::new();
-        for (candidate, known) in candidates.into_iter().zip(known) {
-            self.ledger.charge(known.cost);
-            let number = self.entries.len() as u64;
-            let (scored, dev, label_free) = self.figures(number, &known);
+        for (candidate, run) in candidates.into_iter().zip(runs) {
+            self.ledger.charge(run.cost);
+            let number = self.candidates.n();
+            let (scored, dev, label_free) = self.figures(number, &run.scores);
+            let dropped = run.scores.len() < n_selection;
+            self.races.count(&run, n_selection);
+            if !dropped && best.as_ref().is_none_or(|(best, _)| scored.beats(best)) {
+                *best = Some((scored, run.scores.clone()));
+            }
             let label_free_parts: Vec<f32> = match label_free {
-                Some(_) => information_parts(&known.scores).into_iter().map(|part| part as f32).collect(),
+                Some(_) => information_parts(&run.scores).into_iter().map(|part| part as f32).collect(),
                 None => Vec::new(),
             };
             let (flags, n_tokens) = trial
@@ -341,36 +347,50 @@ impl Work<'_, '_> {
             };
             let evaluations = self.ledger.spent().evaluations;
             self.emit(Event::Scored { candidate: record, dev, label_free, label_free_parts, evaluations })?;
-            self.entries.push(Entry { candidate, scored, n_tokens, text });
-            all.push(scored);
+            self.candidates.push(Entry { candidate, scored, n_tokens, text, dropped });
+            all.push((scored, dropped));
         }
-        Ok(all)
+        Ok(below_complete(all, best.as_ref().map(|(best, _)| *best)))
     }
 
-    fn figures(&self, number: u64, known: &Known) -> (Scored, Option<SetScores>, Option<f64>) {
+    /// Scores prompts on the selection examples, or on as many of them as a race needs.
+    fn runs(
+        &mut self,
+        prompts: &[Prompt],
+        may_race: bool,
+        best: Option<&[Vec<f64>]>,
+    ) -> Result<Vec<Run>, ScoringError> {
+        let trial = self.trial;
+        let examples = trial.data.selection();
+        let columns = &trial.dataset.columns;
+        if trial.data.dev.is_empty() || !may_race || trial.racing == Racing::None {
+            let known = self.cache.score(trial.scorer, prompts, columns, examples, self.selection)?;
+            return Ok(known.into_iter().map(|known| Run { scores: known.scores, cost: known.cost }).collect());
+        }
+        let settings = PoolSettings {
+            scorer: trial.scorer,
+            columns,
+            examples,
+            n_labels: trial.dataset.labels.len(),
+            metric: trial.metric,
+            select_by: trial.select_by,
+        };
+        Pool::new(settings, &mut self.cache, prompts, best).race(trial.racing)
+    }
+
+    /// The figures of a candidate that was scored on the first selection examples, or on all of them.
+    fn figures(&self, number: u64, scores: &[Vec<f64>]) -> (Scored, Option<SetScores>, Option<f64>) {
         let trial = self.trial;
         if trial.data.dev.is_empty() {
-            let score = mutual_information(&known.scores);
-            return (
-                Scored { candidate: number, score, margin: 0.0, signature: signature(&known.scores) },
-                None,
-                Some(score),
-            );
+            let score = mutual_information(scores);
+            return (Scored { candidate: number, score, margin: 0.0, signature: signature(scores) }, None, Some(score));
         }
-        let gold = gold(&trial.data.dev);
+        let gold = &gold(&trial.data.dev)[..scores.len()];
         let n_labels = trial.dataset.labels.len();
-        let outcome = Outcome::of(&known.scores, &gold, n_labels, trial.metric);
-        let score = match trial.select_by {
-            SelectBy::Metric(metric) => metric.of(&outcome.confusion),
-            SelectBy::Margin => outcome.margin,
-            SelectBy::MeanLogLikelihood => outcome.log_likelihood,
-            SelectBy::ExpectedAccuracy => {
-                let margins = outcome.margins.iter().map(|&m| f64::from(m));
-                statistics::expected_accuracy(n_labels, margins.zip(gold.iter().copied()))
-            }
-        };
+        let outcome = Outcome::of(scores, gold, n_labels, trial.metric);
+        let score = selection_score(&outcome, gold, n_labels, trial.select_by);
         (
-            Scored { candidate: number, score, margin: outcome.margin, signature: signature(&known.scores) },
+            Scored { candidate: number, score, margin: outcome.margin, signature: signature(scores) },
             Some(set_scores(outcome)),
             None,
         )
@@ -384,14 +404,14 @@ impl Work<'_, '_> {
             self.flags.push("dev_only".into());
             return Ok(None);
         }
-        if self.stop.load(Atomic::Relaxed) {
+        if self.stop.load(Ordering::Relaxed) {
             return Err(Stopped::Interrupted);
         }
-        let round = trial
-            .scorer
-            .score(std::slice::from_ref(chosen), &trial.dataset.columns, test)
+        let known = self
+            .cache
+            .score(trial.scorer, std::slice::from_ref(chosen), &trial.dataset.columns, test, set_hash("test", test))
             .map_err(|e| Stopped::Failed(e.to_string()))?;
-        let logprobs = round.scores.into_iter().next().unwrap_or_default();
+        let logprobs = known.into_iter().next().map(|known| known.scores).unwrap_or_default();
         let outcome = Outcome::of(&logprobs, &gold(test), trial.dataset.labels.len(), trial.metric);
         let predictions = Predictions {
             rows: test.iter().map(|e| e.row as u32).collect(),
@@ -409,9 +429,7 @@ impl Work<'_, '_> {
     /// Compares the candidates' label-free scores with how they do on test, now that nothing can be chosen by it any more.
     fn correlate(&mut self) -> Result<(), Stopped> {
         let trial = self.trial;
-        let prompts: Vec<(u64, &Prompt, f64)> = (self.entries.iter())
-            .map(|entry| (entry.scored.candidate, &entry.candidate.prompt, stepped(entry.scored.score)))
-            .collect();
+        let prompts: Vec<(u64, &Prompt, f64)> = self.candidates.prompts().collect();
         let correlation = RankCorrelation {
             scorer: trial.scorer,
             dataset: trial.dataset,
@@ -419,16 +437,22 @@ impl Work<'_, '_> {
             test: &trial.data.test,
             budget: trial.budget,
         };
-        match correlation.event(&prompts, self.stop)? {
+        match correlation.event(&prompts, &mut self.cache, self.stop)? {
             Some(event) => self.emit(event),
             None => Ok(()),
         }
     }
 }
 
-/// In steps of 1e-6.
-fn stepped(score: f64) -> f64 {
-    (score * 1e6).round() / 1e6
+/// What a search hears: a dropped candidate is never ahead of a complete one, whatever its first examples say.
+fn below_complete(scored: Vec<(Scored, bool)>, best: Option<Scored>) -> Vec<Scored> {
+    let complete = scored.iter().filter(|(_, dropped)| !dropped).map(|(scored, _)| scored);
+    let lowest = complete.chain(&best).map(|scored| scored.score).fold(f64::INFINITY, f64::min);
+    let told = |(scored, dropped): (Scored, bool)| match dropped {
+        true => Scored { score: scored.score.min(lowest), margin: f64::MIN, ..scored },
+        false => scored,
+    };
+    scored.into_iter().map(told).collect()
 }
 
 /// Identifies the labels that are predicted.

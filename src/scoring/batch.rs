@@ -25,12 +25,22 @@ pub(super) struct Sequence {
     pub(super) positions: Vec<usize>,
     /// The places of the prompt's virtual tokens, in their order.
     pub(super) soft_at: Vec<usize>,
+    /// How many of the prompt's virtual tokens come before the first of them: some where this is the rest of a sequence.
+    pub(super) soft_before: usize,
 }
 
 impl Sequence {
     /// A sequence of nothing but tokens, read at `positions`.
     pub(super) fn of_tokens(ids: &[u32], positions: &[usize]) -> Self {
-        Self { prompt: 0, example: 0, pass: 0, ids: ids.into(), positions: positions.into(), soft_at: Vec::new() }
+        Self {
+            prompt: 0,
+            example: 0,
+            pass: 0,
+            ids: ids.into(),
+            positions: positions.into(),
+            soft_at: Vec::new(),
+            soft_before: 0,
+        }
     }
 }
 
@@ -91,7 +101,8 @@ pub(super) fn put_vectors(
     let mut rows: Vec<u32> = (0..n_looked_up as u32).collect();
     for (row, sequence) in batch.iter().enumerate() {
         for (index, place) in sequence.soft_at.iter().enumerate() {
-            rows[row * seq_length + place] = (n_looked_up + first(sequence.prompt) + index) as u32;
+            rows[row * seq_length + place] =
+                (n_looked_up + first(sequence.prompt) + sequence.soft_before + index) as u32;
         }
     }
     let all = Tensor::cat(vec![embeddings.reshape([n_looked_up, d_model]), table], 0);
@@ -107,5 +118,6 @@ pub(super) fn model_inputs(embeddings: Tensor<3>, batch: &[Sequence]) -> Inputs 
         predict_positions: batch.iter().map(|s| s.positions.clone()).collect(),
         token_types: None,
         past: None,
+        parents: None,
     }
 }

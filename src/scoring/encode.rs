@@ -1,7 +1,17 @@
 //! From a template and an example to token ids (contract, definition 9).
+//!
+//! # Decisions
+//!
+//! - 2026-11: both texts of a pair are one segment: token types are 0 throughout. In a prompt they are parts of one text with the
+//!   mask somewhere among them, and models pretrained with two segments saw a separator between these. Refused: segment 1 from the
+//!   second text on, which only BERT-like models have and which would make the order of slots matter twice.
+//! - 2026-11: demonstrations that do not fit are left out whole, the one in front first, before any of the input is cut: the last
+//!   stands next to the input, and with `choose: nearest` it is the nearest. What was left out stands in
+//!   [`Encoded::shortened`] and counts as shortened. Where inputs must not be shortened, neither may demonstrations be left out.
+//! - 2026-11: an example's own text is never one of its demonstrations, whichever split it is of: the encoder leaves it out.
 
 use crate::model::{ModelKind, Tokenizer};
-use crate::prompt::{Piece, SoftSlot, Template};
+use crate::prompt::{Demonstration, Piece, SoftSlot, Template};
 use crate::task::Example;
 
 use super::ScoringError;
@@ -21,9 +31,12 @@ pub struct Encoded {
     pub trigger_at: Vec<usize>,
     /// The places of the virtual tokens, slot after slot.
     pub soft_at: Vec<usize>,
-    /// The inputs that were shortened: (column, characters kept).
+    /// The inputs that were shortened: (column, characters kept); under [`DEMOS`] the demonstrations kept where some did not fit.
     pub shortened: Vec<(String, usize)>,
 }
+
+/// Stands for demonstrations in [`Encoded::shortened`]: no column has the name of a slot.
+pub const DEMOS: &str = "demos";
 
 impl Encoded {
     /// The ids with triggers and the tokens of a pass filled in.
@@ -55,6 +68,9 @@ pub struct Encoder<'a> {
     truncate: bool,
     parts: Vec<Part>,
     columns: Vec<(String, usize)>,
+    /// The demonstrations with their texts.
+    shown: Vec<(&'a Demonstration, String)>,
+    known_columns: Vec<String>,
 }
 
 /// The template cut where ids, not text, stand.
@@ -69,7 +85,7 @@ enum Part {
 
 enum Bit {
     Text(String),
-    /// An index into the encoder's columns.
+    /// An index into the encoder's columns, behind which its demonstrations count on.
     Column(usize),
     /// Virtual tokens. They part no text: what is round them is encoded as if they were not there.
     Soft(usize),
@@ -100,6 +116,9 @@ impl<'a> Encoder<'a> {
             tokenizer.special_ids().iter().filter_map(|&id| Some((tokenizer.token(id)?, id))).collect();
         let mut parts: Vec<Part> = Vec::new();
         let mut used: Vec<(String, usize)> = Vec::new();
+        let mut shown: Vec<(&Demonstration, String)> = Vec::new();
+        // Demonstrations count on behind the columns, however many those are.
+        let n_columns = template.columns().len();
         let mut n_masks = 0;
         let push_bit = |parts: &mut Vec<Part>, bit: Bit| match parts.last_mut() {
             Some(Part::Text(bits)) => bits.push(bit),
@@ -155,7 +174,19 @@ impl<'a> Encoder<'a> {
                     }
                     push_bit(&mut parts, Bit::Soft(n));
                 }
-                Piece::Demos => return Err(fault("{demos} is not in this version".into())),
+                Piece::Demo(demonstration) => {
+                    push_bit(&mut parts, Bit::Column(n_columns + shown.len()));
+                    shown.push((demonstration, template.demonstrated(demonstration)));
+                }
+                // Those nearest to a text are put in for each text ([`super::Scorer::score`]).
+                Piece::Nearest(_) => {}
+                Piece::Demos => {
+                    return Err(fault(
+                        "{demos} has no demonstrations here: a `demonstrations` item of an experiment chooses them, and \
+                         its prompt.json holds them"
+                            .into(),
+                    ));
+                }
             }
         }
         if n_masks != 1 {
@@ -164,15 +195,41 @@ impl<'a> Encoder<'a> {
         if kind == ModelKind::Causal && !matches!(parts.last(), Some(Part::Mask)) {
             return Err(fault(format!("{model} continues text, so {{mask}} must come last, with nothing after it")));
         }
-        let encoder =
-            Self { tokenizer, model, template, kind, blank, n_mask, max_positions, truncate, parts, columns: used };
-        let empty = vec![""; encoder.columns.len()];
+        let known_columns = columns.to_vec();
+        let encoder = Self {
+            tokenizer,
+            model,
+            template,
+            kind,
+            blank,
+            n_mask,
+            max_positions,
+            truncate,
+            parts,
+            columns: used,
+            shown,
+            known_columns,
+        };
+        let empty = vec![""; encoder.columns.len() + encoder.shown.len()];
         let found = encoder.assemble(&empty).ids.len();
         let room_for_input = usize::from(!encoder.columns.is_empty());
         if found + room_for_input > max_positions {
             return Err(ScoringError::TemplateTooLong {
                 template: template.to_string(),
                 found,
+                positions: max_positions,
+                model: model.into(),
+            });
+        }
+        let fits_alone = |place: usize| {
+            let mut one = empty.clone();
+            one[encoder.columns.len() + place] = &encoder.shown[place].1;
+            encoder.assemble(&one).ids.len() + room_for_input <= max_positions
+        };
+        let n_shown = encoder.shown.len();
+        if n_shown > 0 && !(0..n_shown).rev().any(fits_alone) {
+            return Err(ScoringError::DemonstrationsTooLong {
+                n: n_shown,
                 positions: max_positions,
                 model: model.into(),
             });
@@ -185,7 +242,7 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// [`ScoringError::InputTooLong`] where the prompt does not fit and must not be shortened.
     pub fn encode(&self, example: &Example) -> Result<Encoded, ScoringError> {
-        let texts: Vec<&str> = self.columns.iter().map(|(_, field)| example.fields[*field].as_str()).collect();
+        let mut texts = self.texts(example);
         let encoded = self.assemble(&texts);
         if self.kind == ModelKind::Causal && encoded.mask_at == 0 {
             return Err(ScoringError::Template {
@@ -208,27 +265,72 @@ impl<'a> Encoder<'a> {
                 model: self.model.into(),
             });
         }
-        Ok(self.shorten(&texts))
+        // Demonstrations go whole and before any of the input, the one in front first: the last stands next to the input.
+        let demonstrations = self.columns.len()..texts.len();
+        let mut left = texts[demonstrations.clone()].iter().filter(|text| !text.is_empty()).count();
+        let had_some = left > 0;
+        for place in demonstrations {
+            if std::mem::take(&mut texts[place]).is_empty() {
+                continue;
+            }
+            left -= 1;
+            let mut encoded = self.assemble(&texts);
+            if encoded.ids.len() <= self.max_positions {
+                encoded.shortened = vec![(DEMOS.into(), left)];
+                return Ok(encoded);
+            }
+        }
+        let mut encoded = self.shorten(&texts);
+        if had_some {
+            encoded.shortened.push((DEMOS.into(), 0));
+        }
+        Ok(encoded)
     }
 
-    /// The tokens of the template itself, virtual ones counted: no input, no masks, no special tokens at the ends.
+    /// The texts of the columns, then of the demonstrations: an example is never shown as a demonstration of itself.
+    fn texts<'t>(&'t self, example: &'t Example) -> Vec<&'t str> {
+        let columns = self.columns.iter().map(|(_, field)| example.fields[*field].as_str());
+        let shown = self.shown.iter().map(|(demonstration, text)| {
+            if demonstration.is_of(&self.known_columns, &example.fields) { "" } else { text.as_str() }
+        });
+        columns.chain(shown).collect()
+    }
+
+    /// What of the columns' and demonstrations' texts stands in [`Encoder::encode`]'s ids for `example`, in the order in which
+    /// [`Encoder::render`] wants them.
+    pub fn kept_texts(&self, example: &Example, encoded: &Encoded) -> Vec<String> {
+        let kept = |name: &str| encoded.shortened.iter().find(|(n, _)| n == name).map(|(_, kept)| *kept);
+        let texts = self.texts(example);
+        let (columns, shown) = texts.split_at(self.columns.len());
+        let present = shown.iter().filter(|text| !text.is_empty()).count();
+        let mut dropped = kept(DEMOS).map_or(0, |kept| present - kept);
+        let columns = columns.iter().zip(&self.columns).map(|(text, (name, _))| match kept(name) {
+            Some(kept) => text.chars().take(kept).collect(),
+            None => (*text).to_owned(),
+        });
+        let shown = shown.iter().map(|text| {
+            if !text.is_empty() && dropped > 0 {
+                dropped -= 1;
+                return String::new();
+            }
+            (*text).to_owned()
+        });
+        columns.chain(shown).collect()
+    }
+
+    /// The tokens of the template itself, virtual ones and demonstrations counted: no input, no masks, no special tokens at the
+    /// ends.
     pub fn n_template_tokens(&self) -> usize {
-        let empty = vec![""; self.columns.len()];
+        let shown = self.shown.iter().map(|(_, text)| text.as_str());
+        let texts: Vec<&str> = std::iter::repeat_n("", self.columns.len()).chain(shown).collect();
         let (before, after) = self.around();
-        self.assemble(&empty).ids.len() - before.len() - after.len() - self.n_mask
+        self.assemble(&texts).ids.len() - before.len() - after.len() - self.n_mask
     }
 
     /// The places of the prompt's own tokens in [`Encoder::encode`]'s ids for `example`: template text and triggers, not the
-    /// input, the mask, a virtual token or a special token.
+    /// input, a demonstration, the mask, a virtual token or a special token.
     pub fn own_places(&self, example: &Example, encoded: &Encoded) -> Vec<usize> {
-        let texts: Vec<String> = self
-            .named_texts(example)
-            .into_iter()
-            .map(|(name, text)| match encoded.shortened.iter().find(|(n, _)| n == name) {
-                Some((_, kept)) => text.chars().take(*kept).collect(),
-                None => text.to_owned(),
-            })
-            .collect();
+        let texts = self.kept_texts(example, encoded);
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let mut place = self.around().0.len();
         let mut own = Vec::new();
@@ -267,7 +369,8 @@ impl<'a> Encoder<'a> {
         own
     }
 
-    /// The text that is encoded, masks written as the tokenizer's mask and triggers as given.
+    /// The text that is encoded, masks written as the tokenizer's mask and triggers as given; `texts` are those of
+    /// [`Encoder::kept_texts`].
     pub fn render(&self, texts: &[&str], triggers: &[String]) -> String {
         let mut out = String::new();
         let mut trigger = triggers.iter();
@@ -291,7 +394,7 @@ impl<'a> Encoder<'a> {
         out
     }
 
-    /// The columns that the template uses, with `example`'s texts, in the order in which [`Encoder::render`] wants them.
+    /// The columns that the template uses, with `example`'s texts.
     pub fn named_texts<'e>(&'e self, example: &'e Example) -> Vec<(&'e str, &'e str)> {
         self.columns.iter().map(|(name, field)| (name.as_str(), example.fields[*field].as_str())).collect()
     }

@@ -49,6 +49,26 @@ pub enum ScoringError {
         /// The model's name.
         model: String,
     },
+    /// Not one of a prompt's demonstrations fits, even without any input.
+    #[error(
+        "none of the {n} demonstration(s) fits into the {positions} positions of {model}, even without any input: take shorter ones"
+    )]
+    DemonstrationsTooLong {
+        /// The demonstrations.
+        n: usize,
+        /// The model's positions.
+        positions: usize,
+        /// The model's name.
+        model: String,
+    },
+    /// A template asks for the nearest of demonstrations that are not there.
+    #[error(
+        "template `{template}`: {{nearest}} chooses from demonstrations that are not there; the prompt.json of a run holds them"
+    )]
+    NoPool {
+        /// The template.
+        template: String,
+    },
     /// The template alone does not fit.
     #[error(
         "the template `{template}` is {found} tokens long without any input; {model} has {positions} positions, \
@@ -137,7 +157,7 @@ pub enum ScoringError {
 impl Fault for ScoringError {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Template { .. } => ExitCode::Spec,
+            Self::Template { .. } | Self::NoPool { .. } => ExitCode::Spec,
             Self::Fill(_) => ExitCode::Usage,
             Self::InputTooLong { .. } | Self::Column { .. } => ExitCode::Data,
             _ => ExitCode::Model,

@@ -7,6 +7,7 @@ use crate::prompt::Prompt;
 use crate::task::Example;
 
 use super::batch::Sequence;
+use super::encode::DEMOS;
 use super::fill::Filled;
 use super::{NearestTokens, Scorer, ScoringError, passes::Passes};
 
@@ -62,6 +63,7 @@ impl Scorer {
         example: &Example,
         top_k: usize,
     ) -> Result<Explanation, ScoringError> {
+        let prompt = &self.for_example(prompt, columns, example)?;
         let passes = self.passes(prompt)?;
         let tokenizer = &self.loaded().tokenizer;
         let causal = self.kind() == ModelKind::Causal;
@@ -72,19 +74,15 @@ impl Scorer {
         let positions: Vec<usize> = (encoded.read_at..encoded.read_at + first.max(1)).collect();
         let triggers: Vec<String> =
             prompt.triggers.0.iter().filter_map(|&id| tokenizer.token_text(id).map(|(text, _)| text)).collect();
-        let texts: Vec<String> = encoder
-            .named_texts(example)
-            .into_iter()
-            .map(|(name, text)| match encoded.shortened.iter().find(|(n, _)| n == name) {
-                Some((_, kept)) => text.chars().take(*kept).collect(),
-                None => text.to_string(),
-            })
-            .collect();
+        let texts = encoder.kept_texts(example, &encoded);
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let truncated = encoded
             .shortened
             .iter()
-            .map(|(name, kept)| format!("{{{name}}} was shortened to its first {kept} characters"))
+            .map(|(name, kept)| match name.as_str() {
+                DEMOS => format!("{{demos}} lost those in front and kept {kept}"),
+                _ => format!("{{{name}}} was shortened to its first {kept} characters"),
+            })
             .reduce(|a, b| format!("{a}; {b}"));
         let mut tokens: Vec<String> = ids.iter().map(|&id| tokenizer.token(id).unwrap_or_default()).collect();
         for (index, &place) in encoded.soft_at.iter().enumerate() {

@@ -76,6 +76,7 @@ impl Scorer {
                     ids: encoded.ids,
                     positions,
                     soft_at: encoded.soft_at,
+                    soft_before: 0,
                 });
             }
         }

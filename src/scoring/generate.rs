@@ -165,6 +165,7 @@ impl Scorer {
             predict_positions: vec![vec![length - 1]; ids.len()],
             token_types: None,
             past,
+            parents: None,
         };
         let Some((states, past)) = model.extend(inputs) else {
             return Err(ScoringError::Fill(format!("{} does not continue text", self.loaded().name)));

@@ -5,12 +5,17 @@
 //! - 2026-11: a forward pass reads named places only, over the label words' rows only. Where words have several tokens the
 //!   numbers are normalised over the whole vocabulary, because different passes have different normalisers; where all words
 //!   are read off the same places the normalisers cancel among the labels and are not computed.
-//! - 2026-11: the batches of a call depend on its prompts and examples alone, and a trial's cache is its own. A score that
-//!   is taken from the cache is therefore the same whatever else ran before or beside the trial. Refused: a cache shared by
-//!   trials, which would let the order of trials decide the last bits.
+//! - 2026-11: on the CPU a sequence's score is the same to the last bit in any batch and with its beginning shared or not
+//!   (see `model::kernel`), so batches there are made for speed alone: by rows of the states, sequences with the same beginning
+//!   together where the model reads from left to right.
+//! - 2026-11: the batches of a call depend on its prompts and examples alone. On a GPU a trial's cache is its own, so that a
+//!   score is the same whatever else ran before or beside the trial. On the CPU a score is the same bits in any batch, and a store
+//!   is shared by trials and runs. Refused: a store on the GPU, which would let the order of trials decide the last bits.
 
 mod batch;
+mod beginnings;
 mod cache;
+mod duplicate;
 mod encode;
 mod error;
 mod explain;
@@ -20,6 +25,7 @@ mod generate;
 mod gradient;
 mod input;
 mod nearest;
+mod nearest_demonstrations;
 mod outcome;
 mod passes;
 mod perplexity;
@@ -29,8 +35,8 @@ mod scorer;
 mod tests;
 mod vocabulary;
 
-pub use cache::{Known, ScoreCache, SetHash};
-pub use encode::{Encoded, Encoder};
+pub use cache::{Known, ScoreCache, ScoreKey, ScoreStore, SetHash};
+pub use encode::{DEMOS, Encoded, Encoder};
 pub use error::ScoringError;
 pub use explain::{Explanation, WordScore};
 pub use fill::Filled;

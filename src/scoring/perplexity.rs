@@ -47,6 +47,7 @@ impl Scorer {
                         ids: ids[..place].to_vec(),
                         positions: vec![place - 1],
                         soft_at: encoded.soft_at.iter().copied().filter(|&at| at < place).collect(),
+                        soft_before: 0,
                     });
                 }
                 continue;
@@ -61,6 +62,7 @@ impl Scorer {
                     ids: masked,
                     positions: vec![place],
                     soft_at: encoded.soft_at.clone(),
+                    soft_before: 0,
                 });
             }
         }

@@ -2,19 +2,24 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use burn::tensor::{Tensor, activation};
 
 use crate::model::{LoadedModel, ModelKind};
-use crate::prompt::{Piece, Prompt, Template, Verbalizer};
+use crate::prompt::{Piece, Prompt, SoftPrompt, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
 use super::ScoringError;
 use super::batch::Sequence;
+use super::beginnings::{branches, in_common, key};
 use super::encode::{Encoded, Encoder, soft_length};
+use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
+
+/// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
+const ROWS: usize = 32;
 
 /// What a scorer does with every prompt.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +79,8 @@ pub struct Ask<'p> {
 pub struct Scorer {
     loaded: LoadedModel,
     settings: Settings,
+    /// The representations of demonstrations that the nearest are chosen from.
+    pub(super) pools: Mutex<HashMap<[u8; 32], Arc<PoolVectors>>>,
 }
 
 /// The passes of a template with a verbalizer.
@@ -89,12 +96,14 @@ pub(super) struct Ready<'p> {
     pub(super) reading: Arc<Reading>,
     /// The examples as each pass wants them, in the order of passes; those with equally many masks share them.
     pub(super) encoded: Vec<Arc<Vec<Encoded>>>,
+    /// What it cost to find each example's demonstrations.
+    pub(super) found: Cost,
 }
 
 impl Scorer {
     /// A scorer for `loaded`.
     pub fn new(loaded: LoadedModel, settings: Settings) -> Self {
-        Self { loaded, settings }
+        Self { loaded, settings, pools: Mutex::default() }
     }
 
     /// The model, its tokenizer and hashes.
@@ -159,12 +168,13 @@ impl Scorer {
         }
     }
 
-    /// How many evaluations one example costs: one for each pass.
+    /// How many evaluations one example costs: one for each pass, and one where its nearest demonstrations are to be found.
     ///
     /// # Errors
     /// [`ScoringError`] if the words cannot be written.
     pub fn evaluations_per_example(&self, prompt: &Prompt) -> Result<u64, ScoringError> {
-        Ok(self.passes(prompt)?.passes.len() as u64)
+        let nearest = u64::from(prompt.template.nearest().is_some());
+        Ok(self.passes(prompt)?.passes.len() as u64 + nearest)
     }
 
     /// The passes of a prompt's verbalizer in its template.
@@ -184,7 +194,8 @@ impl Scorer {
         };
         let after_space = match mask.and_then(|at| at.checked_sub(1)).map(|at| &pieces[at]) {
             Some(Piece::Text(text)) => text.ends_with(char::is_whitespace),
-            Some(Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos) => true,
+            Some(Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos | Piece::Nearest(_)) => true,
+            Some(Piece::Demo(demonstration)) => demonstration.end.ends_with(char::is_whitespace),
             Some(Piece::Column(_) | Piece::Mask(_)) | None => false,
         };
         let causal = self.kind() == ModelKind::Causal;
@@ -239,7 +250,7 @@ impl Scorer {
         self.encoder_by(template, columns, n_mask, self.settings.truncate)
     }
 
-    fn encoder_by<'a>(
+    pub(super) fn encoder_by<'a>(
         &'a self,
         template: &'a Template,
         columns: &[String],
@@ -282,7 +293,7 @@ impl Scorer {
     ) -> Result<Round, ScoringError> {
         let ready = self.ready_all(asks, columns, examples)?;
         let mut sequences = Vec::new();
-        let mut costs = vec![Cost::default(); asks.len()];
+        let mut costs: Vec<Cost> = ready.iter().map(|ready| ready.found).collect();
         for (prompt, (ready, cost)) in ready.iter().zip(&mut costs).enumerate() {
             for example in 0..examples.len() {
                 for pass in 0..ready.reading.passes.passes.len() {
@@ -294,13 +305,17 @@ impl Scorer {
                 }
             }
         }
-        sequences.sort_by_key(|s| (s.positions.len(), s.ids.len()));
+        if self.loaded.model.shares_beginnings() {
+            sequences.sort_by_cached_key(|s| (s.positions.len(), key(s)));
+        } else {
+            sequences.sort_by_key(|s| (s.positions.len(), s.ids.len()));
+        }
         let mut reads: Vec<Vec<Vec<Vec<f64>>>> = ready
             .iter()
             .map(|r| vec![r.reading.passes.passes.iter().map(|p| vec![0.0; p.reads.len()]).collect(); examples.len()])
             .collect();
         for batch in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
-            for batch in batch.chunks(self.settings.batch_size) {
+            for batch in self.batches(batch) {
                 self.read_batch(batch, &ready, &mut reads);
             }
         }
@@ -338,9 +353,14 @@ impl Scorer {
                     Arc::clone(place.insert(Arc::new(Reading::new(self.passes_by(prompt, multi_token)?))))
                 }
             };
+            let nearest = self.nearest_templates(prompt, columns, examples)?;
             let mut encoded = Vec::with_capacity(reading.passes.passes.len());
             for pass in &reading.passes.passes {
                 let n_mask = pass.filled.len();
+                if let Some(nearest) = &nearest {
+                    encoded.push(Arc::new(self.encode_each(nearest, columns, n_mask, truncate, examples)?));
+                    continue;
+                }
                 encoded.push(match encodings.entry((&prompt.template, n_mask, truncate)) {
                     Entry::Occupied(known) => Arc::clone(known.get()),
                     Entry::Vacant(place) => {
@@ -351,15 +371,65 @@ impl Scorer {
                 });
             }
             self.check_vectors(prompt)?;
-            ready.push(Ready { prompt, reading, encoded });
+            let found = nearest.map_or_else(Cost::default, |nearest| nearest.cost);
+            ready.push(Ready { prompt, reading, encoded, found });
         }
         Ok(ready)
     }
 
+    /// The batches of sequences that are read at equally many places: by their number, or where no padding is computed by rows
+    /// of states, which is what memory and speed depend on there.
+    fn batches<'s>(&self, sequences: &'s [Sequence]) -> Vec<&'s [Sequence]> {
+        let Settings { batch_size, .. } = self.settings;
+        if !self.loaded.model.is_unpadded() {
+            return sequences.chunks(batch_size).collect();
+        }
+        let shares = self.loaded.model.shares_beginnings();
+        let mut batches = Vec::new();
+        let (mut rest, mut rows, mut n) = (sequences, 0, 0);
+        let mut last: Option<(&Sequence, Vec<u64>)> = None;
+        for sequence in sequences {
+            let own_key = if shares { key(sequence) } else { Vec::new() };
+            let known = last.as_ref().map_or(0, |(last, last_key)| in_common((last_key, last), (&own_key, sequence)));
+            let own = sequence.ids.len() - known;
+            if n > 0 && rows + own > batch_size * ROWS {
+                let (batch, after) = rest.split_at(n);
+                batches.push(batch);
+                (rest, rows, n) = (after, known, 0);
+            }
+            rows += own;
+            n += 1;
+            last = shares.then_some((sequence, own_key));
+        }
+        batches.extend((!rest.is_empty()).then_some(rest));
+        batches
+    }
+
+    /// The states of a batch where it is read `[batch_size, n_predict, d_model]`, what sequences begin with alike computed once.
+    fn predict_batch<'p>(&self, batch: &[Sequence], soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>) -> Tensor<3> {
+        let model = &self.loaded.model;
+        if !model.shares_beginnings() {
+            return model.predict(self.inputs(batch, soft_of));
+        }
+        let (mut rows, mut parents, mut leaves) = (Vec::new(), Vec::new(), vec![0u32; batch.len()]);
+        for (row, branch) in branches(batch).into_iter().enumerate() {
+            if let Some(leaf) = branch.leaf {
+                leaves[leaf] = row as u32;
+            }
+            rows.push(branch.sequence);
+            parents.push(branch.parent);
+        }
+        let mut inputs = self.inputs(&rows, soft_of);
+        let shared = parents.iter().any(Option::is_some);
+        inputs.parents = shared.then_some(parents);
+        let states = model.predict(inputs);
+        let device = states.device();
+        states.select(0, ids_tensor(&leaves, &device))
+    }
+
     /// Runs one batch and stores what its passes read.
     fn read_batch(&self, batch: &[Sequence], ready: &[Ready<'_>], reads: &mut [Vec<Vec<Vec<f64>>>]) {
-        let inputs = self.inputs(batch, |prompt| ready[prompt].prompt.soft.as_deref());
-        let states = self.loaded.model.predict(inputs);
+        let states = self.predict_batch(batch, |prompt| ready[prompt].prompt.soft.as_deref());
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
         let mut rows: Vec<u32> = batch
@@ -407,7 +477,7 @@ impl Ready<'_> {
         let encoded = &self.encoded[pass][example];
         let positions = self.reading.places[pass].iter().map(|mask| encoded.read_at + mask).collect();
         let ids = encoded.filled(&self.prompt.triggers.0, filled);
-        Sequence { prompt, example, pass, ids, positions, soft_at: encoded.soft_at.clone() }
+        Sequence { prompt, example, pass, ids, positions, soft_at: encoded.soft_at.clone(), soft_before: 0 }
     }
 }
 

@@ -21,6 +21,14 @@ pub enum SearchError {
         /// The method.
         method: &'static str,
     },
+    /// There are fewer training examples than demonstrations.
+    #[error("{k} demonstrations cannot be taken from {n_train} training examples")]
+    TooFewDemonstrations {
+        /// The demonstrations.
+        k: usize,
+        /// The training examples.
+        n_train: usize,
+    },
 }
 
 impl Fault for SearchError {
@@ -28,7 +36,7 @@ impl Fault for SearchError {
         match self {
             Self::Scoring(e) => e.exit_code(),
             Self::EmptyVocabulary { .. } => ExitCode::Model,
-            Self::NoTraining { .. } => ExitCode::Spec,
+            Self::NoTraining { .. } | Self::TooFewDemonstrations { .. } => ExitCode::Spec,
         }
     }
 }

@@ -26,6 +26,12 @@ pub trait Search: Send {
         0
     }
 
+    /// Whether weak candidates of a proposal may be dropped before all selection examples are scored: not where the search goes
+    /// on from several of them by what selection says.
+    fn races(&self) -> bool {
+        true
+    }
+
     /// What is to be said of the search in the tables (`zero_gradient`).
     fn flags(&self) -> Vec<String> {
         Vec::new()
@@ -78,6 +84,12 @@ pub trait Oracle {
     /// Labelled training examples, numbered from 0 in an order that depends on the seed.
     fn n_train(&self) -> usize;
 
+    /// A training example's texts, as (column, text), and the index of its label; `None` where it has none, or the oracle does
+    /// not tell.
+    fn example(&self, _index: usize) -> Option<(Vec<(String, String)>, usize)> {
+        None
+    }
+
     /// Whether so many more evaluations are within the budget.
     fn affords(&self, evaluations: u64) -> bool;
 
@@ -96,6 +108,26 @@ pub trait Oracle {
     /// # Errors
     /// [`SearchError`] if a score cannot be had.
     fn train_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError>;
+
+    /// The same losses, each only as far as it can still be below `bound`: `None` for a prompt whose loss on some of the
+    /// examples alone is above what the bound allows on all. Cross-entropy is never negative, so nothing is lost: a prompt whose
+    /// loss is below the bound always has it, and it is that of [`Oracle::train_losses`]. What is scored of a prompt is charged,
+    /// and no more.
+    ///
+    /// It pays to ask [`Oracle::train_losses`] for the incumbent on the same examples first: those that cost it most are then
+    /// scored first. To find the best of several, the incumbent's loss is the bound; to keep the best k, the k-th best's.
+    ///
+    /// # Errors
+    /// [`SearchError`] if a score cannot be had.
+    fn train_losses_below(
+        &mut self,
+        prompts: &[Prompt],
+        examples: &[usize],
+        bound: f64,
+    ) -> Result<Vec<Option<f64>>, SearchError> {
+        let _ = bound;
+        Ok(self.train_losses(prompts, examples)?.into_iter().map(Some).collect())
+    }
 
     /// The loss's gradient with respect to the trigger embeddings and the virtual tokens, whichever the prompt has, on some
     /// training examples.

@@ -2,6 +2,7 @@
 
 use super::error::SpecError;
 use super::reader::{At, Reader};
+pub use crate::task::racing::Racing;
 use crate::task::{Limits, Metric};
 
 /// What one item may spend for each model, shots and seed: the same for every method.
@@ -24,7 +25,7 @@ pub struct Select {
     pub by: SelectBy,
     /// What decides between equals; default [`TieBreak::Margin`].
     pub tie_break: TieBreak,
-    /// Whether weak candidates are dropped before the whole dev split is scored; default [`Racing::None`].
+    /// Whether weak candidates are dropped before the whole dev split is scored; default [`Racing::Exact`].
     pub racing: Racing,
 }
 
@@ -80,14 +81,6 @@ pub enum TieBreak {
     Margin,
 }
 
-/// When a candidate is dropped early.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Racing {
-    /// Never: every candidate is scored on the whole dev split.
-    #[default]
-    None,
-}
-
 /// What is done to label scores before they are compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Calibration {
@@ -101,15 +94,6 @@ impl TieBreak {
     pub fn name(self) -> &'static str {
         match self {
             Self::Margin => "margin",
-        }
-    }
-}
-
-impl Racing {
-    /// The name in YAML.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
         }
     }
 }
@@ -144,8 +128,7 @@ pub(super) fn select(reader: &mut Reader, at: Option<At>, metric: Metric) -> Res
         select.tie_break = reader.choice(&at, "tie-break", &[(TieBreak::Margin.name(), TieBreak::Margin)], &[])?;
     }
     if let Some(at) = fields.get("racing") {
-        let later = ["exact", "confidence", "successive_halving", "continuously_reject"];
-        select.racing = reader.choice(&at, "racing", &[(Racing::None.name(), Racing::None)], &later)?;
+        select.racing = reader.choice(&at, "racing", &Racing::ALL.map(|racing| (racing.name(), racing)), &[])?;
     }
     Ok(select)
 }

@@ -3,7 +3,7 @@
 use serde_yaml::{Mapping, Value};
 
 use super::experiment::{Experiment, FORMAT};
-use super::method::{Method, SearchItem, SoftInit};
+use super::method::{Choose, Method, SearchItem, SoftInit};
 use super::task::TaskSpec;
 use super::write::{self, scalar_text};
 use crate::prompt::Template;
@@ -210,6 +210,25 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
                 ("patience", count(method.patience)),
             ]);
             entries.extend(method.steps.iter().map(|&steps| ("steps", count(steps))));
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
+            entries
+        }
+        Method::Demonstrations(method) => {
+            let mut entries = vec![
+                ("choose", text(method.choose.name())),
+                ("k", count(method.k)),
+                ("order", text(method.order.name())),
+            ];
+            if method.choose == Choose::Nearest {
+                entries.push(("representation", text(method.representation.name())));
+            } else {
+                entries.extend([
+                    ("n_candidates", count(method.n_candidates)),
+                    ("batch_size", count(method.batch_size)),
+                    ("patience", count(method.patience)),
+                ]);
+            }
+            entries.push(("separator", text(&method.separator)));
             entries.extend(method.template.iter().map(|template| ("template", text(template))));
             entries
         }

@@ -405,7 +405,7 @@ budget:
 select:
   by: expected_accuracy
   tie_break: margin
-  racing: none
+  racing: exact
 calibration: [none]
 limits: {}
 "#
@@ -490,7 +490,7 @@ search:
   - { method: gcg, n: 1 }
   - { method: autoprompt, n_trigger: [0, 51], n_candidates: [] }
 budget: { evaluations: 0 }
-select: { by: accurcy, racing: exact }
+select: { by: accurcy, racing: exakt }
 calibration: contextual
 limits: { dev: 0 }
 ";
@@ -507,14 +507,14 @@ experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name,
 experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)
 experiments/x.yaml:9:8: seeds: an empty list; at least one is needed
 experiments/x.yaml:11:34: search[0].templates: {trigger:N} belongs to a method that fills it (random, autoprompt)
-experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, soft_prompt)
-experiments/x.yaml:13:15: search[2].method: method `gcg` is not in this version (this version has manual, random, paraphrase, autoprompt, soft_prompt)
+experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, soft_prompt, demonstrations)
+experiments/x.yaml:13:15: search[2].method: method `gcg` is not in this version (this version has manual, random, paraphrase, autoprompt, soft_prompt, demonstrations)
 experiments/x.yaml:14:39: search[3].n_trigger[0]: 0 is not allowed (1 to 50)
 experiments/x.yaml:14:42: search[3].n_trigger[1]: 51 is not allowed (1 to 50)
 experiments/x.yaml:14:61: search[3].n_candidates: an empty list; at least one value is needed
 experiments/x.yaml:15:24: budget.evaluations: 0 is not allowed (1 to 1000000000000)
 experiments/x.yaml:16:15: select.by: unknown selection `accurcy` (did you mean accuracy? known: accuracy, macro_f1, matthews, margin, mean_log_likelihood, expected_accuracy)
-experiments/x.yaml:16:32: select.racing: racing `exact` is not in this version (this version has none)
+experiments/x.yaml:16:32: select.racing: unknown racing `exakt` (did you mean exact? known: none, exact, confidence, successive_halving, continuously_reject)
 experiments/x.yaml:17:14: calibration: calibration `contextual` is not in this version (this version has none)
 experiments/x.yaml:18:16: limits.dev: 0 is not allowed (1 to 1000000000)"
         );

@@ -29,7 +29,8 @@ pub use choice::{Budget, Calibration, Racing, Select, SelectBy, TieBreak};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
-    Autoprompt, Generator, METHODS, Manual, Method, Paraphrase, Random, SearchItem, SoftInit, SoftPromptParameters,
+    Autoprompt, Choose, Demonstrations, Generator, METHODS, Manual, Method, Order, Paraphrase, Random, SearchItem,
+    SoftInit, SoftPromptParameters,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::error::SpecError;
 use super::node::shortened;
 use super::reader::{At, Fields, Reader};
-use crate::prompt::{PromptError, Template, Verbalizer};
+use crate::prompt::{Piece, PromptError, Template, Verbalizer};
 use crate::task::{Band, Columns, DatasetSource, Files, Header, LabelBy, Metric, Shares};
 
 /// What is to be done, and on which data.
@@ -115,21 +115,43 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
     Ok(TaskSpec { dataset, template, verbalizer, multi_token, metric, truncate })
 }
 
-/// A template that this version can score; `None` where it is at fault.
-pub(super) fn soft_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
+/// A template with one mask and an input; `None` where it is at fault.
+fn checked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
     let text = reader.text(at)?;
-    let template = match Template::parse(&text).and_then(|template| template.check_mask().map(|()| template)) {
-        Ok(template) => template,
+    match Template::parse(&text).and_then(|template| template.check_mask().map(|()| template)) {
+        Ok(template) => Ok(Some(template)),
         Err(error) => {
             reader.value(at, error);
-            return Ok(None);
+            Ok(None)
         }
-    };
-    if template.has_demos() {
-        let known = "(this version has columns, {mask}, {trigger:N} and {soft:N})";
-        reader.value(at, format!("{{demos}} is not in this version {known}"));
     }
-    Ok(Some(template))
+}
+
+/// A template that may have virtual tokens; `None` where it is at fault.
+pub(super) fn soft_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
+    let template = checked_template(reader, at)?;
+    if template.as_ref().is_some_and(|template| template.has_demos() || template.nearest().is_some()) {
+        reader.value(at, "{demos} belongs to the `template` of a demonstrations item, which fills it");
+    }
+    Ok(template)
+}
+
+/// A template that may have `{demos}`, and neither virtual nor trigger tokens; `None` where it is at fault.
+pub(super) fn demonstrations_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
+    let template = checked_template(reader, at)?;
+    if let Some(template) = &template {
+        let n_demos = template.pieces().iter().filter(|piece| matches!(piece, Piece::Demos)).count();
+        if n_demos > 1 {
+            reader.value(at, format!("it has {n_demos} {{demos}} slots and one is allowed"));
+        }
+        if template.nearest().is_some() {
+            reader.value(at, "write {demos} here; `choose: nearest` makes {nearest} of it");
+        }
+        if template.has_soft() || template.n_trigger() > 0 {
+            reader.value(at, "{soft:N} and {trigger:N} belong to the items that search them");
+        }
+    }
+    Ok(template)
 }
 
 /// A template without virtual tokens, which only `soft_prompt` can fill.

@@ -29,7 +29,8 @@ macro_rules! embedded {
     };
 }
 
-const ALL: [BuiltinDataset; 2] = [embedded!("film-reviews"), embedded!("hotel-reviews-zh")];
+const ALL: [BuiltinDataset; 4] =
+    [embedded!("film-reviews"), embedded!("follows-en"), embedded!("hotel-reviews-zh"), embedded!("questions-zh")];
 
 /// All of them.
 pub fn builtin_datasets() -> &'static [BuiltinDataset] {

@@ -14,6 +14,7 @@ mod error;
 mod example;
 mod labels;
 mod metric;
+pub mod racing;
 mod shots;
 mod source;
 mod split;

@@ -5,6 +5,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::assert_shape;
 
 use super::{Linear, Seen};
+use crate::model::kernel::{AttentionShape, Columns, attend, map};
 use crate::model::weights::Weights;
 
 /// Scaled dot-product attention over several heads (Vaswani et al., arXiv:1706.03762).
@@ -39,7 +40,7 @@ impl SelfAttention {
         (self.n_heads, self.d_head)
     }
 
-    /// What the `asking` positions gather from all `hidden` ones and from what `seen` puts before them.
+    /// What the `asking` positions gather from all `hidden` ones and from what `seen` puts before them, added to `asking`.
     ///
     /// # Shapes
     ///
@@ -47,7 +48,30 @@ impl SelfAttention {
     /// - hidden: `[batch_size, seq_length, d_model]`
     /// - seen: see [`Seen`]
     /// - output: `[batch_size, n_asking, d_model]`
-    pub fn forward(&self, asking: Tensor<3>, hidden: Tensor<3>, seen: Seen<'_>) -> Tensor<3> {
+    pub fn add_to(&self, asking: Tensor<3>, hidden: Tensor<3>, seen: Seen<'_>) -> Tensor<3> {
+        let gathered = match seen.columns {
+            Some(columns) => self.gather_rows(asking.clone(), hidden, seen, columns),
+            None => self.gather(asking.clone(), hidden, seen),
+        };
+        self.output.add_to(asking, gathered)
+    }
+
+    /// Over sequences one after the other: shapes as of [`attend`].
+    fn gather_rows(&self, asking: Tensor<3>, hidden: Tensor<3>, seen: Seen<'_>, columns: &Columns) -> Tensor<3> {
+        let (Some(key), Some(value)) = (self.key.frozen(), self.value.frozen()) else {
+            unreachable!("sequences stand one after the other on the CPU only, where maps are frozen")
+        };
+        let shape = AttentionShape {
+            n_heads: self.n_heads,
+            n_kv_heads: self.n_heads,
+            d_head: self.d_head,
+            scale: (self.d_head as f32).powf(-0.5),
+        };
+        let keys_values = map(hidden, &[key.clone(), value.clone()], None);
+        attend(self.query.forward(asking), keys_values, seen.past.cloned(), shape, columns)
+    }
+
+    fn gather(&self, asking: Tensor<3>, hidden: Tensor<3>, seen: Seen<'_>) -> Tensor<3> {
         let [batch_size, n_asking, d_model] = asking.dims();
         assert_shape!(hidden, [batch_size, _, d_model]);
 
@@ -66,8 +90,7 @@ impl SelfAttention {
             None => scores,
         };
         let gathered = softmax(scores, 3).matmul(value);
-        let joined = gathered.swap_dims(1, 2).reshape([batch_size, n_asking, d_model]);
-        self.output.forward(joined)
+        gathered.swap_dims(1, 2).reshape([batch_size, n_asking, d_model])
     }
 
     /// `[batch_size, seq_length, d_model]` -> `[batch_size, n_heads, seq_length, d_head]`

@@ -5,6 +5,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::assert_shape;
 
 use super::{Linear, RmsNorm, Rotation};
+use crate::model::kernel::{AttentionShape, Columns, Turn, attend, map, rotate};
 
 /// Scaled dot-product attention in which several query heads share a head of keys and values (Ainslie et al.,
 /// arXiv:2305.13245); with as many of the one as of the other it is the plain one.
@@ -32,32 +33,95 @@ pub struct CausalAttention {
 
 /// What a forward pass tells its attention: the same for all layers of a kind.
 #[derive(Debug, Clone)]
-pub struct Sight {
-    /// Added to the scores `[1 or batch_size, 1, n_asking, n_past + seq_length]`.
-    pub bias: Option<Tensor<4>>,
-    /// The rotations at the asking positions.
-    pub query_rotation: Option<Rotation>,
-    /// The rotations at all positions of the input.
-    pub key_rotation: Option<Rotation>,
+pub enum Sight {
+    /// Of padded rows.
+    Padded {
+        /// Added to the scores `[1 or batch_size, 1, n_asking, n_past + seq_length]`.
+        bias: Option<Tensor<4>>,
+        /// The rotations at the asking positions.
+        query_rotation: Option<Rotation>,
+        /// The rotations at all positions of the input.
+        key_rotation: Option<Rotation>,
+    },
+    /// Of sequences one after the other.
+    Packed {
+        /// Where they are and what they see.
+        columns: Columns,
+        /// How the asking rows turn.
+        query_turn: Option<Turn>,
+        /// How all rows turn.
+        key_turn: Option<Turn>,
+    },
 }
 
 /// Keys and values, each `[batch_size, n_kv_heads, n_positions, d_head]`.
 pub type LayerKeyValues = (Tensor<4>, Tensor<4>);
 
 impl CausalAttention {
-    /// What the `asking` positions gather from the `past` and all `hidden` ones that they see; and the keys and values of both.
+    /// What the `asking` positions gather from the `past` and all `hidden` ones that they see, on top of `residual`; and where
+    /// they are to be `kept`, the keys and values of both.
     ///
     /// # Shapes
     ///
-    /// - asking: `[batch_size, n_asking, d_model]`
+    /// - asking, residual: `[batch_size, n_asking, d_model]`
     /// - hidden: `[batch_size, seq_length, d_model]`
     /// - past: `[1 or batch_size, n_kv_heads, n_past, d_head]`
-    /// - output: `[batch_size, n_asking, d_model]`
+    /// - output: `[batch_size, n_asking, d_model]`; a batch of 1 with all rows where sequences stand one after the other
+    ///
+    /// # Panics
+    ///
+    /// Panics if keys and values of sequences of several lengths are to be kept.
     pub fn forward(
+        &self,
+        (asking, residual): (Tensor<3>, Option<Tensor<3>>),
+        hidden: Tensor<3>,
+        sight: &Sight,
+        past: Option<&LayerKeyValues>,
+        kept: bool,
+    ) -> (Tensor<3>, Option<LayerKeyValues>) {
+        match sight {
+            Sight::Packed { columns, query_turn, key_turn } => {
+                let mut query = self.query.forward(asking);
+                let mut keys_values = self.keys_values(hidden);
+                if let Some((query_norm, key_norm)) = &self.norms {
+                    query = query_norm.forward_heads(query, self.n_heads);
+                    keys_values = key_norm.forward_heads(keys_values, self.n_kv_heads);
+                }
+                if let Some(turn) = query_turn {
+                    query = rotate(query, turn, self.n_heads);
+                }
+                if let Some(turn) = key_turn {
+                    keys_values = rotate(keys_values, turn, self.n_kv_heads);
+                }
+                let kept = kept.then(|| self.kept(keys_values.clone(), columns.segments.len(), past));
+                let shape = AttentionShape {
+                    n_heads: self.n_heads,
+                    n_kv_heads: self.n_kv_heads,
+                    d_head: self.d_head,
+                    scale: self.scale as f32,
+                };
+                (self.put_out(attend(query, keys_values, past.cloned(), shape, columns), residual), kept)
+            }
+            Sight::Padded { bias, query_rotation, key_rotation } => {
+                let (flat, kept) = self.padded(asking, hidden, bias.as_ref(), [query_rotation, key_rotation], past);
+                (self.put_out(flat, residual), Some(kept))
+            }
+        }
+    }
+
+    fn put_out(&self, gathered: Tensor<3>, residual: Option<Tensor<3>>) -> Tensor<3> {
+        match residual {
+            Some(residual) => self.output.add_to(residual, gathered),
+            None => self.output.forward(gathered),
+        }
+    }
+
+    fn padded(
         &self,
         asking: Tensor<3>,
         hidden: Tensor<3>,
-        sight: &Sight,
+        bias: Option<&Tensor<4>>,
+        [query_rotation, key_rotation]: [&Option<Rotation>; 2],
         past: Option<&LayerKeyValues>,
     ) -> (Tensor<3>, LayerKeyValues) {
         let [batch_size, n_asking, d_model] = asking.dims();
@@ -65,17 +129,18 @@ impl CausalAttention {
         let (n_kv_heads, d_head) = (self.n_kv_heads, self.d_head);
         let n_group = self.n_heads / n_kv_heads;
 
-        let mut query = heads(self.query.forward(asking), self.n_heads);
-        let mut key = heads(self.key.forward(hidden.clone()), n_kv_heads);
+        let mut query = self.query.forward(asking);
+        let mut key = self.key.forward(hidden.clone());
         let value = heads(self.value.forward(hidden), n_kv_heads).swap_dims(1, 2);
         if let Some((query_norm, key_norm)) = &self.norms {
-            query = query_norm.forward(query);
-            key = key_norm.forward(key);
+            query = query_norm.forward_heads(query, self.n_heads);
+            key = key_norm.forward_heads(key, n_kv_heads);
         }
-        if let Some(rotation) = &sight.query_rotation {
+        let (mut query, mut key) = (heads(query, self.n_heads), heads(key, n_kv_heads));
+        if let Some(rotation) = query_rotation {
             query = rotation.apply(query);
         }
-        if let Some(rotation) = &sight.key_rotation {
+        if let Some(rotation) = key_rotation {
             key = rotation.apply(key);
         }
         let key = key.swap_dims(1, 2);
@@ -90,14 +155,33 @@ impl CausalAttention {
         let scores = query.matmul(key.clone().transpose());
         let [_, _, _, n_seen] = scores.dims();
         let scores = scores.reshape([batch_size, self.n_heads, n_asking, n_seen]);
-        let scores = match &sight.bias {
+        let scores = match bias {
             Some(bias) => scores + bias.clone(),
             None => scores,
         };
         let shares = softmax(scores, 3).reshape([batch_size, n_kv_heads, n_group * n_asking, n_seen]);
         let gathered = shares.matmul(value.clone()).reshape([batch_size, self.n_heads, n_asking, d_head]);
-        let flat = gathered.swap_dims(1, 2).reshape([batch_size, n_asking, self.n_heads * d_head]);
-        (self.output.forward(flat), (key, value))
+        (gathered.swap_dims(1, 2).reshape([batch_size, n_asking, self.n_heads * d_head]), (key, value))
+    }
+
+    /// Keys and values side by side: `[1, n_rows, 2 * n_kv_heads * d_head]`.
+    fn keys_values(&self, hidden: Tensor<3>) -> Tensor<3> {
+        let (Some(key), Some(value)) = (self.key.frozen(), self.value.frozen()) else {
+            unreachable!("sequences stand one after the other on the CPU only, where maps are frozen")
+        };
+        map(hidden, &[key.clone(), value.clone()], None)
+    }
+
+    /// Keys and values of `n` sequences of one length behind what stands before them.
+    fn kept(&self, keys_values: Tensor<3>, n: usize, past: Option<&LayerKeyValues>) -> LayerKeyValues {
+        let [_, n_rows, _] = keys_values.dims();
+        let own = keys_values.reshape([n, n_rows / n, 2 * self.n_kv_heads, self.d_head]).swap_dims(1, 2);
+        let (keys, values) =
+            (own.clone().narrow(1, 0, self.n_kv_heads), own.narrow(1, self.n_kv_heads, self.n_kv_heads));
+        match past {
+            Some((past_keys, past_values)) => (join_past(past_keys, keys), join_past(past_values, values)),
+            None => (keys, values),
+        }
     }
 }
 

@@ -1,9 +1,13 @@
 //! A causal language model: what GPT-2, Llama and their relatives have in common.
 
+use std::sync::Arc;
+
 use burn::Tensor;
 use burn::tensor::{Device, Int, TensorData, assert_shape};
 
-use super::{DecoderLayer, PredictRows, Rotary, Sight, StateNorm, causal_bias, embed_rows};
+use super::padding::row_numbers;
+use super::{DecoderLayer, PredictRows, Rotary, Sight, StateNorm, causal_bias, embed_rows, pack, unpack};
+use crate::model::kernel::{Columns, Segments, Window, is_cpu};
 use crate::model::{Inputs, KeyValues, LanguageModel, ModelShape};
 
 /// Embeddings, blocks and head, built by a family.
@@ -47,17 +51,46 @@ pub struct SightKind {
 }
 
 impl SightKind {
-    /// What a pass tells the layers of this kind. Positions count from the beginning of the input; rows as in [`causal_bias`].
-    fn sight(&self, asking: &[Vec<usize>], n_past: usize, seq_length: usize, device: &Device) -> Sight {
+    /// What a pass over padded rows tells the layers of this kind. Positions count from the beginning of the input; rows as in
+    /// [`causal_bias`].
+    fn padded(&self, asking: &[Vec<usize>], n_past: usize, seq_length: usize, device: &Device) -> Sight {
         let rotation = |positions: &[Vec<usize>]| {
             let positions: Vec<Vec<usize>> =
                 positions.iter().map(|row| row.iter().map(|position| n_past + position).collect()).collect();
             self.rotary.as_ref().map(|rotary| rotary.at(&positions))
         };
-        Sight {
+        Sight::Padded {
             bias: causal_bias(asking, n_past, seq_length, self.window, device),
             query_rotation: rotation(asking),
             key_rotation: rotation(&[(0..seq_length).collect()]),
+        }
+    }
+
+    /// The same over sequences one after the other; all positions ask where `asking` names none.
+    fn packed(&self, segments: &Arc<Segments>, n_past: usize, asking: Option<&[Vec<usize>]>) -> Sight {
+        let turn = |positions: Vec<usize>| {
+            let positions = positions.into_iter().map(|position| n_past + position).collect();
+            self.rotary.as_ref().map(|rotary| rotary.turn(positions))
+        };
+        let key_turn = turn(segments.positions());
+        let query_turn = match asking {
+            None => key_turn.clone(),
+            Some(asking) => {
+                let rows = asking.iter().enumerate();
+                turn(
+                    rows.flat_map(|(row, places)| places.iter().map(move |place| segments.before(row) + place))
+                        .collect(),
+                )
+            }
+        };
+        Sight::Packed {
+            columns: Columns {
+                segments: segments.clone(),
+                asking: asking.map(|asking| Arc::new(asking.to_vec())),
+                window: self.window.map_or(Window::Left, Window::Near),
+            },
+            query_turn,
+            key_turn,
         }
     }
 }
@@ -69,53 +102,77 @@ impl CausalDecoder {
         Self { parts, device }
     }
 
+    /// Where the sequences of a batch are, on the CPU, where they stand one after the other.
+    fn segments(&self, inputs: &Inputs) -> Option<Arc<Segments>> {
+        is_cpu(&self.device).then(|| Arc::new(Segments::new(&inputs.lengths, inputs.parents.as_deref())))
+    }
+
     /// # Shapes
     ///
-    /// - output: `[batch_size, seq_length, d_model]`
-    fn embedded(&self, inputs: &Inputs) -> Tensor<3> {
+    /// - output: `[batch_size, seq_length, d_model]`, or `[1, n_rows, d_model]` of `segments`
+    fn embedded(&self, inputs: &Inputs, segments: Option<&Segments>) -> Tensor<3> {
         assert!(
             inputs.token_types.iter().flatten().flatten().all(|&kind| kind == 0),
             "token types for a model that has none"
         );
         let [_, seq_length, _] = inputs.embeddings.dims();
         let n_past = inputs.past.as_ref().map_or(0, KeyValues::n_past);
-        match &self.parts.positions {
-            Some(positions) => inputs.embeddings.clone() + positions.clone().narrow(0, n_past, seq_length).unsqueeze(),
+        let words = match segments {
+            Some(_) => pack(inputs.embeddings.clone(), &inputs.lengths),
             None => inputs.embeddings.clone(),
-        }
+        };
+        let Some(positions) = &self.parts.positions else { return words };
+        let positions = match segments {
+            Some(segments) => {
+                let rows: Vec<usize> = segments.positions().into_iter().map(|position| n_past + position).collect();
+                positions.clone().select(0, row_numbers(&rows, &self.device))
+            }
+            None => positions.clone().narrow(0, n_past, seq_length),
+        };
+        words + positions.unsqueeze()
     }
 
-    /// The sights of all kinds for asking at all positions.
-    fn sights(&self, inputs: &Inputs) -> Vec<Sight> {
+    /// The sights of all kinds; all positions ask where `asking` names none.
+    fn sights(&self, inputs: &Inputs, segments: Option<&Arc<Segments>>, asking: Option<&[Vec<usize>]>) -> Vec<Sight> {
         let [_, seq_length, _] = inputs.embeddings.dims();
         let n_past = inputs.past.as_ref().map_or(0, KeyValues::n_past);
         let everywhere = [(0..seq_length).collect()];
-        self.parts.sights.iter().map(|kind| kind.sight(&everywhere, n_past, seq_length, &self.device)).collect()
+        let kinds = self.parts.sights.iter();
+        match segments {
+            Some(segments) => kinds.map(|kind| kind.packed(segments, n_past, asking)).collect(),
+            None => {
+                kinds.map(|kind| kind.padded(asking.unwrap_or(&everywhere), n_past, seq_length, &self.device)).collect()
+            }
+        }
     }
 
-    /// The states at the predict positions, ready for the head, and the keys and values of every layer.
-    fn read(&self, inputs: &Inputs) -> (Tensor<3>, KeyValues) {
+    /// The states at the predict positions, ready for the head, and where they are to be `kept` the keys and values of every
+    /// layer.
+    fn read(&self, inputs: &Inputs, kept: bool) -> (Tensor<3>, Option<KeyValues>) {
         inputs.check(&self.parts.shape);
         let [_, seq_length, _] = inputs.embeddings.dims();
-        let n_past = inputs.past.as_ref().map_or(0, KeyValues::n_past);
-        let rows = PredictRows::new(&inputs.predict_positions, seq_length, &self.device);
-        let sights = self.sights(inputs);
+        let segments = self.segments(inputs);
+        let read = &inputs.predict_positions;
+        let rows = match &segments {
+            Some(segments) => PredictRows::of_segments(read, segments, &self.device),
+            None => PredictRows::new(read, seq_length, &self.device),
+        };
+        let sights = self.sights(inputs, segments.as_ref(), None);
+        let last_sights = self.sights(inputs, segments.as_ref(), Some(read));
         let last = self.parts.layers.len() - 1;
-        let mut hidden = self.embedded(inputs);
-        let mut kept = Vec::with_capacity(self.parts.layers.len());
+        let mut hidden = self.embedded(inputs, segments.as_deref());
+        let mut all_kept = Vec::new();
         for (number, layer) in self.parts.layers.iter().enumerate() {
             let past = inputs.past.as_ref().map(|past| &past.layers[number]);
-            let (next, key_values) = if number == last {
-                let kind = &self.parts.sights[layer.sight];
-                let sight = kind.sight(&inputs.predict_positions, n_past, seq_length, &self.device);
-                layer.forward(hidden, Some(&rows), &sight, past)
-            } else {
-                layer.forward(hidden, None, &sights[layer.sight], past)
-            };
+            let (sights, rows) = if number == last { (&last_sights, Some(&rows)) } else { (&sights, None) };
+            let (next, key_values) = layer.forward(hidden, rows, &sights[layer.sight], past, kept);
             hidden = next;
-            kept.push(key_values);
+            all_kept.extend(key_values);
         }
-        (self.parts.norm.forward(hidden), KeyValues { layers: kept })
+        let states = self.parts.norm.forward(hidden);
+        let ([all, n, d_model], batch_size) = (states.dims(), inputs.lengths.len());
+        let states = states.reshape([batch_size, all * n / batch_size, d_model]);
+        (states, kept.then_some(KeyValues { layers: all_kept }))
     }
 }
 
@@ -133,6 +190,10 @@ impl LanguageModel for CausalDecoder {
         (attention.n_kv_heads, attention.d_head)
     }
 
+    fn is_unpadded(&self) -> bool {
+        is_cpu(&self.device)
+    }
+
     fn embed(&self, ids: &[Vec<u32>]) -> Tensor<3> {
         embed_rows(&self.parts.words, ids, self.parts.pad_id)
     }
@@ -141,8 +202,12 @@ impl LanguageModel for CausalDecoder {
         self.parts.words.clone()
     }
 
+    fn shares_beginnings(&self) -> bool {
+        is_cpu(&self.device)
+    }
+
     fn predict(&self, inputs: Inputs) -> Tensor<3> {
-        self.read(&inputs).0
+        self.read(&inputs, false).0
     }
 
     fn extend(&self, inputs: Inputs) -> Option<(Tensor<3>, KeyValues)> {
@@ -152,7 +217,8 @@ impl LanguageModel for CausalDecoder {
             "rows of lengths {:?}: what is kept has no padding",
             inputs.lengths
         );
-        Some(self.read(&inputs))
+        let (states, kept) = self.read(&inputs, true);
+        kept.map(|kept| (states, kept))
     }
 
     fn logits(&self, states: Tensor<2>, rows: Option<&[u32]>) -> Tensor<2> {
@@ -176,13 +242,18 @@ impl LanguageModel for CausalDecoder {
 
     fn hidden_states(&self, inputs: &Inputs) -> Vec<Tensor<3>> {
         inputs.check(&self.parts.shape);
-        let sights = self.sights(inputs);
-        let mut states = vec![self.embedded(inputs)];
+        let [_, seq_length, _] = inputs.embeddings.dims();
+        let segments = self.segments(inputs);
+        let sights = self.sights(inputs, segments.as_ref(), None);
+        let mut states = vec![self.embedded(inputs, segments.as_deref())];
         for (number, layer) in self.parts.layers.iter().enumerate() {
             let past = inputs.past.as_ref().map(|past| &past.layers[number]);
-            let (next, _) = layer.forward(states[number].clone(), None, &sights[layer.sight], past);
+            let (next, _) = layer.forward(states[number].clone(), None, &sights[layer.sight], past, false);
             states.push(next);
         }
-        states
+        match segments {
+            Some(_) => states.into_iter().map(|states| unpack(states, &inputs.lengths, seq_length)).collect(),
+            None => states,
+        }
     }
 }

@@ -38,10 +38,10 @@ pub enum StateFeedForward {
 }
 
 impl StateFeedForward {
-    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+    fn forward(&self, input: Tensor<3>, residual: Option<Tensor<3>>) -> Tensor<3> {
         match self {
-            Self::Plain(part) => part.forward(input),
-            Self::Gated(part) => part.forward(input),
+            Self::Plain(part) => part.forward(input, residual),
+            Self::Gated(part) => part.forward(input, residual),
         }
     }
 }
@@ -66,35 +66,39 @@ pub struct DecoderLayer {
 }
 
 impl DecoderLayer {
-    /// Runs the block at all positions, or, where only `rows` are read afterwards, at those; and gives the keys and values of
-    /// all positions.
+    /// Runs the block at all positions, or, where only `rows` are read afterwards, at those; and where they are to be `kept`,
+    /// gives the keys and values of all positions.
     ///
     /// # Shapes
     ///
     /// - hidden: `[batch_size, seq_length, d_model]`
-    /// - output: `[batch_size, seq_length, d_model]`, or `[batch_size, n_predict, d_model]` with `rows`
+    /// - output: `[batch_size, seq_length, d_model]`, or `[batch_size, n_predict, d_model]` with `rows`; a batch of 1 with all
+    ///   rows where sequences stand one after the other
     pub fn forward(
         &self,
         hidden: Tensor<3>,
         rows: Option<&PredictRows>,
         sight: &Sight,
         past: Option<&LayerKeyValues>,
-    ) -> (Tensor<3>, LayerKeyValues) {
+        kept: bool,
+    ) -> (Tensor<3>, Option<LayerKeyValues>) {
         let normed = self.attention_norm.forward(hidden.clone());
         let (asking, residual) = match rows {
             Some(rows) => (rows.select(normed.clone()), rows.select(hidden)),
             None => (normed.clone(), hidden),
         };
-        let (gathered, key_values) = self.attention.forward(asking, normed, sight, past);
-        let middle = residual + normed_by(self.gathered_norm.as_ref(), gathered);
-        let inner = self.feed_forward.forward(self.feed_forward_norm.forward(middle.clone()));
-        (middle + normed_by(self.inner_norm.as_ref(), inner), key_values)
-    }
-}
-
-fn normed_by(norm: Option<&StateNorm>, states: Tensor<3>) -> Tensor<3> {
-    match norm {
-        Some(norm) => norm.forward(states),
-        None => states,
+        let (middle, key_values) = match &self.gathered_norm {
+            None => self.attention.forward((asking, Some(residual)), normed, sight, past, kept),
+            Some(norm) => {
+                let (gathered, key_values) = self.attention.forward((asking, None), normed, sight, past, kept);
+                (residual + norm.forward(gathered), key_values)
+            }
+        };
+        let input = self.feed_forward_norm.forward(middle.clone());
+        let output = match &self.inner_norm {
+            None => self.feed_forward.forward(input, Some(middle)),
+            Some(norm) => middle + norm.forward(self.feed_forward.forward(input, None)),
+        };
+        (output, key_values)
     }
 }

@@ -7,10 +7,14 @@
 //!   P-tuning v2 (arXiv 2110.07602) do to BERT, and what transformers computes for BERT and RoBERTa with `past_key_values` and ids.
 //!   Refused: counting the input's positions from 0, which would make a prefix that was trained elsewhere give other numbers.
 
-use burn::Tensor;
-use burn::tensor::{Device, Int, TensorData};
+use std::sync::Arc;
 
-use super::{EncoderLayer, InputEmbeddings, Linear, MaskedHead, PredictRows, Seen, padding_bias};
+use burn::Tensor;
+use burn::tensor::Device;
+
+use super::padding::row_numbers;
+use super::{EncoderLayer, InputEmbeddings, Linear, MaskedHead, PredictRows, Seen, pack, padding_bias, unpack};
+use crate::model::kernel::{Columns, Segments, Window, is_cpu};
 use crate::model::{Inputs, KeyValues, LanguageModel, ModelShape};
 
 /// Embeddings, blocks and head, built by a family.
@@ -60,6 +64,10 @@ impl LanguageModel for MaskedEncoder {
         self.parts.layers[0].attention.heads_and_width()
     }
 
+    fn is_unpadded(&self) -> bool {
+        is_cpu(&self.device)
+    }
+
     fn embed(&self, ids: &[Vec<u32>]) -> Tensor<3> {
         embed_rows(&self.parts.words, ids, self.parts.pad_id)
     }
@@ -70,17 +78,17 @@ impl LanguageModel for MaskedEncoder {
 
     fn predict(&self, inputs: Inputs) -> Tensor<3> {
         inputs.check(&self.parts.shape);
-        let [_, seq_length, _] = inputs.embeddings.dims();
-        let bias = self.bias(&inputs);
-        let rows = PredictRows::new(&inputs.predict_positions, seq_length, &self.device);
-        let past = inputs.past.clone();
-        let mut hidden = self.embedded(inputs);
+        let way = self.way(&inputs, Some(&inputs.predict_positions));
+        let (past, batch_size) = (inputs.past.clone(), inputs.lengths.len());
+        let mut hidden = self.embedded(inputs, way.segments.is_some());
         let last = self.parts.layers.len() - 1;
         for (number, layer) in self.parts.layers.iter().enumerate() {
-            hidden =
-                layer.forward(hidden, seen(past.as_ref(), number, bias.as_ref()), (number == last).then_some(&rows));
+            let rows = (number == last).then_some(&way.rows).and_then(Option::as_ref);
+            hidden = layer.forward(hidden, way.seen(past.as_ref(), number, rows.is_some()), rows);
         }
-        self.parts.head.transform(hidden)
+        let states = self.parts.head.transform(hidden);
+        let [all, n, d_model] = states.dims();
+        states.reshape([batch_size, all * n / batch_size, d_model])
     }
 
     fn logits(&self, states: Tensor<2>, rows: Option<&[u32]>) -> Tensor<2> {
@@ -89,31 +97,67 @@ impl LanguageModel for MaskedEncoder {
 
     fn hidden_states(&self, inputs: &Inputs) -> Vec<Tensor<3>> {
         inputs.check(&self.parts.shape);
-        let bias = self.bias(inputs);
-        let mut states = vec![self.embedded(inputs.clone())];
+        let [_, seq_length, _] = inputs.embeddings.dims();
+        let way = self.way(inputs, None);
+        let mut states = vec![self.embedded(inputs.clone(), way.segments.is_some())];
         for (number, layer) in self.parts.layers.iter().enumerate() {
             let before = states[number].clone();
-            states.push(layer.forward(before, seen(inputs.past.as_ref(), number, bias.as_ref()), None));
+            states.push(layer.forward(before, way.seen(inputs.past.as_ref(), number, false), None));
         }
-        states
+        match way.segments {
+            Some(_) => states.into_iter().map(|states| unpack(states, &inputs.lengths, seq_length)).collect(),
+            None => states,
+        }
+    }
+}
+
+/// How a batch goes through the blocks.
+struct Way {
+    /// Hides the padding, where there is any.
+    bias: Option<Tensor<4>>,
+    /// Where sequences stand one after the other: for all rows, and for those that are read.
+    segments: Option<(Columns, Columns)>,
+    /// The rows that are read.
+    rows: Option<PredictRows>,
+}
+
+impl Way {
+    /// What block `number` sees besides its input; only the rows that are read ask where it is the `last`.
+    fn seen<'a>(&'a self, past: Option<&'a KeyValues>, number: usize, last: bool) -> Seen<'a> {
+        let columns = self.segments.as_ref().map(|(all, read)| if last { read } else { all });
+        Seen { past: past.map(|past| &past.layers[number]), bias: self.bias.as_ref(), columns }
     }
 }
 
 impl MaskedEncoder {
-    /// The padding of `inputs`, hidden.
-    fn bias(&self, inputs: &Inputs) -> Option<Tensor<4>> {
+    /// On the CPU sequences stand one after the other, elsewhere they are padded to one length.
+    fn way(&self, inputs: &Inputs, read: Option<&[Vec<usize>]>) -> Way {
         let [_, seq_length, _] = inputs.embeddings.dims();
-        padding_bias(&inputs.lengths, n_past(inputs), seq_length, &self.device)
+        if is_cpu(&self.device) {
+            let segments = Arc::new(Segments::new(&inputs.lengths, None));
+            let columns = |asking| Columns { segments: segments.clone(), asking, window: Window::Whole };
+            return Way {
+                bias: None,
+                segments: Some((columns(None), columns(read.map(|read| Arc::new(read.to_vec()))))),
+                rows: read.map(|read| PredictRows::of_segments(read, &segments, &self.device)),
+            };
+        }
+        Way {
+            bias: padding_bias(&inputs.lengths, n_past(inputs), seq_length, &self.device),
+            segments: None,
+            rows: read.map(|read| PredictRows::new(read, seq_length, &self.device)),
+        }
     }
 
     /// What the first block gets.
     ///
     /// # Shapes
     ///
-    /// - output: `[batch_size, seq_length, width of the blocks]`
-    fn embedded(&self, inputs: Inputs) -> Tensor<3> {
+    /// - output: `[batch_size, seq_length, width of the blocks]`, or `[1, n_rows, width]` where sequences are `packed`
+    fn embedded(&self, inputs: Inputs, packed: bool) -> Tensor<3> {
         let first = n_past(&inputs);
         let embedded = self.parts.embeddings.forward(inputs.embeddings, first, inputs.token_types.as_deref());
+        let embedded = if packed { pack(embedded, &inputs.lengths) } else { embedded };
         match &self.parts.projection {
             Some(projection) => projection.forward(embedded),
             None => embedded,
@@ -123,11 +167,6 @@ impl MaskedEncoder {
 
 fn n_past(inputs: &Inputs) -> usize {
     inputs.past.as_ref().map_or(0, KeyValues::n_past)
-}
-
-/// What block `number` sees besides its input.
-fn seen<'a>(past: Option<&'a KeyValues>, number: usize, bias: Option<&'a Tensor<4>>) -> Seen<'a> {
-    Seen { past: past.map(|past| &past.layers[number]), bias }
 }
 
 /// Looks up rows of a table, padded to the longest.
@@ -144,16 +183,15 @@ pub fn embed_rows(table: &Tensor<2>, ids: &[Vec<u32>], pad_id: u32) -> Tensor<3>
     let [vocab_size, d_model] = table.dims();
     let seq_length = ids.iter().map(Vec::len).max().unwrap_or(0);
     assert!(seq_length > 0, "nothing to embed");
-    let flat: Vec<i32> = ids
+    let rows: Vec<usize> = ids
         .iter()
         .flat_map(|row| {
             let padding = std::iter::repeat_n(&pad_id, seq_length - row.len());
             row.iter().chain(padding).map(|&id| {
                 assert!((id as usize) < vocab_size, "token {id} in a vocabulary of {vocab_size}");
-                id as i32
+                id as usize
             })
         })
         .collect();
-    let flat: Tensor<1, Int> = Tensor::from_data(TensorData::new(flat, [ids.len() * seq_length]), &table.device());
-    table.clone().select(0, flat).reshape([ids.len(), seq_length, d_model])
+    table.clone().select(0, row_numbers(&rows, &table.device())).reshape([ids.len(), seq_length, d_model])
 }

@@ -25,15 +25,14 @@ impl EncoderLayer {
     ///
     /// - hidden: `[batch_size, seq_length, d_model]`
     /// - seen: see [`Seen`]
-    /// - output: `[batch_size, seq_length, d_model]`, or `[batch_size, n_predict, d_model]` with `rows`
+    /// - output: `[batch_size, seq_length, d_model]`, or `[batch_size, n_predict, d_model]` with `rows`; a batch of 1 with all
+    ///   rows where sequences stand one after the other
     pub fn forward(&self, hidden: Tensor<3>, seen: Seen<'_>, rows: Option<&PredictRows>) -> Tensor<3> {
         let asking = match rows {
             Some(rows) => rows.select(hidden.clone()),
             None => hidden.clone(),
         };
-        let gathered = self.attention.forward(asking.clone(), hidden, seen);
-        let middle = self.attention_norm.forward(asking + gathered);
-        let inner = self.feed_forward.forward(middle.clone());
-        self.feed_forward_norm.forward(middle + inner)
+        let middle = self.attention_norm.forward(self.attention.add_to(asking, hidden, seen));
+        self.feed_forward_norm.forward(self.feed_forward.forward(middle.clone(), Some(middle)))
     }
 }

@@ -3,6 +3,7 @@
 use burn::Tensor;
 
 use super::{Activation, Linear};
+use crate::model::kernel::{FrozenFeedForward, feed_forward};
 use crate::model::weights::Weights;
 
 /// `outer(activation(inner(x)))`.
@@ -34,13 +35,22 @@ impl FeedForward {
         Self { inner, outer, activation }
     }
 
-    /// Applies it to every position alone.
+    /// Applies it to every position alone, on top of `residual`.
     ///
     /// # Shapes
     ///
-    /// - input: `[batch_size, seq_length, d_model]`
+    /// - input, residual: `[batch_size, seq_length, d_model]`
     /// - output: `[batch_size, seq_length, d_model]`
-    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
-        self.outer.forward(self.activation.forward(self.inner.forward(input)))
+    pub fn forward(&self, input: Tensor<3>, residual: Option<Tensor<3>>) -> Tensor<3> {
+        if let (Some(inner), Some(outer)) = (self.inner.frozen(), self.outer.frozen()) {
+            let parts =
+                FrozenFeedForward { inner: vec![inner.clone()], outer: outer.clone(), curve: self.activation.curve() };
+            return feed_forward(input, &parts, residual);
+        }
+        let inner = self.activation.forward(self.inner.forward(input));
+        match residual {
+            Some(residual) => self.outer.add_to(residual, inner),
+            None => self.outer.forward(inner),
+        }
     }
 }

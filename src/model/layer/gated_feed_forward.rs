@@ -3,6 +3,7 @@
 use burn::Tensor;
 
 use super::{Activation, Linear};
+use crate::model::kernel::{FrozenFeedForward, feed_forward};
 
 /// `down(activation(gate(x)) * up(x))` (Shazeer, arXiv:2002.05202).
 #[derive(Debug, Clone)]
@@ -18,14 +19,26 @@ pub struct GatedFeedForward {
 }
 
 impl GatedFeedForward {
-    /// Applies it to every position alone.
+    /// Applies it to every position alone, on top of `residual`.
     ///
     /// # Shapes
     ///
-    /// - input: `[batch_size, seq_length, d_model]`
+    /// - input, residual: `[batch_size, seq_length, d_model]`
     /// - output: `[batch_size, seq_length, d_model]`
-    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+    pub fn forward(&self, input: Tensor<3>, residual: Option<Tensor<3>>) -> Tensor<3> {
+        if let (Some(gate), Some(up), Some(down)) = (self.gate.frozen(), self.up.frozen(), self.down.frozen()) {
+            let parts = FrozenFeedForward {
+                inner: vec![gate.clone(), up.clone()],
+                outer: down.clone(),
+                curve: self.activation.curve(),
+            };
+            return feed_forward(input, &parts, residual);
+        }
         let gate = self.activation.forward(self.gate.forward(input.clone()));
-        self.down.forward(gate * self.up.forward(input))
+        let inner = gate * self.up.forward(input);
+        match residual {
+            Some(residual) => self.down.add_to(residual, inner),
+            None => self.down.forward(inner),
+        }
     }
 }

@@ -1,18 +1,28 @@
 //! A frozen linear map.
 
-use burn::Tensor;
-use burn::tensor::assert_shape;
-use burn::tensor::module::linear;
+use std::sync::Arc;
 
-use crate::model::weights::Weights;
+use burn::Tensor;
+use burn::tensor::module::linear;
+use burn::tensor::{DType, FloatDType, TensorData, assert_shape};
+
+use crate::model::kernel::{FrozenMap, is_cpu, map};
+use crate::model::weights::{Weights, transpose};
 
 /// `output = input x weight + bias`, or without the bias.
 #[derive(Debug, Clone)]
 pub struct Linear {
-    /// `[d_input, d_output]`, row-major.
-    weight: Tensor<2>,
-    bias: Option<Tensor<1>>,
+    form: Form,
     d_input: usize,
+}
+
+/// How the map is stored.
+#[derive(Debug, Clone)]
+enum Form {
+    /// For operators of our own on the CPU.
+    Frozen(Arc<FrozenMap>),
+    /// For burn's: the weight `[d_input, d_output]`, row-major.
+    Plain { weight: Tensor<2>, bias: Option<Tensor<1>> },
 }
 
 impl Linear {
@@ -23,29 +33,75 @@ impl Linear {
 
     /// Takes `<name>.weight` and, where there is a bias, `<name>.bias`.
     pub fn load_with(weights: &mut Weights, name: &str, d_input: usize, d_output: usize, bias: bool) -> Self {
-        Self {
-            weight: weights.transposed(&format!("{name}.weight"), [d_output, d_input]),
-            bias: bias.then(|| weights.tensor(&format!("{name}.bias"), [d_output])),
-            d_input,
+        let weight = weights.numbers(&format!("{name}.weight"), &[d_output, d_input]);
+        let bias = bias.then(|| weights.numbers(&format!("{name}.bias"), &[d_output]));
+        // The stand-ins for what is missing are of size 1, and never used: the account is refused.
+        let (Some(weight), Some(bias)) = (weight, bias.map_or(Some(None), |bias| bias.map(Some))) else {
+            return Self::upright(weights, &[0.0], None, [1, 1]);
+        };
+        if is_cpu(weights.device()) {
+            let frozen = FrozenMap::of_outputs(&weight, bias.as_deref(), [d_output, d_input]);
+            return Self { form: Form::Frozen(Arc::new(frozen)), d_input };
         }
+        Self::upright(weights, &transpose(&weight, d_output, d_input), bias.as_deref(), [d_input, d_output])
     }
 
     /// Takes `<name>.weight`, which the file stores as it is used (`Conv1D` of GPT-2), and `<name>.bias`.
     pub fn load_upright(weights: &mut Weights, name: &str, d_input: usize, d_output: usize) -> Self {
-        Self {
-            weight: weights.tensor(&format!("{name}.weight"), [d_input, d_output]),
-            bias: Some(weights.tensor(&format!("{name}.bias"), [d_output])),
-            d_input,
-        }
+        let weight = weights.numbers(&format!("{name}.weight"), &[d_input, d_output]);
+        let bias = weights.numbers(&format!("{name}.bias"), &[d_output]);
+        let (Some(weight), Some(bias)) = (weight, bias) else {
+            return Self::upright(weights, &[0.0], None, [1, 1]);
+        };
+        Self::upright(weights, &weight, Some(&bias), [d_input, d_output])
+    }
+
+    /// From numbers in the order in which they are used, `[d_input, d_output]`.
+    fn upright(weights: &Weights, weight: &[f32], bias: Option<&[f32]>, shape: [usize; 2]) -> Self {
+        let device = weights.device();
+        let form = if is_cpu(device) {
+            Form::Frozen(Arc::new(FrozenMap::upright(weight, bias, shape)))
+        } else {
+            Form::Plain {
+                weight: Tensor::<2>::from_data(TensorData::new(weight.to_vec(), shape), device)
+                    .cast(weights.precision().dtype()),
+                bias: bias.map(|bias| Tensor::from_data(TensorData::new(bias.to_vec(), [shape[1]]), device)),
+            }
+        };
+        Self { form, d_input: shape[0] }
     }
 
     /// The maps to `N` equal parts of the output.
     pub fn split<const N: usize>(self) -> [Self; N] {
-        std::array::from_fn(|number| Self {
-            weight: part(&self.weight, number, N),
-            bias: self.bias.as_ref().map(|bias| part(bias, number, N)),
-            d_input: self.d_input,
-        })
+        match &self.form {
+            Form::Plain { weight, bias } => std::array::from_fn(|number| Self {
+                form: Form::Plain {
+                    weight: part(weight, number, N),
+                    bias: bias.as_ref().map(|bias| part(bias, number, N)),
+                },
+                d_input: self.d_input,
+            }),
+            Form::Frozen(all) => {
+                let (matrix, bias) = all.unpack();
+                let (whole, width) = (all.d_output(), (all.d_output() / N).max(1));
+                std::array::from_fn(|number| {
+                    let first = (number * width).min(whole - width);
+                    let columns: Vec<f32> =
+                        matrix.chunks_exact(whole).flat_map(|row| &row[first..first + width]).copied().collect();
+                    let bias = &bias[first..first + width];
+                    let frozen = FrozenMap::upright(&columns, Some(bias), [self.d_input, width]);
+                    Self { form: Form::Frozen(Arc::new(frozen)), d_input: self.d_input }
+                })
+            }
+        }
+    }
+
+    /// The map as the CPU's operators take it; nothing on other devices.
+    pub fn frozen(&self) -> Option<&Arc<FrozenMap>> {
+        match &self.form {
+            Form::Frozen(frozen) => Some(frozen),
+            Form::Plain { .. } => None,
+        }
     }
 
     /// Applies the map.
@@ -56,15 +112,45 @@ impl Linear {
     /// - output: `[batch_size, seq_length, d_output]`
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
         assert_shape!(input, [_, _, self.d_input]);
-        linear(input, self.weight.clone(), self.bias.clone())
+        match &self.form {
+            Form::Frozen(frozen) => map(input, std::slice::from_ref(frozen), None),
+            Form::Plain { weight, bias } => plain(input, weight, bias.as_ref()),
+        }
+    }
+
+    /// Applies the map and adds the result to `residual`.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch_size, seq_length, d_input]`
+    /// - residual, output: `[batch_size, seq_length, d_output]`
+    pub fn add_to(&self, residual: Tensor<3>, input: Tensor<3>) -> Tensor<3> {
+        match &self.form {
+            Form::Frozen(frozen) => map(input, std::slice::from_ref(frozen), Some(residual)),
+            Form::Plain { .. } => residual + self.forward(input),
+        }
+    }
+}
+
+/// The map by burn's operators. A weight of a half type meets an input of that type, and the sum with the bias is one of f32.
+fn plain(input: Tensor<3>, weight: &Tensor<2>, bias: Option<&Tensor<1>>) -> Tensor<3> {
+    let dtype = weight.dtype();
+    if dtype == DType::F32 {
+        return linear(input, weight.clone(), bias.cloned());
+    }
+    let product = linear(input.cast(FloatDType::from(dtype)), weight.clone(), None).cast(FloatDType::F32);
+    match bias {
+        Some(bias) => product + bias.clone().unsqueeze(),
+        None => product,
     }
 }
 
 /// Part `number` of `n` along the last axis, with memory of its own, because a product with a view into a wider matrix is slower.
 fn part<const D: usize>(tensor: &Tensor<D>, number: usize, n: usize) -> Tensor<D> {
     let width = tensor.dims()[D - 1];
-    // The stand-in for a missing tensor has no parts, and is never used: the account is refused.
+    // The stand-in for a missing tensor has no parts.
     let length = (width / n).max(1);
     let view = tensor.clone().narrow(D - 1, (number * length).min(width - length), length);
-    Tensor::from_data(view.into_data(), &tensor.device())
+    let part = Tensor::<D>::from_data(view.into_data(), &tensor.device());
+    part.cast(FloatDType::from(tensor.dtype()))
 }

@@ -2,6 +2,11 @@
 //!
 //! Weights are plain tensors on the inner device, not burn parameters: they are frozen, and an operation between an autodiff
 //! tensor and one without autodiff takes the latter for a constant, so gradients reach the embeddings and nothing else.
+//!
+//! # Decisions
+//!
+//! - 2026-11: a part has two forms. On the CPU it uses the operators of [`kernel`](super::kernel), over sequences that stand one
+//!   after the other; elsewhere burn's, over padded rows. What is chosen is a family's weights' device, when they are loaded.
 
 mod activation;
 mod attention;
@@ -36,7 +41,7 @@ pub use input_embeddings::{AddedEmbeddings, InputEmbeddings};
 pub use linear::Linear;
 pub use masked_head::MaskedHead;
 pub use norm::Norm;
-pub use padding::{PredictRows, Seen, padding_bias};
+pub use padding::{PredictRows, Seen, pack, padding_bias, unpack};
 pub use rms_norm::RmsNorm;
 pub use rope_parameters::RopeParameters;
 pub use rotary::{Pairing, Rotary, Rotation};

@@ -5,8 +5,12 @@
 //! - 2026-11: the quarter turn is a product with a constant matrix of -1, 0 and 1, which is exact and the same for both ways of
 //!   pairing dimensions and for heads of which only a part turns. Refused: cutting and joining halves, three more copies.
 
+use std::sync::Arc;
+
 use burn::Tensor;
 use burn::tensor::{Device, TensorData, assert_shape};
+
+use crate::model::kernel::Turn;
 
 /// Which two dimensions turn together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +54,11 @@ impl Rotary {
         let mut sine = vec![0f32; cosine.len()];
         for (place, &position) in places.enumerate() {
             for (pair, frequency) in self.frequencies.iter().enumerate() {
-                // The product is rounded as in the reference; its sine is not a matter of rounding.
-                let (sin, cos) = f64::from(position as f32 * frequency).sin_cos();
+                let (sin, cos) = angle(position, *frequency);
                 let (first, second) = self.pairing.places(pair, self.frequencies.len());
                 for dimension in [first, second] {
-                    cosine[place * self.d_head + dimension] = cos as f32;
-                    sine[place * self.d_head + dimension] = sin as f32;
+                    cosine[place * self.d_head + dimension] = cos;
+                    sine[place * self.d_head + dimension] = sin;
                 }
             }
         }
@@ -65,6 +68,36 @@ impl Rotary {
         };
         Rotation { cosine: tensor(cosine), sine: tensor(sine), quarter: self.quarter.clone() }
     }
+}
+
+impl Rotary {
+    /// The rotations at `positions` for the CPU's operator, one for each row of the states.
+    pub fn turn(&self, positions: Vec<usize>) -> Turn {
+        let n = positions.iter().max().map_or(0, |last| last + 1);
+        let mut cosine = Vec::with_capacity(n * self.frequencies.len());
+        let mut sine = Vec::with_capacity(n * self.frequencies.len());
+        for position in 0..n {
+            for frequency in &self.frequencies {
+                let (sin, cos) = angle(position, *frequency);
+                cosine.push(cos);
+                sine.push(sin);
+            }
+        }
+        Turn {
+            cosine: Arc::new(cosine),
+            sine: Arc::new(sine),
+            places: Arc::new(positions),
+            n_pairs: self.frequencies.len(),
+            neighbours: self.pairing == Pairing::Neighbours,
+            d_head: self.d_head,
+        }
+    }
+}
+
+/// Sine and cosine of a position's angle. The product is rounded as in the reference; its sine is not a matter of rounding.
+fn angle(position: usize, frequency: f32) -> (f32, f32) {
+    let (sin, cos) = f64::from(position as f32 * frequency).sin_cos();
+    (sin as f32, cos as f32)
 }
 
 impl Pairing {
@@ -104,6 +137,7 @@ impl Rotation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::kernel::rotate;
 
     fn apply(pairing: Pairing, frequencies: &[f32], position: usize, head: &[f32]) -> Vec<f32> {
         let device = Device::flex();
@@ -125,6 +159,23 @@ mod tests {
         close(&apply(Pairing::Halves, &angles, 2, &[1.0, 2.0, 3.0, 4.0, 5.0]), &[a, b, c, d, 5.0]);
         let ([a, b], [c, d]) = (turned(1.0, 2.0, 0.6), turned(3.0, 4.0, 0.2));
         close(&apply(Pairing::Neighbours, &angles, 2, &[1.0, 2.0, 3.0, 4.0, 5.0]), &[a, b, c, d, 5.0]);
+    }
+
+    #[test]
+    fn the_cpu_turns_heads_by_the_same_numbers() {
+        let device = Device::flex();
+        for pairing in [Pairing::Halves, Pairing::Neighbours] {
+            let rotary = Rotary::new(vec![1.0, 0.3], pairing, 6, &device);
+            let numbers: Vec<f32> = (0..36).map(|n| (n as f32 * 0.7).sin()).collect();
+            let heads: Tensor<4> = Tensor::from_data(TensorData::new(numbers.clone(), [1, 2, 3, 6]), &device);
+            let theirs = rotary.at(&[vec![5, 2]]).apply(heads).into_data().try_into_vec::<f32>().unwrap();
+            let rows = Tensor::from_data(TensorData::new(numbers.clone(), [1, 2, 18]), &device);
+            let ours = rotate(rows, &rotary.turn(vec![5, 2]), 2).into_data().try_into_vec::<f32>().unwrap();
+            for row in 0..2 {
+                close(&ours[row * 18..row * 18 + 12], &theirs[row * 18..row * 18 + 12]);
+                assert_eq!(ours[row * 18 + 12..(row + 1) * 18], numbers[row * 18 + 12..(row + 1) * 18]);
+            }
+        }
     }
 
     #[test]

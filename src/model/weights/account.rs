@@ -10,6 +10,7 @@ use safetensors::tensor::Dtype;
 use super::WeightFile;
 use crate::model::ModelError;
 use crate::model::error::TensorFaults;
+use crate::model::placement::{Placement, Precision};
 
 /// The tensors of one checkpoint.
 ///
@@ -20,7 +21,7 @@ pub struct Weights {
     /// Canonical name -> (file, name in the file, taken).
     names: BTreeMap<String, Place>,
     faults: TensorFaults,
-    device: Device,
+    place: Placement,
     n_parameters: usize,
 }
 
@@ -30,6 +31,9 @@ struct Place {
     shape: Vec<usize>,
     taken: bool,
 }
+
+/// Bytes that are hashed before their memory is given back.
+const PIECE: usize = 1 << 24;
 
 impl Weights {
     /// Opens an account over `files`, which `file` stands for in messages. `canonical` gives a tensor its name in the family's
@@ -41,7 +45,7 @@ impl Weights {
         file: String,
         files: Vec<WeightFile>,
         canonical: impl Fn(&str) -> String,
-        device: &Device,
+        place: &Placement,
     ) -> Result<Self, ModelError> {
         let mut names: BTreeMap<String, Place> = BTreeMap::new();
         for (number, weights) in files.iter().enumerate() {
@@ -55,7 +59,24 @@ impl Weights {
                 }
             }
         }
-        Ok(Self { file, files, names, faults: TensorFaults::default(), device: device.clone(), n_parameters: 0 })
+        Ok(Self { file, files, names, faults: TensorFaults::default(), place: place.clone(), n_parameters: 0 })
+    }
+
+    /// The device that tensors are put on.
+    pub fn device(&self) -> &Device {
+        &self.place.device
+    }
+
+    /// The type of the matrices of linear maps.
+    pub fn precision(&self) -> Precision {
+        self.place.precision
+    }
+
+    /// Takes a tensor of exactly this shape as plain numbers, row-major. Where there is none, the fault is kept.
+    pub fn numbers(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
+        let values = self.values(name, shape)?;
+        self.n_parameters += values.len();
+        Some(values)
     }
 
     /// Whether there is a tensor `name`.
@@ -69,29 +90,9 @@ impl Weights {
     ///
     /// - output: `shape`
     pub fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<D> {
-        match self.values(name, &shape) {
-            Some(values) => {
-                self.n_parameters += values.len();
-                Tensor::from_data(TensorData::new(values, shape), &self.device)
-            }
-            None => Tensor::zeros([1; D], &self.device),
-        }
-    }
-
-    /// Takes a matrix that the file stores as `[d_output, d_input]` and turns it round, so that `input x weight` reads both
-    /// in order of memory.
-    ///
-    /// # Shapes
-    ///
-    /// - output: `[d_input, d_output]`
-    pub fn transposed(&mut self, name: &str, [d_output, d_input]: [usize; 2]) -> Tensor<2> {
-        match self.values(name, &[d_output, d_input]) {
-            Some(values) => {
-                self.n_parameters += values.len();
-                let turned = transpose(&values, d_output, d_input);
-                Tensor::from_data(TensorData::new(turned, [d_input, d_output]), &self.device)
-            }
-            None => Tensor::zeros([1, 1], &self.device),
+        match self.numbers(name, &shape) {
+            Some(values) => Tensor::from_data(TensorData::new(values, shape), &self.place.device),
+            None => Tensor::zeros([1; D], &self.place.device),
         }
     }
 
@@ -129,7 +130,10 @@ impl Weights {
     pub fn hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         for file in &self.files {
-            hasher.update(file.bytes());
+            for piece in file.bytes().chunks(PIECE) {
+                hasher.update(piece);
+                file.release();
+            }
         }
         hasher.finalize().to_hex().to_string()
     }
@@ -177,7 +181,7 @@ impl Weights {
 }
 
 /// Turns a row-major matrix round, in blocks, because a column-wise walk through a large matrix misses the cache every time.
-pub(super) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     const BLOCK: usize = 32;
     let mut turned = vec![0.0; values.len()];
     // Several threads, because most of the time goes into the first touch of the new memory.

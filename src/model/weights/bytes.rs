@@ -43,6 +43,24 @@ impl Bytes {
     }
 }
 
+impl Bytes {
+    /// Gives back the memory that holds what was read so far: what is read again is read from disk again.
+    pub fn release(&self) {
+        if let Self::Mapped(map) = self {
+            #[cfg(unix)]
+            #[expect(
+                unsafe_code,
+                reason = "DONTNEED is unsafe because it forgets what was written to memory; of a file mapped for reading, pages \
+                          come back from the file"
+            )]
+            // It is advice: where the system does not take it, memory is given back with the mapping.
+            let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+            #[cfg(not(unix))]
+            let _ = map;
+        }
+    }
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 

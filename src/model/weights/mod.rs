@@ -12,7 +12,7 @@ mod torch_file;
 mod weight_file;
 mod zip_records;
 
-pub use account::Weights;
+pub use account::{Weights, transpose};
 pub use gguf::{Gguf, GgufWeights};
 pub use safetensors::{SafetensorsFile, open_folder};
 pub use torch_file::TorchFile;

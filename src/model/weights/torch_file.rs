@@ -88,6 +88,11 @@ impl TorchFile {
         Some((entry.dtype, self.bytes.get(entry.range.start..end)?))
     }
 
+    /// Gives back the memory that holds what was read so far.
+    pub fn release(&self) {
+        self.bytes.release();
+    }
+
     /// All bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

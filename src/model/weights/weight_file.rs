@@ -6,6 +6,9 @@ use super::gguf::GgufWeights;
 use super::safetensors::SafetensorsFile;
 use super::torch_file::TorchFile;
 
+/// Numbers of a tensor from which on its pages are given back once they are read, so that a model is not in memory twice.
+const RELEASED: usize = 1 << 16;
+
 /// A weight file with a sound header.
 pub enum WeightFile {
     /// `*.safetensors`
@@ -54,6 +57,9 @@ impl WeightFile {
             Self::Gguf(file) => file.values(name),
             Self::Torch(file) => file.values(name),
         }?;
+        if values.len() >= RELEASED {
+            self.release();
+        }
         match values.iter().find(|value| !value.is_finite()) {
             Some(value) => Err(format!("holds the number {value}")),
             None => Ok(values),
@@ -67,6 +73,15 @@ impl WeightFile {
             Self::Torch(file) => file.stored(name),
             // Block formats are no numbers in a row.
             Self::Gguf(_) => None,
+        }
+    }
+
+    /// Gives back the memory that holds what was read so far.
+    pub fn release(&self) {
+        match self {
+            Self::Safetensors(file) => file.release(),
+            Self::Gguf(file) => file.release(),
+            Self::Torch(file) => file.release(),
         }
     }
 

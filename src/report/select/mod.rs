@@ -30,12 +30,13 @@ mod reader;
 mod replay;
 mod rule;
 
+pub use crate::task::racing::ALPHA;
 pub use draw::{Classes, Draw};
 pub use error::{BadCell, SelectError};
 pub use matrix::{Examples, Matrix, MatrixBuilder, Needs, Row};
 pub use options::{Racing, Rule, SelectOptions};
 pub use outcome::SelectReport;
-pub use racing::{ALPHA, Race, race};
+pub use racing::{Race, race};
 pub use reader::read_matrix;
 pub use replay::{Replayed, replay};
 pub use rule::scores;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::error::SelectError;
 use super::matrix::Needs;
+pub use crate::task::racing::Racing;
 
 /// How the pick is made from the scores on a draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,38 +74,6 @@ impl Rule {
     }
 }
 
-/// Which candidates are scored to the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Racing {
-    /// All.
-    None,
-    /// Those that can still reach the leader.
-    Exact,
-    /// Those that are not shown to be worse, at 5 %.
-    Confidence,
-    /// The better half after each of log2 K equally dear rounds.
-    SuccessiveHalving,
-    /// All but the worst, rejected one by one as the gap allows.
-    ContinuouslyReject,
-}
-
-impl Racing {
-    /// Every kind of racing.
-    pub const ALL: [Self; 5] =
-        [Self::None, Self::Exact, Self::Confidence, Self::SuccessiveHalving, Self::ContinuouslyReject];
-
-    /// The name on the command line and in the results.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Exact => "exact",
-            Self::Confidence => "confidence",
-            Self::SuccessiveHalving => "successive_halving",
-            Self::ContinuouslyReject => "continuously_reject",
-        }
-    }
-}
-
 /// The member of `all` called `found`.
 fn by_name<T: Copy>(
     what: &'static str,
@@ -136,12 +105,6 @@ impl FromStr for Racing {
 }
 
 impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl fmt::Display for Racing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

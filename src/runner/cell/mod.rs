@@ -13,6 +13,7 @@ use crate::spec::{Method, SearchItem};
 
 use super::RunnerError;
 
+pub(super) mod demonstrations;
 pub(super) mod paraphrase;
 mod soft_prompt;
 
@@ -48,6 +49,7 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::Manual(manual) => manual.templates.clone(),
         Method::Paraphrase(paraphrase) => paraphrase::templates(paraphrase, task),
         Method::SoftPrompt(soft_prompt) => soft_prompt::templates(soft_prompt, task),
+        Method::Demonstrations(demonstrations) => demonstrations::templates(demonstrations, task),
         Method::Random(_) | Method::Autoprompt(_) => method.trigger_template(&task.template).into_iter().collect(),
     };
     templates
@@ -108,6 +110,7 @@ pub fn cells(
                 Method::SoftPrompt(soft_prompt) => {
                     (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
+                Method::Demonstrations(method) => (demonstrations::search(method, task, stream()), Vec::new()),
             };
             Ok(Cell { name: several.then(|| format!("cell {index}: {}", describe(method))), search, vocabulary })
         })
@@ -144,5 +147,6 @@ fn describe(method: &Method) -> String {
         ),
         Method::Paraphrase(m) => paraphrase::describe(m),
         Method::SoftPrompt(m) => soft_prompt::describe(m),
+        Method::Demonstrations(m) => demonstrations::describe(m),
     }
 }

@@ -1,5 +1,6 @@
 //! The room as a whole, against slow references that ask the model directly.
 
+mod cache;
 mod encoding;
 mod flags;
 mod gap;
@@ -83,6 +84,7 @@ fn logprobs_of_embeddings(model: &dyn LanguageModel, embeddings: &[f32], place: 
         predict_positions: vec![vec![place]],
         token_types: None,
         past: None,
+        parents: None,
     });
     let logits = model.logits(states.reshape([1, d_model]), None).into_data().try_into_vec::<f32>().unwrap();
     let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();

@@ -54,7 +54,8 @@ fn a_template_that_the_model_cannot_take_is_named() {
     );
     assert_eq!(
         refused("{demos}{text} {mask}", words),
-        "template `{demos}{text} {mask}`: {demos} is not in this version"
+        "template `{demos}{text} {mask}`: {demos} has no demonstrations here: a `demonstrations` item of an experiment chooses \
+         them, and its prompt.json holds them"
     );
     assert_eq!(
         refused("{text} [MASK] {mask}", words),

@@ -7,7 +7,8 @@
 //! # Where this differs from the published program
 //!
 //! - The candidates of a step are scored in one round, not one after the other; the trigger as it is and repeated candidates
-//!   are not scored again.
+//!   are not scored again. A candidate is dropped as soon as its loss on part of the batch is above what the current trigger
+//!   has on all of it: the move is the same, and the evaluations saved buy more steps.
 //! - Positions are taken in turn, in a new random order each time around; the original draws one with replacement, so that
 //!   some stay untouched for long.
 //! - `patience` works: after so many steps without a move the search begins anew from random tokens while budget is left. The
@@ -161,16 +162,19 @@ impl Search for Autoprompt {
         tokens.sort_by(|&a, &b| gains[b as usize].total_cmp(&gains[a as usize]).then(a.cmp(&b)));
         tokens.truncate(self.config.n_candidates);
 
-        let mut prompts = vec![self.with(&current)];
-        prompts.extend(tokens.iter().map(|&id| {
+        let changed = |id: u32| {
             let mut changed = current.clone();
             changed[position] = id;
             self.with(&changed)
-        }));
-        let losses = oracle.train_losses(&prompts, &for_candidates)?;
-        let (before, after) = (losses[0], &losses[1..]);
-        let best = (0..after.len()).min_by(|&a, &b| after[a].total_cmp(&after[b]).then(a.cmp(&b)));
-        let moved = best.filter(|&b| after[b] < before);
+        };
+        let mut prompts: Vec<Prompt> = tokens.iter().map(|&id| changed(id)).collect();
+        let before = oracle.train_losses(&[self.with(&current)], &for_candidates)?[0];
+        let after = oracle.train_losses_below(&prompts, &for_candidates, before)?;
+        // Of those that were scored to the end: none of the others is better than the trigger as it is.
+        let best = (after.iter().enumerate())
+            .filter_map(|(index, loss)| Some((index, (*loss)?)))
+            .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        let moved = best.filter(|(_, loss)| *loss < before);
         let mut trace = json!({
             "restart": self.restarts,
             "position": position,
@@ -179,18 +183,18 @@ impl Search for Autoprompt {
             "loss_before": before,
             "moved": moved.is_some(),
         });
-        if let Some(best) = best {
+        if let Some((best, loss)) = best {
             trace["new"] = json!(oracle.token_text(tokens[best]));
-            trace["loss_after"] = json!(after[best]);
+            trace["loss_after"] = json!(loss);
             trace["predicted_gain"] = json!(gain_of(tokens[best]));
         }
         self.step += 1;
-        let Some(best) = moved else {
+        let Some((best, _)) = moved else {
             self.steps_without_move += 1;
             return Ok(Proposal::Nothing { trace });
         };
         self.steps_without_move = 0;
-        let changed = prompts.swap_remove(best + 1).triggers.0;
+        let changed = prompts.swap_remove(best).triggers.0;
         let origin = format!(
             "position {position}: {} -> {}",
             oracle.token_text(current[position]),

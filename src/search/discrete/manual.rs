@@ -3,6 +3,9 @@
 use crate::prompt::Candidate;
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 
+/// Prompts scored in one round: their scores are in memory together.
+const ROUND: usize = 64;
+
 /// Proposes a list of prompts as it stands.
 pub struct Manual {
     candidates: Vec<Candidate>,
@@ -20,7 +23,7 @@ impl Search for Manual {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
         let mut cost = 0;
         let mut round = Vec::new();
-        for candidate in &self.candidates[self.next..] {
+        for candidate in self.candidates[self.next..].iter().take(ROUND) {
             cost += oracle.passes(&candidate.prompt)? * oracle.n_selection() as u64;
             if !oracle.affords(cost) {
                 break;

@@ -16,13 +16,22 @@ struct Fake {
     left: u64,
     spent: u64,
     flat: bool,
+    /// Whether losses that are not below a bound are left out.
+    prunes: bool,
     vocabulary: Vec<u32>,
     batches: Vec<Vec<usize>>,
 }
 
 impl Fake {
     fn new(budget: u64) -> Self {
-        Self { left: budget, spent: 0, flat: false, vocabulary: (5..WORDS).collect(), batches: Vec::new() }
+        Self {
+            left: budget,
+            spent: 0,
+            flat: false,
+            prunes: true,
+            vocabulary: (5..WORDS).collect(),
+            batches: Vec::new(),
+        }
     }
 
     fn cost(&self, place: usize, id: u32) -> f64 {
@@ -57,6 +66,17 @@ impl Oracle for Fake {
         self.spend((prompts.len() * examples.len()) as u64);
         self.batches.push(examples.to_vec());
         Ok(prompts.iter().map(|p| self.loss(&p.triggers.0)).collect())
+    }
+    fn train_losses_below(
+        &mut self,
+        prompts: &[Prompt],
+        examples: &[usize],
+        bound: f64,
+    ) -> Result<Vec<Option<f64>>, SearchError> {
+        let keep = |loss: &f64| !self.prunes || *loss < bound;
+        let losses: Vec<Option<f64>> = prompts.iter().map(|p| Some(self.loss(&p.triggers.0)).filter(keep)).collect();
+        self.train_losses(prompts, examples)?;
+        Ok(losses)
     }
     fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError> {
         self.spend(3 * examples.len() as u64);
@@ -130,7 +150,11 @@ fn drive(search: &mut dyn Search, oracle: &mut Fake) -> (Vec<Candidate>, Proposa
 }
 
 fn autoprompt(config: AutopromptConfig) -> Autoprompt {
-    Autoprompt::new(config, prompt(3), None, Stream::new(13, "test", b""))
+    autoprompt_with(config, 13)
+}
+
+fn autoprompt_with(config: AutopromptConfig, seed: u64) -> Autoprompt {
+    Autoprompt::new(config, prompt(3), None, Stream::new(seed, "test", b""))
 }
 
 const CONFIG: AutopromptConfig = AutopromptConfig { n_candidates: 4, batch_size: 4, patience: 4, restarts: Some(0) };
@@ -152,8 +176,25 @@ fn autoprompt_scores_candidates_on_another_batch_than_the_gradient() {
     let mut oracle = Fake::new(100_000);
     drive(&mut autoprompt(CONFIG), &mut oracle);
     assert_eq!(oracle.batches[0], [0, 1, 2, 3]);
+    // The trigger as it is, and the candidates that are to beat it.
     assert_eq!(oracle.batches[1], [4, 5, 6, 7]);
-    assert_eq!(oracle.batches[2], [8, 9, 0, 1]);
+    assert_eq!(oracle.batches[2], [4, 5, 6, 7]);
+    assert_eq!(oracle.batches[3], [8, 9, 0, 1]);
+}
+
+#[test]
+fn autoprompt_finds_the_same_whether_hopeless_candidates_are_given_up_early_or_not() {
+    let mut moved = 0;
+    for seed in 0..20 {
+        let found = [true, false].map(|prunes| {
+            let mut oracle = Fake { prunes, ..Fake::new(3_000) };
+            let mut search = autoprompt_with(AutopromptConfig { restarts: None, ..CONFIG }, seed);
+            drive(&mut search, &mut oracle).0
+        });
+        assert_eq!(found[0], found[1]);
+        moved += found[0].len();
+    }
+    assert!(moved > 40, "{moved}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The items of `search:`: methods with their parameters, one a file, and the sweep inside an item.
 
 mod autoprompt;
+mod demonstrations;
 mod manual;
 mod paraphrase;
 mod random;
@@ -10,6 +11,7 @@ mod sweep;
 mod tests;
 
 pub use autoprompt::Autoprompt;
+pub use demonstrations::{Choose, Demonstrations, Order};
 pub use manual::Manual;
 pub use paraphrase::{Generator, Paraphrase};
 pub use random::Random;
@@ -22,11 +24,10 @@ use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 5] = ["manual", "random", "paraphrase", "autoprompt", "soft_prompt"];
+pub const METHODS: [&str; 6] = ["manual", "random", "paraphrase", "autoprompt", "soft_prompt", "demonstrations"];
 
 /// Methods that papers and the contract name and this version does not have.
-const LATER: [&str; 8] =
-    ["prefix", "p_tuning", "gcg", "evolution", "generate", "mine", "label_words", "demonstrations"];
+const LATER: [&str; 7] = ["prefix", "p_tuning", "gcg", "evolution", "generate", "mine", "label_words"];
 
 /// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
 #[derive(Debug, Clone)]
@@ -66,6 +67,8 @@ pub enum Method {
     Autoprompt(Autoprompt),
     /// Virtual tokens trained by gradient descent.
     SoftPrompt(SoftPromptParameters),
+    /// Training examples shown with their answers.
+    Demonstrations(Demonstrations),
 }
 
 impl Method {
@@ -77,18 +80,19 @@ impl Method {
             Self::Paraphrase(_) => METHODS[2],
             Self::Autoprompt(_) => METHODS[3],
             Self::SoftPrompt(_) => METHODS[4],
+            Self::Demonstrations(_) => METHODS[5],
         }
     }
 
     /// Whether it cannot do without labels, and so makes no trial at 0 shots.
     pub fn needs_labels(&self) -> bool {
-        matches!(self, Self::Autoprompt(_) | Self::SoftPrompt(_))
+        matches!(self, Self::Autoprompt(_) | Self::SoftPrompt(_) | Self::Demonstrations(_))
     }
 
     /// The template that trigger tokens are searched in, given the task's; `None` for a method without triggers.
     pub fn trigger_template(&self, task: &Template) -> Option<Template> {
         let (own, n_trigger) = match self {
-            Self::Manual(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) => return None,
+            Self::Manual(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) | Self::Demonstrations(_) => return None,
             Self::Random(method) => (&method.template, method.n_trigger),
             Self::Autoprompt(method) => (&method.template, method.n_trigger),
         };
@@ -191,6 +195,7 @@ fn cells(
             paraphrase::read(reader, at, written.clone().unwrap_or(task))?
         }
         "soft_prompt" => soft_prompt::read(reader, at)?,
+        "demonstrations" => demonstrations::read(reader, at)?,
         _ => {
             let (triggers, cells) = autoprompt::read(reader, at)?;
             beside.get_or_insert(triggers);

@@ -85,7 +85,7 @@ fn contradictions_in_an_item_are_told() {
     );
     assert_eq!(
         message("  - { n_trigger: 3 }"),
-        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, soft_prompt)"
+        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, soft_prompt, demonstrations)"
     );
     assert_eq!(
         message("  - { method: manual, template: '{mask}' }"),
@@ -155,4 +155,34 @@ fn contradictions_of_virtual_tokens_are_told() {
         let message = items(&format!("  - {{ method: soft_prompt, {keys} }}")).unwrap_err();
         assert!(message.contains(says), "{keys}: {message}");
     }
+}
+
+#[test]
+fn demonstrations_are_swept_and_each_way_takes_the_orders_that_go_with_it() {
+    let search =
+        "  - { method: demonstrations, choose: [random, nearest], k: [2, 4], order: [drawn, searched, nearest_first] }";
+    let items = items(search).unwrap();
+    let cells: Vec<(Choose, usize, Order)> = (items[0].cells.iter())
+        .map(|cell| match cell {
+            Method::Demonstrations(method) => (method.choose, method.k, method.order),
+            _ => panic!("another method"),
+        })
+        .collect();
+    let expected = [
+        (Choose::Random, 2, Order::Drawn),
+        (Choose::Random, 2, Order::Searched),
+        (Choose::Random, 4, Order::Drawn),
+        (Choose::Random, 4, Order::Searched),
+        (Choose::Nearest, 2, Order::NearestFirst),
+        (Choose::Nearest, 4, Order::NearestFirst),
+    ];
+    assert_eq!(cells, expected);
+    let again = self::items(&format!("  - {{ {} }}", items[0].describe().trim_matches(['{', '}']))).unwrap();
+    assert_eq!(again[0], items[0], "{}", items[0].describe());
+    let defaults = self::items("  - demonstrations").unwrap();
+    let [Method::Demonstrations(method)] = &defaults[0].cells[..] else { panic!("one cell") };
+    assert_eq!(
+        (method.choose, method.k, method.order, method.separator.as_str()),
+        (Choose::Random, 4, Order::Drawn, "\n\n")
+    );
 }

@@ -31,9 +31,90 @@ pub fn expected_accuracy(n_labels: usize, examples: impl Iterator<Item = (f64, u
     sums.iter().map(|(count, sum)| count / n * normal_cdf(sum / count / deviation)).sum()
 }
 
+/// What rounding may do to a bound.
+const SLACK: f64 = 1e-9;
+
+/// The least and the greatest [`expected_accuracy`] that all examples can have, when the margins of some are known and
+/// `to_come[label]` more of each label follow, whatever theirs are.
+///
+/// With a(y) the mean of the m(y) known margins of a label, q the sum of the known squares around these means over all labels
+/// and r(y) to come of n(y), a mean μ(y) needs σ² (n - labels) >= q + m(y) n(y) / r(y) (μ(y) - a(y))²: the margins to come at
+/// one value. So (μ(y) / σ)² is at most (n - labels) (a(y)² / q + r(y) / (m(y) n(y))), the first part on the side of a(y)
+/// only. Each label is bounded alone, which all of them together may not reach.
+pub fn expected_accuracy_bounds(
+    n_labels: usize,
+    known: impl Iterator<Item = (f64, usize)>,
+    to_come: &[usize],
+) -> (f64, f64) {
+    let mut sums = vec![(0.0, 0.0); n_labels];
+    let mut squares = 0.0;
+    for (margin, label) in known {
+        let (count, sum) = &mut sums[label];
+        *count += 1.0;
+        *sum += margin;
+        squares += margin * margin;
+    }
+    let labels: Vec<(f64, f64, f64)> = (sums.into_iter().zip(to_come))
+        .map(|((count, sum), &to_come)| (count, sum, to_come as f64))
+        .filter(|(count, _, to_come)| count + to_come > 0.0)
+        .collect();
+    let n: f64 = labels.iter().map(|(count, _, to_come)| count + to_come).sum();
+    let free = n - labels.len() as f64;
+    if free <= 0.0 {
+        return (0.0, 1.0);
+    }
+    let seen = labels.iter().filter(|(count, ..)| *count > 0.0);
+    let within = (squares - seen.map(|(count, sum, _)| sum * sum / count).sum::<f64>()).max(0.0);
+    let (mut least, mut greatest) = (0.0, 0.0);
+    for (count, sum, to_come) in labels {
+        let weight = (count + to_come) / n;
+        if count == 0.0 {
+            greatest += weight;
+            continue;
+        }
+        let mean = sum / count;
+        let own = if mean == 0.0 { 0.0 } else { mean * mean / within };
+        let more = to_come / (count * (count + to_come));
+        let reach = |on_its_side: bool| (free * (more + if on_its_side { own } else { 0.0 })).sqrt();
+        greatest += weight * normal_cdf(reach(mean > 0.0));
+        least += weight * normal_cdf(-reach(mean < 0.0));
+    }
+    ((least - SLACK).max(0.0), (greatest + SLACK).min(1.0))
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_margins_to_come_leave_the_bounds(
+            known in prop::collection::vec((-3.0..3.0_f64, 0..3_usize), 1..20),
+            more in prop::collection::vec((-1.0..1.0_f64, 0..3_usize), 0..12),
+            scale in prop::sample::select(vec![0.0, 0.1, 1.0, 10.0, 1e4]),
+        ) {
+            let mut to_come = vec![0; 3];
+            more.iter().for_each(|(_, label)| to_come[*label] += 1);
+            let (least, greatest) = expected_accuracy_bounds(3, known.iter().copied(), &to_come);
+            let all = known.iter().copied().chain(more.into_iter().map(|(margin, label)| (margin * scale, label)));
+            let found = expected_accuracy(3, all);
+            prop_assert!((least..=greatest).contains(&found), "{least} {found} {greatest}");
+        }
+    }
+
+    #[test]
+    fn the_greatest_is_reached_where_one_label_decides() {
+        // The margins to come at the value that is best for them: q / (κ a) beyond the mean, κ = 4 x 6 / 2.
+        let known = [1.0, 2.0, 0.0, 1.0];
+        let (within, mean, kappa) = (2.0, 1.0, 12.0);
+        let best = (6.0 * (mean + within / (kappa * mean)) - 4.0) / 2.0;
+        let all = known.into_iter().chain([best, best]).map(|margin| (margin, 0));
+        let (_, greatest) = expected_accuracy_bounds(1, known.into_iter().map(|margin| (margin, 0)), &[2]);
+        let reached = expected_accuracy(1, all);
+        assert!(reached <= greatest && greatest - reached < 1e-8, "{reached} {greatest}");
+    }
 
     #[test]
     fn it_is_the_mean_over_labels_of_the_share_on_the_right_side() {

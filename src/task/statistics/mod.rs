@@ -37,7 +37,7 @@ pub use bootstrap::{BCA_RESAMPLES, bca, bca_interval};
 pub use clustered::{ClusteredMean, Comparison, clustered_comparison, clustered_interval, clustered_mean};
 pub use discordance::{CorrectBits, MidPTable};
 pub use distribution::normal_cdf;
-pub use expectation::expected_accuracy;
+pub use expectation::{expected_accuracy, expected_accuracy_bounds};
 pub use flags::{majority_class, optimism_gap};
 pub use interval::{Interval, wilson};
 pub use jackknife::{ConfusionCells, pseudo_values};

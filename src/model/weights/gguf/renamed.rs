@@ -102,6 +102,11 @@ impl GgufWeights {
         Ok(values)
     }
 
+    /// Gives back the memory that holds what was read so far.
+    pub fn release(&self) {
+        self.gguf.bytes.release();
+    }
+
     /// All bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         &self.gguf.bytes
