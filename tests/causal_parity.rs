@@ -425,10 +425,8 @@ fn every_causal_family_on_the_gpu_equals_the_reference() {
         let embeddings = Tensor::from_inner(inputs.embeddings).require_grad();
         inputs.embeddings = embeddings.clone();
         let states = loaded.model.predict(inputs);
-        let found = difference(
-            &log_probabilities(&loaded, states.clone().inner()),
-            &expected.numbers["log_probabilities"],
-        );
+        let found =
+            difference(&log_probabilities(&loaded, states.clone().inner()), &expected.numbers["log_probabilities"]);
         assert!(found <= 1e-4, "{folder}: the states agree, the log-probabilities do not: {found:e}");
         let gradients = label_loss(&loaded, states, &expected).backward();
         let found = relative(&numbers(embeddings.grad(&gradients).unwrap()), &expected.numbers["gradient"]);

@@ -115,7 +115,11 @@ fn a_device_that_runs_out_of_memory_gets_half_the_batch_and_the_record_says_so()
 fn a_device_without_memory_for_one_sequence_fails_the_trial_and_one_with_enough_halves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let failed = ran(folder.path(), 0);
-    assert!(failed.iter().any(|event| matches!(event, Event::Failed { reason, .. } if reason.contains("out of device memory"))));
+    assert!(
+        failed
+            .iter()
+            .any(|event| matches!(event, Event::Failed { reason, .. } if reason.contains("out of device memory")))
+    );
     let plain = ran(folder.path(), 64);
     assert!(!plain.iter().any(|event| matches!(event, Event::Halved { .. } | Event::Failed { .. })));
 }

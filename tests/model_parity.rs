@@ -9,8 +9,8 @@ use burn::Tensor;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, TensorData};
 use promptmine::model::{
-    DeviceChoice, Inputs, KeyValues, LoadedModel, Precision, ResolvedDevice, Tokenizer, builtin_models, load_builtin, load_folder,
-    resolve,
+    DeviceChoice, Inputs, KeyValues, LoadedModel, Precision, ResolvedDevice, Tokenizer, builtin_models, load_builtin,
+    load_folder, resolve,
 };
 use proptest::prelude::*;
 use safetensors::SafeTensors;

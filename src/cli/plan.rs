@@ -191,7 +191,7 @@ fn as_json(plan: &Plan, speeds: &[Speed]) -> serde_json::Value {
             let speed = &speeds[trial.model];
             json!({
                 "trial": trial.key.id(), "method": trial.key.label, "model": trial.key.model, "shots": trial.key.shots,
-                "calibration": trial.key.calibration, "seeds": trial.key.seeds, "n_train": trial.draw.train.len(),
+                "calibration": trial.key.calibration, "control": trial.key.control, "seeds": trial.key.seeds, "n_train": trial.draw.train.len(),
                 "n_dev": trial.draw.dev.len(), "n_texts": n_texts(trial), "n_test": trial.draw.test.len(), "evaluations": trial.evaluations,
                 "test_evaluations": trial.test_evaluations,
                 "correlation_evaluations": trial.correlation_evaluations, "forwards": forwards(trial),

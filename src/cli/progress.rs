@@ -323,6 +323,7 @@ mod tests {
             shots: "full".into(),
             calibration: "none".into(),
             seeds: vec![13, 21],
+            control: None,
             fingerprint: "0123456789".into(),
         };
         assert_eq!(words(&key), "manual 2, builtin:toy, full shots, all seeds");

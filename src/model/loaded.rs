@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::builtin;
 use crate::model::config::ConfigFile;
 use crate::model::family::{self, LoadedWeights};
-use crate::model::weights::{self, Gguf, GgufWeights, WeightFile};
+use crate::model::weights::{self, FreshFile, Gguf, GgufWeights, Recipe, WeightFile};
 use crate::model::{LanguageModel, ModelError, ResolvedDevice, Tokenizer, toy, toy_causal};
 use crate::spec::ModelSource;
 
@@ -77,13 +77,17 @@ impl LoadedModel {
 /// # Errors
 /// If there is none of that name.
 pub fn load_builtin(name: &str, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
+    open_builtin(name, device, None)
+}
+
+fn open_builtin(name: &str, device: &ResolvedDevice, fresh: Option<u64>) -> Result<LoadedModel, ModelError> {
     if name == toy::NAME {
-        return toy::load(&device.device);
+        return toy::load(&device.device, fresh);
     }
     if name == toy_causal::NAME {
-        return toy_causal::load(&device.device);
+        return toy_causal::load(&device.device, fresh);
     }
-    builtin::find(name)?.load(&device.placement())
+    builtin::find(name)?.load(&device.placement(), fresh)
 }
 
 /// Opens a folder in Hugging Face layout: `config.json`, `model.safetensors` or its shards, and `tokenizer.json` or `vocab.txt`.
@@ -91,6 +95,10 @@ pub fn load_builtin(name: &str, device: &ResolvedDevice) -> Result<LoadedModel, 
 /// # Errors
 /// If a file is missing, damaged, or of an architecture that is not supported; everything named.
 pub fn load_folder(folder: &Path, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
+    open_folder(folder, device, None)
+}
+
+fn open_folder(folder: &Path, device: &ResolvedDevice, fresh: Option<u64>) -> Result<LoadedModel, ModelError> {
     let config_path = folder.join("config.json");
     if !folder.is_dir() {
         return Err(ModelError::Incomplete {
@@ -114,7 +122,7 @@ pub fn load_folder(folder: &Path, device: &ResolvedDevice) -> Result<LoadedModel
     let config = ConfigFile::parse(&bytes, config_path.display().to_string())?;
     let tokenizer = Tokenizer::open(folder)?;
     let (file, files) = weights::open_folder(folder)?;
-    let weights = family::load(&config, file, files, &device.placement())?;
+    let weights = family::load(&config, file, with_fresh(files, &config, fresh)?, &device.placement())?;
     let source = folder.display().to_string();
     let name = folder.file_name().map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
     LoadedModel::new(weights, tokenizer, name, source)
@@ -125,12 +133,16 @@ pub fn load_folder(folder: &Path, device: &ResolvedDevice) -> Result<LoadedModel
 /// # Errors
 /// If it is missing, damaged, or of an architecture, a tensor type or a tokenizer that is not supported; everything named.
 pub fn load_gguf(path: &Path, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
+    open_gguf(path, device, None)
+}
+
+fn open_gguf(path: &Path, device: &ResolvedDevice, fresh: Option<u64>) -> Result<LoadedModel, ModelError> {
     let gguf = Gguf::open(path)?;
     let config = gguf.config()?;
     let tokenizer = Tokenizer::from_gguf(&gguf)?;
     let source = path.display().to_string();
     let files = vec![WeightFile::Gguf(GgufWeights::new(gguf)?)];
-    let weights = family::load(&config, source.clone(), files, &device.placement())?;
+    let weights = family::load(&config, source.clone(), with_fresh(files, &config, fresh)?, &device.placement())?;
     let name = path.file_stem().map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
     LoadedModel::new(weights, tokenizer, name, source)
 }
@@ -141,14 +153,75 @@ pub fn load_gguf(path: &Path, device: &ResolvedDevice) -> Result<LoadedModel, Mo
 /// As [`load_builtin`], [`load_folder`] and [`load_gguf`]; [`ModelError::UnsupportedSource`] for kinds of sources that this version cannot
 /// open.
 pub fn load(source: &ModelSource, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
+    open(source, device, None)
+}
+
+/// Opens a model of the same shape and with the same tokenizer whose weights are drawn anew: what the architecture does
+/// before it has learnt anything. The same seed gives the same weights, whatever the format of the file.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_fresh(source: &ModelSource, device: &ResolvedDevice, seed: u64) -> Result<LoadedModel, ModelError> {
+    open(source, device, Some(seed))
+}
+
+/// The files as they are, or with their numbers drawn anew.
+pub(super) fn with_fresh(
+    files: Vec<WeightFile>,
+    config: &ConfigFile,
+    fresh: Option<u64>,
+) -> Result<Vec<WeightFile>, ModelError> {
+    let Some(seed) = fresh else { return Ok(files) };
+    let recipe = Recipe::new(config, seed)?;
+    Ok(files.iter().map(|file| WeightFile::Fresh(FreshFile::new(file, recipe))).collect())
+}
+
+fn open(source: &ModelSource, device: &ResolvedDevice, fresh: Option<u64>) -> Result<LoadedModel, ModelError> {
     let mut loaded = match source {
-        ModelSource::Builtin(name) => load_builtin(name, device)?,
-        ModelSource::Folder(folder) => load_folder(folder, device)?,
-        ModelSource::Gguf(path) => load_gguf(path, device)?,
+        ModelSource::Builtin(name) => open_builtin(name, device, fresh)?,
+        ModelSource::Folder(folder) => open_folder(folder, device, fresh)?,
+        ModelSource::Gguf(path) => open_gguf(path, device, fresh)?,
         ModelSource::Hub { .. } => {
             return Err(ModelError::UnsupportedSource { what: source.to_string() });
         }
     };
     loaded.source = source.to_string();
     Ok(loaded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixtures(folder: &str) -> Vec<std::path::PathBuf> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
+        let mut found: Vec<_> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn every_family_and_format_opens_with_fresh_weights_of_the_same_shape() {
+        let device = ResolvedDevice::cpu();
+        let folders = fixtures("model").into_iter().chain(fixtures("model/causal"));
+        let folders = folders.filter(|path| path.join("config.json").exists()).map(ModelSource::Folder);
+        let ggufs = fixtures("gguf").into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "gguf"));
+        let builtin = ["toy", "toy-causal", "reviews-zh"].map(|name| ModelSource::Builtin(name.into()));
+        let mut n = 0;
+        for source in folders.chain(ggufs.map(ModelSource::Gguf)).chain(builtin) {
+            // Some fixtures are there to be refused.
+            let Ok(own) = load(&source, &device) else { continue };
+            let fresh = load_fresh(&source, &device, 13).unwrap_or_else(|error| panic!("{source}: {error}"));
+            assert_eq!(fresh.model.shape(), own.model.shape(), "{source}");
+            assert_eq!(fresh.tokenizer_hash, own.tokenizer_hash, "{source}");
+            let table = |loaded: &LoadedModel| {
+                loaded.model.embedding_table().into_data().convert::<f32>().try_into_vec::<f32>().unwrap()
+            };
+            assert_eq!(table(&fresh), table(&load_fresh(&source, &device, 13).unwrap()), "{source}");
+            assert_ne!(table(&fresh), table(&load_fresh(&source, &device, 14).unwrap()), "{source}");
+            assert_ne!(fresh.weights_hash, own.weights_hash, "{source}");
+            n += 1;
+        }
+        assert!(n >= 20, "only {n} models were opened");
+    }
 }

@@ -28,6 +28,6 @@ pub use device::{Adapter, AdapterKind, DeviceChoice, ResolvedDevice, adapters, r
 pub use error::{ModelError, TensorFaults};
 pub use footprint::Footprint;
 pub use language_model::{Inputs, KeyValues, LanguageModel, ModelKind, ModelShape};
-pub use loaded::{LoadedModel, load, load_builtin, load_folder, load_gguf};
+pub use loaded::{LoadedModel, load, load_builtin, load_folder, load_fresh, load_gguf};
 pub use placement::{Placement, Precision};
 pub use tokenizer::Tokenizer;

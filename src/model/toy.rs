@@ -19,6 +19,7 @@ use crate::model::family::LoadedWeights;
 use crate::model::layer::embed_rows;
 use crate::model::tokenizer::{BertOptions, bert_tokenizer};
 use crate::model::{Inputs, LanguageModel, LoadedModel, ModelError, ModelKind, ModelShape, Tokenizer};
+use crate::seed::Stream;
 
 /// Its name among the built-in models; it is not listed with them.
 pub(super) const NAME: &str = "toy";
@@ -109,12 +110,12 @@ struct ToyModel {
     bias: Tensor<1>,
 }
 
-/// Opens it.
+/// Opens it, with its own weights or with fresh ones.
 ///
 /// # Errors
 /// None in practice: its tokenizer is made here.
-pub(super) fn load(device: &Device) -> Result<LoadedModel, ModelError> {
-    let (table, bias) = numbers();
+pub(super) fn load(device: &Device, fresh: Option<u64>) -> Result<LoadedModel, ModelError> {
+    let (table, bias) = fresh.map_or_else(numbers, fresh_numbers);
     let mut hasher = blake3::Hasher::new();
     for number in table.iter().chain(&bias) {
         hasher.update(&number.to_le_bytes());
@@ -163,6 +164,13 @@ pub(super) fn numbers() -> (Vec<f32>, Vec<f32>) {
         bias[id] = if *polarity > 0.0 { 0.4 } else { 0.0 } + ((id * 5) % 11) as f32 * 0.02;
     }
     (table, bias)
+}
+
+/// Embeddings drawn from a normal distribution of the width of a fresh model's, and no bias.
+pub(super) fn fresh_numbers(seed: u64) -> (Vec<f32>, Vec<f32>) {
+    let mut stream = Stream::new(seed, "random model", NAME.as_bytes());
+    let table = (0..VOCABULARY.len() * D_MODEL).map(|_| (0.02 * stream.normal()) as f32).collect();
+    (table, vec![0.0; VOCABULARY.len()])
 }
 
 impl LanguageModel for ToyModel {

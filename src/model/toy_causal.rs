@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::model::family::LoadedWeights;
 use crate::model::layer::{embed_rows, join_past};
 use crate::model::tokenizer::{BertOptions, bert_tokenizer};
-use crate::model::toy::{CUE, D_MODEL, MAX_POSITIONS, VOCABULARY, numbers};
+use crate::model::toy::{CUE, D_MODEL, MAX_POSITIONS, VOCABULARY, fresh_numbers, numbers};
 use crate::model::{Inputs, KeyValues, LanguageModel, LoadedModel, ModelError, ModelKind, ModelShape, Tokenizer};
 
 /// Its name among the built-in models; it is not listed with them.
@@ -34,12 +34,12 @@ struct CausalToy {
     bias: Tensor<1>,
 }
 
-/// Opens it.
+/// Opens it, with its own weights or with fresh ones.
 ///
 /// # Errors
 /// None in practice: its tokenizer is made here.
-pub(super) fn load(device: &Device) -> Result<LoadedModel, ModelError> {
-    let (table, bias) = numbers();
+pub(super) fn load(device: &Device, fresh: Option<u64>) -> Result<LoadedModel, ModelError> {
+    let (table, bias) = fresh.map_or_else(numbers, fresh_numbers);
     let mut hasher = blake3::Hasher::new();
     hasher.update(NAME.as_bytes());
     for number in table.iter().chain(&bias) {

@@ -57,6 +57,9 @@ pub struct CandidateRecord {
     /// Flags that the prompt alone decides (`retokenises`, `label_leak`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
+    /// The perplexity of its own tokens over up to 8 unlabelled texts, where its search weighs fluency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<f64>,
     /// Its vectors, where it has virtual tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft: Option<SoftRecord>,

@@ -19,6 +19,9 @@ pub struct TrialKey {
     pub calibration: String,
     /// The seeds that this trial stands for: one, or all where nothing in it depends on the seed.
     pub seeds: Vec<u64>,
+    /// The control that it is, of the row of its item: `random_model`, `shuffled_labels`; absent for a trial that is ranked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
     /// BLAKE3 (hex) of everything that decides its result: item, task, budget, model and data hashes.
     pub fingerprint: String,
 }
@@ -31,8 +34,9 @@ impl TrialKey {
             [seed] => seed.to_string(),
             _ => "all".into(),
         };
+        let control = self.control.iter().map(|control| format!("-{control}")).collect::<String>();
         format!(
-            "{}-{}_{model}_{}_{}_{seed}_{}",
+            "{}-{}{control}_{model}_{}_{}_{seed}_{}",
             self.item,
             self.method,
             self.shots,
@@ -60,8 +64,11 @@ mod tests {
             shots: "16".into(),
             calibration: "none".into(),
             seeds: vec![13],
+            control: None,
             fingerprint: "0123456789abcdef".into(),
         };
         assert_eq!(key.id(), "2-autoprompt_bert-base_16_none_13_01234567");
+        let control = TrialKey { control: Some("random_model".into()), ..key };
+        assert_eq!(control.id(), "2-autoprompt-random_model_bert-base_16_none_13_01234567");
     }
 }

@@ -157,6 +157,7 @@ mod tests {
             shots: "16".into(),
             calibration: "none".into(),
             seeds: vec![13],
+            control: None,
             fingerprint: "0123456789abcdef".into(),
         }
     }

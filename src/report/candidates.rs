@@ -28,7 +28,7 @@ use super::group::Group;
 use super::outcome;
 use super::place::Place;
 use super::row::{candidate_flags, selection};
-use super::trial::{End, Scored, Trial};
+use super::trial::{Choice, End, Scored, Trial};
 
 /// A row of `candidates.csv`. `None` is unknown and prints as an empty cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +89,8 @@ pub struct CandidateRow {
     pub n_soft: Option<usize>,
     /// BLAKE3 of their vectors.
     pub soft_blake3: Option<String>,
+    /// The control that its trial is; these are ranked among themselves.
+    pub control: Option<String>,
 }
 
 impl CandidateRow {
@@ -106,13 +108,14 @@ impl CandidateRow {
         let mut lists: Lists<'_> = BTreeMap::new();
         for trial in trials.iter().filter(|trial| trial.is_over()) {
             for seed in &trial.key.seeds {
-                let list = lists.entry((Group::of(trial.key), *seed)).or_default();
+                let control = trial.key.control.as_deref();
+                let list = lists.entry((Group::of(trial.key), *seed, control)).or_default();
                 list.extend(trial.candidates.iter().map(|scored| (trial, scored)));
             }
         }
         let mut rows = Vec::new();
         let intervals = Intervals::of(&lists, metric);
-        for ((group, seed), mut list) in lists {
+        for ((group, seed, _), mut list) in lists {
             // The order that equals keep: never that of the files.
             list.sort_by_key(|(trial, scored)| (trial.key.item, scored.record.candidate));
             let standings = rank(&list, metric, seed);
@@ -164,10 +167,10 @@ impl CandidateRow {
             dev_high: interval.map(|interval| interval.high),
             dev_margin: scored.dev.map(|dev| dev.margin),
             evaluations: scored.evaluations,
-            perplexity: trial
-                .choice
-                .filter(|choice| trial.candidates[choice.index].record.candidate == record.candidate)
-                .and_then(|choice| choice.perplexity),
+            perplexity: record.perplexity.or_else(|| {
+                let of_chosen = |choice: &Choice| trial.candidates[choice.index].record.candidate == record.candidate;
+                trial.choice.filter(of_chosen).and_then(|choice| choice.perplexity)
+            }),
             n_tokens: record.n_tokens,
             dropped_at,
             flags: flag::ordered(flags),
@@ -179,12 +182,13 @@ impl CandidateRow {
             trial: PathBuf::from(trial.key.id()),
             n_soft: record.soft.as_ref().map(|soft| soft.n_soft),
             soft_blake3: record.soft.as_ref().map(|soft| soft.blake3.clone()),
+            control: trial.key.control.clone(),
         }
     }
 }
 
-/// The candidates that are ranked together, by group and seed.
-type Lists<'a> = BTreeMap<(Group, u64), Vec<(&'a Trial<'a>, &'a Scored<'a>)>>;
+/// The candidates that are ranked together, by group, seed and control.
+type Lists<'a> = BTreeMap<(Group, u64, Option<&'a str>), Vec<(&'a Trial<'a>, &'a Scored<'a>)>>;
 
 /// The intervals of the candidates by their confusion counts, on which alone they depend: bootstrapping one anew for each
 /// candidate that shares them would be slow.
@@ -332,15 +336,15 @@ mod tests {
             table(&two_seeds()),
             "rank,rank_low,rank_high,tied,method,model,shots,calibration,seed,candidate,parent,prompt,verbalizer,dev_metric,\
              dev_low,dev_high,dev_margin,evaluations,perplexity,n_tokens,dropped_at,flags,label_free,log_likelihood,\
-             chosen,origin,trial,verdict,select_score,n_soft,soft_blake3\n\
+             chosen,origin,trial,verdict,select_score,n_soft,soft_blake3,control\n\
              1,1,1,0,manual,builtin:toy,16,none,1,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
-             made by hand,0-manual_toy_16_none_all_01234567,resolved from every other,0.75,,\n\
+             made by hand,0-manual_toy_16_none_all_01234567,resolved from every other,0.75,,,\n\
              1,1,3,2,autoprompt,builtin:toy,16,none,2,1,0,very {mask},\"a=bad,b=good\",1,0.675592,1,0.75,8,,2,,,,-0.5,yes,\
-             made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,1,,\n\
+             made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,1,,,\n\
              2,1,3,2,manual,builtin:toy,16,none,2,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
-             made by hand,0-manual_toy_16_none_all_01234567,not resolved from 2 others,0.75,,\n\
+             made by hand,0-manual_toy_16_none_all_01234567,not resolved from 2 others,0.75,,,\n\
              3,1,3,2,autoprompt,builtin:toy,16,none,2,0,,so {mask},\"a=bad,b=good\",0.5,0.215216,0.784784,0.25,4,,2,,\
-             majority_class,,-0.5,,made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,0.5,,\n"
+             majority_class,,-0.5,,made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,0.5,,,\n"
         );
     }
 

@@ -72,6 +72,10 @@ impl Section {
             line(format!("  {}", against("manual", best, best.vs_manual, best.vs_manual_p)));
             line(format!("  {}", against("random", best, best.vs_random, best.vs_random_p)));
         }
+        let controls = best.control_words();
+        if !controls.is_empty() {
+            line(format!("  controls: it {controls}"));
+        }
         if let Some((top_two, second)) = self.top_two.zip(self.rows.get(1)) {
             line(match top_two.examples {
                 Some(examples) => format!(

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::ReportError;
 use super::candidates::CandidateRow;
 use super::cell::Cell;
+use super::control::CONTROLS;
 use super::row::Row;
 
 /// A column of a table whose rows are `R`.
@@ -96,6 +97,17 @@ pub(super) const LEADERBOARD: &[Column<Row>] = &[
     down("label_free_spearman", |row| Cell::number(row.label_free_spearman)),
     down("label_free_kendall", |row| Cell::number(row.label_free_kendall)),
     down("evaluations_saved", |row| maybe(row.evaluations_saved)),
+    down("hotflip_spearman", |row| Cell::number(row.hotflip_spearman)),
+    down("random_model_test", |row| Cell::number(row.control(CONTROLS[0]).and_then(|control| control.test_mean))),
+    down("vs_random_model", |row| Cell::number(row.control(CONTROLS[0]).and_then(|control| control.difference))),
+    up("vs_random_model_p", |row| Cell::p(row.control(CONTROLS[0]).and_then(|control| control.p))),
+    down("shuffled_labels_test", |row| Cell::number(row.control(CONTROLS[1]).and_then(|control| control.test_mean))),
+    down("vs_shuffled_labels", |row| Cell::number(row.control(CONTROLS[1]).and_then(|control| control.difference))),
+    up("vs_shuffled_labels_p", |row| Cell::p(row.control(CONTROLS[1]).and_then(|control| control.p))),
+    up("beats_controls", |row| match row.beats_controls() {
+        Some(beats) => Cell::words(if beats { "yes" } else { "no" }),
+        None => Cell::Unknown,
+    }),
 ];
 
 /// The columns of `candidates.csv`.
@@ -131,6 +143,7 @@ pub(super) const CANDIDATES: &[Column<CandidateRow>] = &[
     down("select_score", |row| Cell::number(row.select_score)),
     up("n_soft", |row| Cell::count(row.n_soft)),
     up("soft_blake3", |row| words(&row.soft_blake3)),
+    up("control", |row| words(&row.control)),
 ];
 
 /// The leaderboard's column of that name.

@@ -12,6 +12,8 @@ pub(super) struct Entry<'a> {
     pub(super) group: Group,
     pub(super) item: usize,
     pub(super) method: &'a str,
+    /// The control that it is, of the row of its item.
+    pub(super) control: Option<&'a str>,
     /// Tells it from other items of the same method.
     pub(super) label: &'a str,
     /// The complete trial that stands for each seed; one trial may stand for several.
@@ -21,17 +23,28 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// Sorts trials into entries, ordered by group and item. An item none of whose trials is over has none.
+    /// Sorts trials into entries, ordered by group and item, controls left out. An item none of whose trials is over has none.
     pub(super) fn of(trials: &'a [Trial<'a>]) -> Vec<Self> {
-        let mut over: Vec<&Trial> = trials.iter().filter(|trial| trial.is_over()).collect();
+        Self::all(trials, |trial| trial.key.control.is_none())
+    }
+
+    /// The entries of controls, ordered by group, item and control.
+    pub(super) fn of_controls(trials: &'a [Trial<'a>]) -> Vec<Self> {
+        Self::all(trials, |trial| trial.key.control.is_some())
+    }
+
+    fn all(trials: &'a [Trial<'a>], wanted: impl Fn(&Trial<'_>) -> bool) -> Vec<Self> {
+        let mut over: Vec<&Trial> = trials.iter().filter(|trial| trial.is_over() && wanted(trial)).collect();
         over.sort_by_cached_key(|trial| (trial.key.seeds.clone(), trial.key.id()));
-        let mut entries: BTreeMap<(Group, usize), Self> = BTreeMap::new();
+        let mut entries: BTreeMap<(Group, usize, Option<&str>), Self> = BTreeMap::new();
         for trial in over {
             let group = Group::of(trial.key);
-            let entry = entries.entry((group.clone(), trial.key.item)).or_insert_with(|| Self {
+            let control = trial.key.control.as_deref();
+            let entry = entries.entry((group.clone(), trial.key.item, control)).or_insert_with(|| Self {
                 group,
                 item: trial.key.item,
                 method: &trial.key.method,
+                control,
                 label: &trial.key.label,
                 by_seed: BTreeMap::new(),
                 over: Vec::new(),

@@ -1,7 +1,7 @@
 //! Flags: warnings that stand beside a number (contract, definition 13).
 
 /// The known flags in the order in which they are listed; others follow in alphabetical order.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 14] = [
     "failed",
     "nan",
     "budget_cut",
@@ -13,6 +13,8 @@ const KNOWN: [&str; 12] = [
     "retokenises",
     "zero_gradient",
     "diverged",
+    "no_stable_candidate",
+    "not_above_control",
     "truncated",
 ];
 

@@ -15,6 +15,7 @@ use crate::task::statistics::{holm, standings};
 
 use super::ReportError;
 use super::asked::Asked;
+use super::control;
 use super::entry::Entry;
 use super::group::Group;
 use super::outcome::{self, Comparison};
@@ -141,6 +142,8 @@ impl Section {
         versus(&mut rows, &ranked, &pairs, "manual", |row| (&mut row.vs_manual, &mut row.vs_manual_p));
         versus(&mut rows, &ranked, &pairs, "random", |row| (&mut row.vs_random, &mut row.vs_random_p));
         rows.extend(unranked.iter().map(|(_, entry)| row(entry)));
+        let all: Vec<&Entry<'_>> = ranked.iter().copied().chain(unranked.iter().map(|(_, entry)| *entry)).collect();
+        control::compare(&mut rows, &all, trials, metric);
         let top_two = match ranked[..] {
             [first, second, ..] => TopTwo::of(first, second, metric, dev_only),
             _ => None,
@@ -226,13 +229,14 @@ mod tests {
              dev_low,dev_high,dev_margin,select_by,select_score,test_mean,test_std,test_low,test_high,optimism_gap,\
              vs_manual,vs_manual_p,vs_random,vs_random_p,trained_parameters,saved_bytes,dev_looks,evaluations,forwards,\
              backwards,tokens,flags,seconds,failures,prompt_file,verdict,projected_dev,projected_test,\
-             label_free_spearman,label_free_kendall,evaluations_saved\n\
+             label_free_spearman,label_free_kendall,evaluations_saved,hotflip_spearman,random_model_test,vs_random_model,vs_random_model_p,\
+             shuffled_labels_test,vs_shuffled_labels,vs_shuffled_labels_p,beats_controls\n\
              1,1,1,0,autoprompt,builtin:toy,16,none,1,4,16,very {mask},\"a=bad,b=good\",1,0.510109,1,0.75,accuracy,1,1,,\
              0.806392,1,0,0.5,0.00391,,,0,,1,8,8,0,80,budget_cut;one_seed,1.5,,\
-             trials/1-autoprompt_toy_16_none_1_01234567/prompt.json,resolved from every other,,,,,\n\
+             trials/1-autoprompt_toy_16_none_1_01234567/prompt.json,resolved from every other,,,,,,,,,,,,,\n\
              2,2,2,0,manual,builtin:toy,16,none,1,4,16,manual {mask},\"a=bad,b=good\",0.75,0.300642,0.954413,0.5,accuracy,\
              0.75,0.5,,0.279996,0.720004,0.25,,,,,0,,1,4,4,0,40,one_seed,1.5,,\
-             trials/0-manual_toy_16_none_1_01234567/prompt.json,\"resolved from every other, worse than 1\",,,,,\n"
+             trials/0-manual_toy_16_none_1_01234567/prompt.json,\"resolved from every other, worse than 1\",,,,,,,,,,,,,\n"
         );
     }
 

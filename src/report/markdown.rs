@@ -2,6 +2,7 @@
 
 use crate::record::{Neighbour, ReadBack};
 
+use super::control;
 use super::digest::{Digest, counted, short};
 use super::leaderboard::{Leaderboard, RankedOn, Section};
 use super::print::{code, escape_markdown, markdown};
@@ -18,6 +19,9 @@ const HOW_TO_READ: &str = "\
 - `evaluations` counts prompts times examples scored within the budget, summed over seeds. The prompt shown is that of the seed
   with the best dev figure. `saved` is what scoring all candidates to the end would have cost more: candidates that racing
   dropped stand below the complete ones in `candidates.csv`, with the dev examples that they were scored on in `dropped_at`.
+  with the best dev figure.
+- A row flagged `not_above_control` does not beat the same search where there is nothing to find (the table of controls, where
+  there is one): its figure is no evidence that it found something.
 - At 0 shots no label chooses: `score` is the mutual information in nats between texts of train and the labels that the prompt
   gives them. How well it orders prompts as test does stands under the table.
 ";
@@ -44,6 +48,13 @@ impl Leaderboard {
             }
             if let Some(words) = section.label_free_words(&asked.metric) {
                 out.push_str(&format!("\n{words}\n"));
+            }
+            if let Some(words) = section.hotflip_words() {
+                out.push_str(&format!("\n{words}\n"));
+            }
+            let controls = control::markdown(&section.rows);
+            if !controls.is_empty() {
+                out.push_str(&format!("\n{controls}"));
             }
         }
         out.push_str(&format!("\n## How to read this\n\n{HOW_TO_READ}"));
@@ -196,6 +207,24 @@ impl Section {
             format!(
                 "Spearman's rank correlation of the label-free score with {metric} on test, taken after every choice, mean over \
                  seeds: {}.",
+                said.join("; ")
+            )
+        })
+    }
+
+    /// How well first-order estimates order a step's candidates, as a sentence; `None` where no row says it.
+    pub(super) fn hotflip_words(&self) -> Option<String> {
+        let said: Vec<String> = (self.rows.iter())
+            .filter_map(|row| {
+                let method = escape_markdown(&row.method);
+                let steps = counted(row.hotflip_steps, "step");
+                row.hotflip_spearman.map(|rho| format!("{method} {}, over {steps}", short(rho)))
+            })
+            .collect();
+        (!said.is_empty()).then(|| {
+            format!(
+                "Spearman's rank correlation of first-order estimates with true falls of the loss among the candidates of a step, \
+                 mean over steps, then seeds: {}.",
                 said.join("; ")
             )
         })

@@ -15,6 +15,7 @@ mod candidates;
 mod cell;
 mod closing;
 mod columns;
+mod control;
 mod digest;
 mod entry;
 mod error;

@@ -19,6 +19,7 @@ use crate::task::Metric;
 use crate::task::statistics::{expected_accuracy, majority_class, optimism_gap};
 
 use super::asked::Asked;
+use super::control::ControlOutcome;
 use super::entry::{Entry, deviation};
 use super::flag;
 use super::group::Group;
@@ -121,6 +122,13 @@ pub struct Row {
     pub label_free_spearman: Option<f64>,
     /// Kendall's tau-b of the same.
     pub label_free_kendall: Option<f64>,
+    /// Spearman's correlation of first-order estimates with true falls of the loss over a step's candidates: mean over the steps
+    /// of a trial, then over the seeds.
+    pub hotflip_spearman: Option<f64>,
+    /// The steps behind it, of all seeds.
+    pub hotflip_steps: usize,
+    /// What the same search does where there is nothing to find.
+    pub controls: Vec<ControlOutcome>,
     /// The fewest and the most candidates of a trial, and the test examples, behind these correlations.
     pub correlated: Option<(usize, usize, usize)>,
 }
@@ -197,6 +205,9 @@ impl Row {
             n_texts: first.map(|trial| trial.texts.len()).filter(|n| *n > 0),
             label_free_spearman: entry.mean(|trial| trial.correlation?.spearman),
             label_free_kendall: entry.mean(|trial| trial.correlation?.kendall),
+            hotflip_spearman: entry.mean(|trial| trial.hotflip.map(|(mean, _)| mean)),
+            hotflip_steps: entry.complete().filter_map(|trial| trial.hotflip).map(|(_, steps)| steps).sum(),
+            controls: Vec::new(),
             correlated: entry
                 .complete()
                 .filter_map(|trial| trial.correlation)

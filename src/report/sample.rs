@@ -30,6 +30,7 @@ impl Sample {
             shots: "16".into(),
             calibration: "none".into(),
             seeds: seeds.to_vec(),
+            control: None,
             fingerprint: "0123456789abcdef".into(),
         };
         Self {
@@ -50,6 +51,20 @@ impl Sample {
 
     pub(super) fn labelled(mut self, label: &str) -> Self {
         self.key.label = label.into();
+        self
+    }
+
+    /// The trial as a control of its item's row.
+    pub(super) fn control(mut self, name: &str) -> Self {
+        self.key.control = Some(name.into());
+        self.key.label = format!("{} {name}", self.key.label);
+        self
+    }
+
+    /// A step with the rank correlation of its estimates.
+    pub(super) fn stepped(mut self, hotflip_spearman: f64) -> Self {
+        let trace = serde_json::json!({ "moved": true, "hotflip_spearman": hotflip_spearman });
+        self.events.push(Event::Step { step: 0, trace, evaluations: 0 });
         self
     }
 
@@ -101,6 +116,7 @@ impl Sample {
             verbalizer: "a=bad,b=good".into(),
             n_tokens: prompt.split_whitespace().count(),
             flags: Vec::new(),
+            perplexity: None,
             soft: None,
         };
         let evaluations = 4 * (candidate + 1);

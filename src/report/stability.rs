@@ -56,8 +56,10 @@ impl Stability {
         }
         let mut candidates = Scores::new();
         let mut seed_of_set = BTreeMap::new();
-        let mut complete: Vec<&Trial<'_>> =
-            trials.iter().filter(|trial| trial.is_complete() && Group::of(trial.key) == *group).collect();
+        let mut complete: Vec<&Trial<'_>> = {
+            let ranked = |trial: &&Trial<'_>| trial.is_complete() && trial.key.control.is_none();
+            trials.iter().filter(ranked).filter(|trial| Group::of(trial.key) == *group).collect()
+        };
         complete.sort_by_key(|trial| (&trial.key.seeds, trial.key.item));
         for trial in complete {
             let [seed] = trial.key.seeds[..] else { continue };

@@ -29,6 +29,8 @@ pub(super) struct Trial<'a> {
     pub(super) correlation: Option<Correlation>,
     /// The evaluations that racing saved.
     pub(super) saved: Option<u64>,
+    /// The mean over steps of the rank correlation of first-order estimates with true falls of the loss, and the steps.
+    pub(super) hotflip: Option<(f64, usize)>,
     pub(super) end: End<'a>,
 }
 
@@ -101,11 +103,13 @@ impl<'a> Trial<'a> {
             read_back: None,
             correlation: None,
             saved: None,
+            hotflip: None,
             end: End::Open,
         };
         if let Some(label) = dev_gold.iter().chain(test_gold).find(|label| usize::from(**label) >= labels.len()) {
             return Err(corrupt(0, format!("gold label {label} of {} labels", labels.len())));
         }
+        let mut meters: Vec<f64> = Vec::new();
         let mut by_number = BTreeMap::new();
         let mut chosen = None;
         for (line, event) in trial.events.iter().enumerate() {
@@ -151,10 +155,13 @@ impl<'a> Trial<'a> {
                     read.end = End::Finished { spent: *spent, flags, seconds: *seconds };
                 }
                 Event::Failed { reason, seconds } => read.end = End::Failed { reason, seconds: *seconds },
-                Event::Started { .. } | Event::Halved { .. } | Event::Step { .. } => {}
+                Event::Step { trace, .. } => meters.extend(trace.get("hotflip_spearman").and_then(|rho| rho.as_f64())),
+                Event::Started { .. } | Event::Halved { .. } => {}
             }
         }
         read.candidates = by_number.into_values().collect();
+        let n_steps = meters.len();
+        read.hotflip = (n_steps > 0).then(|| (meters.iter().sum::<f64>() / n_steps as f64, n_steps));
         if let Some((line, number, dev_looks, perplexity)) = chosen {
             let index = read
                 .candidates

@@ -26,7 +26,9 @@ pub enum RunnerError {
     #[error("task.{0}")]
     Verbalizer(#[source] crate::prompt::PromptError),
     /// The text that a search begins with has another number of tokens.
-    #[error("{place}.initial: `{text}` has {found} token(s) for {model}, and n_trigger is {n_trigger}")]
+    #[error(
+        "{place}.init: `{text}` has {found} token(s) for {model}, and the trigger {n_trigger} (allowed: 1 to {n_trigger})"
+    )]
     Initial {
         /// The key path of the item.
         place: String,
@@ -36,6 +38,42 @@ pub enum RunnerError {
         found: usize,
         /// The item's trigger tokens.
         n_trigger: usize,
+        /// The model.
+        model: String,
+    },
+    /// No token is left for a trigger.
+    #[error("{place}: no token of {model} may stand in a trigger{}", left_out(filter))]
+    NoToken {
+        /// The key path of the item.
+        place: String,
+        /// What the item leaves out.
+        filter: String,
+        /// The model.
+        model: String,
+    },
+    /// Swaps are to be drawn from more tokens than there are.
+    #[error(
+        "{place}.top_k: {top_k} is more than the {n_tokens} tokens of {model} that may stand in a trigger (allowed: 1 to {n_tokens}, or auto)"
+    )]
+    TopK {
+        /// The key path of the item.
+        place: String,
+        /// What was asked.
+        top_k: usize,
+        /// What there is.
+        n_tokens: usize,
+        /// The model.
+        model: String,
+    },
+    /// The second model reads other tokens than the one that prompts are searched for.
+    #[error(
+        "{place}.probe: {probe} has another tokenizer than {model}; probe sampling needs two models of one tokenizer"
+    )]
+    ProbeTokenizer {
+        /// The key path of the item.
+        place: String,
+        /// The second model.
+        probe: String,
         /// The model.
         model: String,
     },
@@ -106,10 +144,20 @@ impl Fault for RunnerError {
         match self {
             Self::Prompt { source, .. } => source.exit_code(),
             Self::NoSplit { .. } | Self::Synonyms { .. } => ExitCode::Data,
-            Self::Initial { .. } | Self::InitText { .. } => ExitCode::Model,
+            Self::Initial { .. }
+            | Self::InitText { .. }
+            | Self::NoToken { .. }
+            | Self::TopK { .. }
+            | Self::ProbeTokenizer { .. } => ExitCode::Model,
             Self::Only { .. } => ExitCode::Usage,
             Self::Verbalizer(source) => source.exit_code(),
             Self::NoDefault { .. } | Self::Budget { .. } | Self::Demonstrations { .. } => ExitCode::Spec,
         }
     }
+}
+
+/// What a filter leaves out, after what is left out always.
+fn left_out(filter: &str) -> String {
+    let always = "special tokens and label words are left out";
+    if filter.is_empty() { format!(" ({always})") } else { format!(" ({always}, and by the item: {filter})") }
 }

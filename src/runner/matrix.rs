@@ -64,6 +64,10 @@ impl Plan {
             let Some(model) = self.experiment.models.iter().position(|m| m.to_string() == record.key().model) else {
                 continue;
             };
+            // Controls say something of the search, nothing of prompts.
+            if record.key().control.is_some() {
+                continue;
+            }
             let item = record.key().item;
             let Some(rule) = self.experiment.search.get(item).map(|item| self.rule(item)) else { continue };
             for event in &record.events {

@@ -10,7 +10,10 @@
 //!   that is chosen at the start has to do, or one that `--batch-size` gives.
 
 mod batch_size;
+#[cfg(test)]
+mod brute_force;
 mod cell;
+mod control;
 mod error;
 mod hardness;
 mod ledger;

@@ -1,7 +1,7 @@
 //! The oracle of a trial: train only, charged to the ledger, cached.
 
 use crate::prompt::Prompt;
-use crate::scoring::{Gap, PromptGradient, ScoreCache, Scorer, SetHash};
+use crate::scoring::{Cost, Gap, PromptGradient, ScoreCache, Scorer, SetHash};
 use crate::search::{Oracle, SearchError};
 use crate::task::Example;
 
@@ -35,6 +35,8 @@ pub struct TrialOracle<'a> {
     pub vocabulary: &'a [u32],
     /// Which training examples cost most.
     pub hardness: &'a mut Hardness,
+    /// A second, smaller model with the same tokenizer.
+    pub probe: Option<&'a Scorer>,
 }
 
 impl TrialOracle<'_> {
@@ -55,6 +57,10 @@ impl TrialOracle<'_> {
                 known.scores.iter().zip(&gold).map(|(scores, &gold)| -scores[gold]).collect()
             })
             .collect())
+    }
+
+    fn first_texts(&self, n_texts: usize) -> &[&Example] {
+        &self.texts[..n_texts.min(self.texts.len())]
     }
 }
 
@@ -135,6 +141,57 @@ impl Oracle for TrialOracle<'_> {
         Ok(gradient)
     }
 
+    fn embeddings(&self, ids: &[u32]) -> Vec<Vec<f32>> {
+        self.scorer.embeddings(ids)
+    }
+
+    fn retokenises(&self, prompt: &Prompt) -> bool {
+        self.scorer.retokenises(prompt)
+    }
+
+    fn likelihood_cost(&self, prompt: &Prompt, n_texts: usize) -> Result<u64, SearchError> {
+        Ok(self.scorer.likelihood_evaluations(prompt, self.columns, self.first_texts(n_texts))?)
+    }
+
+    fn likelihoods(&mut self, prompts: &[Prompt], n_texts: usize) -> Result<Vec<f64>, SearchError> {
+        let found = self.scorer.likelihoods(prompts, self.columns, self.first_texts(n_texts))?;
+        found.costs.into_iter().for_each(|cost| self.ledger.charge(cost));
+        // A prompt without a token of its own is as fluent as can be.
+        Ok(found.means.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    fn trigger_likelihoods(
+        &mut self,
+        prompt: &Prompt,
+        places: &[usize],
+        n_texts: usize,
+    ) -> Result<Vec<Vec<f32>>, SearchError> {
+        let found = self.scorer.trigger_likelihoods(prompt, places, self.columns, self.first_texts(n_texts))?;
+        self.ledger.charge(found.cost);
+        Ok(found.parts)
+    }
+
+    fn probe_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError> {
+        let Some(probe) = self.probe else { return Err(SearchError::Unanswered { what: "a second model" }) };
+        let examples: Vec<&Example> = examples.iter().map(|&i| self.train[i]).collect();
+        let set = set_hash("train", &examples);
+        let known = self.cache.score(probe, prompts, self.columns, &examples, set)?;
+        let cost = known.iter().fold(Cost::default(), |sum, known| Cost {
+            evaluations: sum.evaluations + known.cost.evaluations,
+            forwards: sum.forwards + known.cost.forwards,
+            backwards: sum.backwards + known.cost.backwards,
+            tokens: sum.tokens + known.cost.tokens,
+        });
+        self.ledger.charge(Cost { evaluations: self.probe_cost(cost.evaluations), ..cost });
+        Ok(known.into_iter().map(|known| loss(&known.scores, &examples)).collect())
+    }
+
+    fn probe_cost(&self, evaluations: u64) -> u64 {
+        let weights = |scorer: &Scorer| scorer.loaded().model.shape().n_parameters.max(1) as u64;
+        let Some(probe) = self.probe else { return evaluations };
+        evaluations.saturating_mul(weights(probe)).div_ceil(weights(self.scorer))
+    }
+
     fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
         self.scorer.gains(rows)
     }
@@ -169,6 +226,12 @@ impl Oracle for TrialOracle<'_> {
         (whole && [false, true].iter().any(|&space| self.encode(&text, space).is_some_and(|ids| ids == [id])))
             .then_some(text)
     }
+}
+
+/// Mean cross-entropy of the gold labels, from the labels' log-probabilities.
+fn loss(scores: &[Vec<f64>], examples: &[&Example]) -> f64 {
+    let gold = examples.iter().filter_map(|e| e.label);
+    -scores.iter().zip(gold).map(|(scores, gold)| scores[gold]).sum::<f64>() / examples.len() as f64
 }
 
 /// Identifies examples of a split, in their order.
@@ -219,6 +282,7 @@ mod tests {
                 n_selection: 0,
                 vocabulary: &[],
                 hardness: &mut Hardness::new(train.len()),
+                probe: None,
             };
             let losses = match below {
                 false => oracle.train_losses(&prompts, examples).unwrap().into_iter().map(Some).collect(),

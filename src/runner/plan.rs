@@ -10,12 +10,13 @@ use crate::prompt::{Prompt, Verbalizer};
 use crate::record::TrialKey;
 use crate::scoring::{Scorer, Settings};
 use crate::search::discrete::Synonyms;
-use crate::spec::{Experiment, Method, Paraphrase, SearchItem};
+use crate::spec::{Control, Experiment, Gcg, Method, Paraphrase, Probe, SearchItem};
 use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
 use super::RunnerError;
 use super::batch_size::{BatchSize, GPU_LENGTH_STEP, Load, takes_gradients};
 use super::cell::{TaskPrompt, cells, demonstrations, prompts};
+use super::control;
 use super::oracle::set_hash;
 use super::pool::even_order;
 use super::rank_correlation::n_compared;
@@ -43,7 +44,7 @@ pub struct Plan {
     pub device: ResolvedDevice,
     /// The prompt that the task starts from.
     pub task: TaskPrompt,
-    /// Its trials: items, then models, then shots, then seeds.
+    /// Its trials: those that are ranked, then the controls; within them items, then models, then shots, then seeds.
     pub trials: Vec<PlannedTrial>,
     /// What is worth saying before it runs, a sentence each.
     pub notes: Vec<String>,
@@ -57,6 +58,8 @@ pub struct PlannedTrial {
     pub key: TrialKey,
     /// Its item in the experiment's `search`.
     pub item: usize,
+    /// The control that it is, of that item's row.
+    pub control: Option<Control>,
     /// Its model in the experiment's `models`.
     pub model: usize,
     /// Its examples.
@@ -91,7 +94,7 @@ impl Plan {
     pub fn new(experiment: Experiment, device: ResolvedDevice, batch_size: Option<usize>) -> Result<Self> {
         let dataset =
             Dataset::load(&experiment.dataset()).map_err(|e| Error::from(e).at(experiment.place("task.dataset")))?;
-        let task = task_prompt(&experiment, &dataset)?;
+        let mut task = task_prompt(&experiment, &dataset)?;
         let draws = draws(&experiment, &dataset)?;
         let gpu = device.kind == model::DeviceChoice::Wgpu;
         let settings = Settings {
@@ -118,6 +121,10 @@ impl Plan {
         let sized = scorers.into_iter().map(|scorer| Arc::new(Scorer::new(scorer.loaded().clone(), settings)));
         let scorers: Vec<Arc<Scorer>> = sized.collect();
         for (index, item) in experiment.search.iter().enumerate() {
+            for method in &item.cells {
+                let Method::Gcg(Gcg { probe: Some(probe), .. }) = method else { continue };
+                open_probe(&experiment, probe, &device, &scorers, index, &mut task)?;
+            }
             for scorer in &scorers {
                 let scorer = &with_rule(scorer, item);
                 for prompt in prompts(item, &task) {
@@ -153,11 +160,7 @@ impl Plan {
 
     /// The same with batches of another size.
     pub fn scorer_with(&self, item: usize, model: usize, batch_size: usize) -> Arc<Scorer> {
-        let scorer = self.scorer(item, model);
-        match *scorer.settings() {
-            settings if settings.batch_size == batch_size => scorer,
-            settings => Arc::new(Scorer::new(scorer.loaded().clone(), Settings { batch_size, ..settings })),
-        }
+        with_batches(self.scorer(item, model), batch_size)
     }
 
     /// Checks the items that show training examples against every draw.
@@ -181,9 +184,19 @@ impl Plan {
     }
 
     fn lay_out(&mut self, draws: Vec<(Shots, SeedDraws)>) -> Result<()> {
+        let mut trials = self.trials_of(&draws, None)?;
+        for &control in &self.experiment.controls {
+            trials.extend(self.trials_of(&draws, Some(control))?);
+        }
+        self.trials = trials;
+        Ok(())
+    }
+
+    fn trials_of(&self, draws: &[(Shots, SeedDraws)], control: Option<Control>) -> Result<Vec<PlannedTrial>> {
         let mut trials = Vec::new();
         for (item_index, item) in self.experiment.search.iter().enumerate() {
-            let label = self.label(item_index);
+            let own = self.label(item_index);
+            let label = control.map_or_else(|| own.clone(), |control| format!("{own} {}", control.name()));
             for model in 0..self.scorers.len() {
                 let scorer = &self.scorer(item_index, model);
                 let prompts = prompts(item, &self.task);
@@ -191,11 +204,18 @@ impl Plan {
                 for prompt in &prompts {
                     passes.push(scorer.evaluations_per_example(prompt)?);
                 }
-                for (shots, draws) in &draws {
+                for (shots, draws) in draws {
                     if *shots == Shots::Count(0) && item.cells.first().is_some_and(Method::needs_labels) {
                         continue;
                     }
-                    for (seeds, draw) in self.together(item, draws) {
+                    if control.is_some_and(|control| !control::applies(control, item, shots)) {
+                        continue;
+                    }
+                    let together = match control {
+                        None => self.together(item, draws),
+                        Some(_) => draws.iter().map(|(seed, draw)| (vec![*seed], draw.clone())).collect(),
+                    };
+                    for (seeds, draw) in together {
                         let data = examples(&self.dataset, &draw);
                         let n_selection = data.selection().len() as u64;
                         let all: u64 = passes.iter().sum::<u64>() * n_selection;
@@ -213,6 +233,7 @@ impl Plan {
                             shots: shots.to_string(),
                             calibration: "none".into(),
                             seeds,
+                            control: control.map(|control| control.name().into()),
                             fingerprint: String::new(),
                         };
                         key.fingerprint = self.fingerprint(&key, item, scorer, &data);
@@ -229,6 +250,7 @@ impl Plan {
                         trials.push(PlannedTrial {
                             key,
                             item: item_index,
+                            control,
                             model,
                             draw,
                             evaluations,
@@ -241,8 +263,7 @@ impl Plan {
                 }
             }
         }
-        self.trials = trials;
-        Ok(())
+        Ok(trials)
     }
 
     /// The trials of an item at one number of shots: a trial that cannot depend on the seed stands for all of them.
@@ -263,7 +284,7 @@ impl Plan {
 
     /// `autoprompt`, or `autoprompt 2` for the second item of the method; `manual independent` for one with its own rule for
     /// words of several tokens.
-    fn label(&self, item: usize) -> String {
+    pub(super) fn label(&self, item: usize) -> String {
         let name = |item: &SearchItem| match item.multi_token {
             Some(way) => format!("{} {}", item.name(), way.name()),
             None => item.name().to_owned(),
@@ -289,6 +310,15 @@ impl Plan {
                 part(format!("{:?}", self.task.synonyms.get(path).map(|list| list.groups())).as_bytes());
             }
         }
+        for method in &item.cells {
+            if let Method::Gcg(Gcg { probe: Some(probe), .. }) = method {
+                let loaded = self.task.probes.get(&probe.model.to_string());
+                part(loaded.map_or(&b""[..], |loaded| loaded.weights_hash.as_bytes()));
+            }
+        }
+        if let Some(control) = &key.control {
+            part(control.as_bytes());
+        }
         let experiment = &self.experiment;
         part(format!("{:?} {:?} {:?}", experiment.task.metric, experiment.select, experiment.budget).as_bytes());
         part(format!("{:?} {}", scorer.settings(), self.device.kind).as_bytes());
@@ -313,6 +343,14 @@ impl Plan {
             Some(least) if least > budget => Err(RunnerError::Budget { budget, least }.into()),
             _ => Ok(()),
         }
+    }
+}
+
+/// The same scorer with batches of another size.
+pub(super) fn with_batches(scorer: Arc<Scorer>, batch_size: usize) -> Arc<Scorer> {
+    match *scorer.settings() {
+        settings if settings.batch_size == batch_size => scorer,
+        settings => Arc::new(Scorer::new(scorer.loaded().clone(), Settings { batch_size, ..settings })),
     }
 }
 
@@ -346,7 +384,36 @@ fn task_prompt(experiment: &Experiment, dataset: &Dataset) -> Result<TaskPrompt>
         (None, None) => return Err(missing("verbalizer").into()),
     };
     let verbalizer = verbalizer.aligned(&dataset.labels).map_err(RunnerError::Verbalizer)?;
-    Ok(TaskPrompt { template, verbalizer: Arc::new(verbalizer), synonyms: synonyms(experiment)? })
+    Ok(TaskPrompt {
+        template,
+        verbalizer: Arc::new(verbalizer),
+        synonyms: synonyms(experiment)?,
+        probes: BTreeMap::new(),
+    })
+}
+
+/// Opens the second model of an item, where it is not open yet, and checks that it reads the same tokens.
+fn open_probe(
+    experiment: &Experiment,
+    probe: &Probe,
+    device: &ResolvedDevice,
+    scorers: &[Arc<Scorer>],
+    item: usize,
+    task: &mut TaskPrompt,
+) -> Result<()> {
+    let name = probe.model.to_string();
+    let place = format!("search[{item}]");
+    let loaded = match task.probes.get(&name) {
+        Some(loaded) => loaded.clone(),
+        None => model::load(&experiment.model(&probe.model), device)
+            .map_err(|e| Error::from(e).at(experiment.place(&place).map(|at| format!("{at}.probe.model"))))?,
+    };
+    if let Some(other) = scorers.iter().find(|scorer| scorer.loaded().tokenizer_hash != loaded.tokenizer_hash) {
+        let model = other.loaded().source.clone();
+        return Err(RunnerError::ProbeTokenizer { place, probe: name, model }.into());
+    }
+    task.probes.insert(name, loaded);
+    Ok(())
 }
 
 /// The lists of synonyms that items name.

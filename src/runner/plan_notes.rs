@@ -1,12 +1,13 @@
 //! What is worth saying of a plan before it runs.
 
 use crate::prompt::Prompt;
+use crate::scoring::Scorer;
 use crate::search::continuous::most_steps;
 use crate::search::discrete::{Offer, has_han};
-use crate::spec::{Method, Paraphrase, Racing, SearchItem, Select, SelectBy};
+use crate::spec::{Control, Method, Paraphrase, Racing, SearchItem, Select, SelectBy};
 use crate::task::{Metric, Shots, Split};
 
-use super::cell::{paraphrase, prompts};
+use super::cell::{paraphrase, prompts, trigger};
 use super::plan::{FEWEST_CANDIDATES, Plan, PlannedTrial, UNLABELLED};
 
 impl Plan {
@@ -33,6 +34,7 @@ impl Plan {
             }
         }
         self.notes.extend(self.racing_note());
+        self.notes.extend(self.control_note());
         self.notes.extend(self.dataset.notes.iter().cloned());
         if self.dataset.split(Split::Test).is_none() {
             self.notes.push("the data has no test split: the leaderboard ranks on dev (flag dev_only)".into());
@@ -42,7 +44,7 @@ impl Plan {
         }
         for (index, item) in self.experiment.search.iter().enumerate() {
             let budget = self.experiment.budget.evaluations;
-            for trial in self.trials.iter().filter(|t| t.item == index) {
+            for trial in self.trials.iter().filter(|t| t.item == index && t.control.is_none()) {
                 if trial.candidate_evaluations > budget {
                     self.notes.push(format!(
                         "the budget of {budget} evaluations does not cover one candidate of `{}` at {} shots, which costs {}",
@@ -59,17 +61,14 @@ impl Plan {
                     self.notes.push(round_note(method, &prompts(item, &self.task), trial, share));
                     break;
                 }
-                let Some(Method::Autoprompt(autoprompt)) = item.cells.first() else { continue };
-                let batch_size = autoprompt.batch_size.min(trial.draw.train.len()) as u64;
-                let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
-                let step = passes * batch_size * (3 + autoprompt.n_candidates as u64 + 1);
+                let Some(step) = self.step_cost(item, trial) else { continue };
                 // The start, the step, and the candidate that it may find.
                 let needed = 2 * trial.candidate_evaluations + step;
                 let share = budget / item.cells.len() as u64;
                 if needed > share {
                     self.notes.push(format!(
                         "{share} evaluations do not cover the start and one step of `{}` at {} shots, which cost {needed}: it \
-                         would score its random start only (take fewer n_candidates, a smaller batch_size or a larger budget)",
+                         would score its start only (take fewer candidates a step, a smaller batch_size or a larger budget)",
                         trial.key.label, trial.key.shots
                     ));
                     break;
@@ -94,6 +93,47 @@ impl Plan {
         };
         (!bounded).then(|| {
             format!("`racing: {racing}` drops no candidate where dev chooses by {}: it bounds {allowed}", by.name())
+        })
+    }
+
+    /// What one step of an item's first cell costs at most; `None` where it goes along no gradient of trigger tokens.
+    fn step_cost(&self, item: &SearchItem, trial: &PlannedTrial) -> Option<u64> {
+        let method = item.cells.first()?;
+        let walk = method.walk()?;
+        let prompt = prompts(item, &self.task).into_iter().next()?;
+        let scorer = self.scorer(trial.item, trial.model);
+        let data = self.data(trial);
+        let texts = &data.texts()[..walk.fluency_texts.min(data.texts().len())];
+        let likelihood = match walk.fluency > 0.0 {
+            true => scorer.likelihood_evaluations(&prompt, &self.dataset.columns, texts).unwrap_or_default(),
+            false => 0,
+        };
+        let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
+        let examples = passes * walk.batch_size.min(trial.draw.train.len()) as u64;
+        let probe = trigger::probe(method, &self.task, &scorer);
+        let weights = |scorer: &Scorer| scorer.loaded().model.shape().n_parameters.max(1) as u64;
+        let probe_cost = |cost: u64| match &probe {
+            Some(probe) => (cost * weights(probe)).div_ceil(weights(&scorer)),
+            None => cost,
+        };
+        trigger::step_cost(method, examples, prompt.template.n_trigger(), likelihood, probe_cost)
+    }
+
+    /// What controls cost, and where there are none.
+    fn control_note(&self) -> Option<String> {
+        let names: Vec<&str> = self.experiment.controls.iter().map(|control| control.name()).collect();
+        let n = self.trials.iter().filter(|trial| trial.control.is_some()).count();
+        let without = match self.experiment.controls.contains(&Control::ShuffledLabels) {
+            true => {
+                "; shuffled_labels has no trial at 0 shots, nor for an item of one written prompt, where no label enters"
+            }
+            false => "",
+        };
+        (!names.is_empty()).then(|| {
+            format!(
+                "controls: {n} trials more, each at a budget of its own, rerun every item under {}{without}",
+                names.join(" and ")
+            )
         })
     }
 

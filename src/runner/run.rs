@@ -11,14 +11,15 @@ use crate::error::{Error, Result};
 use crate::model::DeviceChoice;
 use crate::record::{Event, Found, ModelProvenance, Provenance, RecordError, ResultsFolder, ScoreFile, StoreFigures};
 use crate::scoring::ScoreStore;
-use crate::spec::Experiment;
+use crate::spec::{Control, Experiment};
 
 use super::RunnerError;
 use super::cell::cells;
+use super::control::{self, ShuffledLabels};
 use super::listener::{Beginning, Listener};
 use super::out_of_memory::{PANIC, ran_out_of_memory};
 use super::pace::Tables;
-use super::plan::{Plan, PlannedTrial};
+use super::plan::{Plan, PlannedTrial, with_batches};
 use super::schedule::{Phase, phases};
 use super::trial::{Stopped, Trial};
 
@@ -388,17 +389,31 @@ impl Work<'_> {
         emit: &mut dyn FnMut(Event) -> Result<()>,
     ) -> Result<(), Stopped> {
         let plan = self.plan;
-        let scorer = &plan.scorer_with(planned.item, planned.model, batch_size);
+        let own = plan.scorer_with(planned.item, planned.model, batch_size);
         let item = &plan.experiment.search[planned.item];
         let seed = planned.key.seeds.first().copied().unwrap_or(0);
-        let purpose = format!("search {} {} {}", planned.key.label, planned.key.shots, scorer.loaded().weights_hash);
+        // A control draws the random numbers of what it controls.
+        let label = plan.label(planned.item);
+        let purpose = format!("search {label} {} {}", planned.key.shots, own.loaded().weights_hash);
+        let scorer = &match planned.control {
+            Some(Control::RandomModel) => {
+                with_batches(control::fresh(plan, planned, seed).map_err(Stopped::Fatal)?, batch_size)
+            }
+            _ => own,
+        };
+        let drawn = plan.data(planned);
+        let shuffled = ShuffledLabels::new(&drawn, seed);
+        let data = match planned.control {
+            Some(Control::ShuffledLabels) => shuffled.data(&drawn),
+            _ => drawn.clone(),
+        };
         let cells = cells(item, &plan.task, scorer, seed, &purpose, &format!("search[{}]", planned.item))
             .map_err(|e| Stopped::Fatal(e.into()))?;
         let trial = Trial {
             key: &planned.key,
             scorer,
             dataset: &plan.dataset,
-            data: plan.data(planned),
+            data,
             budget: plan.experiment.budget.evaluations,
             metric: plan.experiment.task.metric,
             select_by: plan.experiment.select.by,

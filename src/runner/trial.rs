@@ -26,7 +26,8 @@ use super::race_tally::RaceTally;
 use super::rank_correlation::RankCorrelation;
 use super::shortlist::{Entry, Shortlist};
 
-/// Unlabelled texts over which the chosen prompt's perplexity is taken: a diagnostic, outside the budget.
+/// Unlabelled texts over which perplexity is taken, of the chosen prompt and of all that a search for fluent ones proposes: a
+/// diagnostic, outside the budget.
 const PERPLEXITY_TEXTS: usize = 8;
 
 /// The examples of a trial.
@@ -151,11 +152,7 @@ impl Trial<'_> {
         let looks = if label_free { 0 } else { work.looks + chose };
         let number = best.scored.candidate;
         let chosen = best.candidate.prompt.clone();
-        let texts = &self.data.unlabelled[..self.data.unlabelled.len().min(PERPLEXITY_TEXTS)];
-        let perplexity = self
-            .scorer
-            .perplexity(&chosen, &self.dataset.columns, texts)
-            .map_err(|e| Stopped::Failed(e.to_string()))?;
+        let perplexity = self.perplexity(&chosen)?;
         work.emit(Event::Chosen { candidate: number, dev_looks: looks, perplexity })?;
         let predictions = work.test(&chosen)?;
         if let Some(read_back) = self.read_back(&chosen).map_err(|e| Stopped::Failed(e.to_string()))? {
@@ -192,6 +189,11 @@ impl Trial<'_> {
             n_train: self.data.train.len(),
             batch_size: self.scorer.settings().batch_size,
         }
+    }
+
+    fn perplexity(&self, prompt: &Prompt) -> Result<Option<f64>, Stopped> {
+        let texts = &self.data.unlabelled[..self.data.unlabelled.len().min(PERPLEXITY_TEXTS)];
+        self.scorer.perplexity(prompt, &self.dataset.columns, texts).map_err(|e| Stopped::Failed(e.to_string()))
     }
 
     fn saved(&self, prompt: &Prompt) -> SavedPrompt {
@@ -270,6 +272,7 @@ impl Work<'_, '_> {
                 n_selection: self.trial.data.selection().len(),
                 vocabulary: &cell.vocabulary,
                 hardness: &mut self.hardness,
+                probe: cell.probe.as_deref(),
             };
             let proposal = cell.search.propose(&mut oracle)?;
             (self.progress)(&self.ledger.spent());
@@ -343,6 +346,7 @@ impl Work<'_, '_> {
                 verbalizer: candidate.prompt.verbalizer.to_string(),
                 n_tokens,
                 flags,
+                perplexity: if cell.fluent { trial.perplexity(&candidate.prompt)? } else { None },
                 soft: candidate.prompt.soft.as_deref().map(SoftRecord::of),
             };
             let evaluations = self.ledger.spent().evaluations;

@@ -75,6 +75,18 @@ impl Scorer {
             .collect()
     }
 
+    /// The word embeddings of some tokens.
+    ///
+    /// # Shapes
+    /// `[ids.len()][d_model]`
+    pub fn embeddings(&self, ids: &[u32]) -> Vec<Vec<f32>> {
+        if ids.is_empty() {
+            return Vec::new();
+        }
+        let d_model = self.loaded().model.shape().d_model;
+        floats(self.loaded().model.embed(&[ids.to_vec()])).chunks(d_model).map(<[f32]>::to_vec).collect()
+    }
+
     /// A soft prompt with each of its vectors replaced by the embedding of a token: what a hard prompt with these tokens in the
     /// places of its virtual tokens would be.
     ///

@@ -12,6 +12,13 @@ use super::{Scorer, ScoringError};
 const COPIED: usize = 5;
 
 impl Scorer {
+    /// Whether the trigger tokens of a prompt, decoded slot by slot, encode to other tokens.
+    pub fn retokenises(&self, prompt: &Prompt) -> bool {
+        let tokenizer = &self.loaded().tokenizer;
+        let slots = prompt.triggers.by_slot(&prompt.template);
+        slots.into_iter().any(|slot| tokenizer.encode_text(&tokenizer.decode(slot)) != slot)
+    }
+
     /// `retokenises` and `label_leak`, where they hold, and the number of the template's own tokens.
     ///
     /// # Errors
@@ -29,21 +36,19 @@ impl Scorer {
         let mut own: Vec<Vec<u32>> = Vec::new();
         let mut run: Vec<u32> = Vec::new();
         let mut triggers = prompt.triggers.0.as_slice();
-        let mut retokenises = false;
         for piece in prompt.template.pieces() {
             match piece {
                 Piece::Text(text) => run.extend(tokenizer.encode_text(text)),
                 Piece::Trigger(n) => {
                     let (slot, rest) = triggers.split_at((*n).min(triggers.len()));
                     triggers = rest;
-                    retokenises |= tokenizer.encode_text(&tokenizer.decode(slot)) != slot;
                     run.extend(slot);
                 }
                 _ => own.push(std::mem::take(&mut run)),
             }
         }
         own.push(run);
-        if retokenises {
+        if self.retokenises(prompt) {
             flags.push("retokenises".to_string());
         }
         let words: Vec<Vec<u32>> =

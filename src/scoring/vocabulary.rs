@@ -4,13 +4,7 @@ use std::collections::HashSet;
 
 use crate::model::Tokenizer;
 use crate::prompt::Verbalizer;
-
-/// Which tokens a search may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VocabularyFilter {
-    /// Whole words only: tokens that begin a word and consist of letters.
-    pub words_only: bool,
-}
+use crate::spec::{Script, VocabularyFilter};
 
 /// The ids that stand for a piece of text, ascending: no special token, no unknown token, no unused place of the vocabulary.
 pub fn plain_tokens(tokenizer: &Tokenizer) -> Vec<u32> {
@@ -27,12 +21,18 @@ pub fn plain_tokens(tokenizer: &Tokenizer) -> Vec<u32> {
 /// Left out always: special tokens, the unknown token, unused places of the vocabulary, every token of a label word, so that
 /// a trigger cannot say the answer (AutoPrompt's filter, arXiv 2010.15980), and tokens that begin a word but do not survive
 /// decoding and encoding alone. Those that go on with a word cannot stand alone: they are left out by `words_only`.
-pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter: VocabularyFilter) -> Vec<u32> {
+pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter: &VocabularyFilter) -> Vec<u32> {
     let words: Vec<&String> = verbalizer.labels.iter().flat_map(|l| &l.words).collect();
     // Where a space is part of the token, a word has two spellings.
     let spellings = |word: &String| [tokenizer.encode_text(word), tokenizer.encode_text(&format!(" {word}"))].concat();
     let label_ids: HashSet<u32> = words.iter().flat_map(|word| spellings(word)).collect();
     let label_texts: HashSet<String> = words.iter().map(|word| word.to_lowercase()).collect();
+    let excluded: HashSet<String> = filter.exclude.iter().map(|word| word.trim().to_lowercase()).collect();
+    let of_script = |text: &str| match filter.script {
+        Script::Any => true,
+        Script::Latin => text.chars().filter(|c| c.is_alphabetic()).all(|c| c.is_ascii()),
+        Script::Han => text.chars().filter(|c| c.is_alphabetic()).all(is_han),
+    };
     (0..tokenizer.vocab_size() as u32)
         .filter(|id| !tokenizer.special_ids().contains(id) && !label_ids.contains(id))
         .filter(|&id| {
@@ -40,7 +40,10 @@ pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter
             let word = !filter.words_only || (!continuing && text.chars().all(char::is_alphabetic));
             word && !text.is_empty()
                 && !text.starts_with("[unused")
+                && of_script(&text)
+                && !(filter.lower_case && text.chars().any(char::is_uppercase))
                 && !label_texts.contains(&text.to_lowercase())
+                && !excluded.contains(&text.to_lowercase())
                 && (continuing || stands_alone(tokenizer, id, &text))
         })
         .collect()
@@ -50,4 +53,9 @@ pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter
 fn stands_alone(tokenizer: &Tokenizer, id: u32, text: &str) -> bool {
     tokenizer.encode_text(text) == [id]
         || (tokenizer.space_matters() && tokenizer.encode_text(&format!(" {text}")) == [id])
+}
+
+/// Whether a character is a Chinese one (Unified Ideographs, their extensions and the compatibility forms).
+fn is_han(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
 }

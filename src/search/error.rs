@@ -10,10 +10,15 @@ pub enum SearchError {
     #[error(transparent)]
     Scoring(#[from] ScoringError),
     /// No token may stand in a trigger.
-    #[error("no token of the vocabulary may stand in a trigger (special tokens, label words{words_only} are left out)")]
-    EmptyVocabulary {
-        /// What else is left out, in words.
-        words_only: &'static str,
+    #[error(
+        "no token of the vocabulary may stand in a trigger (special tokens, label words and what the item filters are left out)"
+    )]
+    EmptyVocabulary,
+    /// The search asks for what this oracle does not have.
+    #[error("nothing here says {what}")]
+    Unanswered {
+        /// What was asked.
+        what: &'static str,
     },
     /// The method needs labelled training examples.
     #[error("`{method}` needs labelled training examples, and this trial has none")]
@@ -35,7 +40,7 @@ impl Fault for SearchError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Scoring(e) => e.exit_code(),
-            Self::EmptyVocabulary { .. } => ExitCode::Model,
+            Self::EmptyVocabulary | Self::Unanswered { .. } => ExitCode::Model,
             Self::NoTraining { .. } | Self::TooFewDemonstrations { .. } => ExitCode::Spec,
         }
     }

@@ -136,6 +136,14 @@ pub trait Oracle {
     /// [`SearchError`] if it cannot be had.
     fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError>;
 
+    /// [`Oracle::gradient`] of several prompts on the same examples; all prompts in one round where the model can.
+    ///
+    /// # Errors
+    /// As [`Oracle::gradient`].
+    fn gradients(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<PromptGradient>, SearchError> {
+        prompts.iter().map(|prompt| self.gradient(prompt, examples)).collect()
+    }
+
     /// First-order gains of putting each token of the vocabulary in a trigger's place: `[n][vocab_size]`.
     fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>>;
 
@@ -160,4 +168,67 @@ pub trait Oracle {
 
     /// A token that alone is a word, or a character of a script without spaces: its text. `None` for all others.
     fn word(&self, id: u32) -> Option<String>;
+
+    /// The word embeddings of some tokens.
+    ///
+    /// # Shapes
+    /// `[ids.len()][d_model]`
+    fn embeddings(&self, ids: &[u32]) -> Vec<Vec<f32>> {
+        let _ = ids;
+        Vec::new()
+    }
+
+    /// Whether the trigger tokens of a prompt, written as text, would be other tokens.
+    fn retokenises(&self, prompt: &Prompt) -> bool {
+        let _ = prompt;
+        false
+    }
+
+    /// The evaluations that [`Oracle::likelihoods`] of one prompt costs.
+    ///
+    /// # Errors
+    /// [`SearchError`] if the model cannot take the prompt.
+    fn likelihood_cost(&self, prompt: &Prompt, n_texts: usize) -> Result<u64, SearchError> {
+        let _ = (prompt, n_texts);
+        Err(SearchError::Unanswered { what: "how likely a prompt is" })
+    }
+
+    /// The mean (pseudo-)negative log-likelihood of each prompt's own tokens in the first `n_texts` texts, in nats.
+    ///
+    /// # Errors
+    /// [`SearchError`] if it cannot be had.
+    fn likelihoods(&mut self, prompts: &[Prompt], n_texts: usize) -> Result<Vec<f64>, SearchError> {
+        let _ = (prompts, n_texts);
+        Err(SearchError::Unanswered { what: "how likely a prompt is" })
+    }
+
+    /// The part of each place's own token in the prompt's mean log-likelihood, if it were each token of the vocabulary:
+    /// `[places.len()][vocab_size]`, exact but for what the token does to its neighbours. At most an evaluation for each place
+    /// and text.
+    ///
+    /// # Errors
+    /// [`SearchError`] if it cannot be had.
+    fn trigger_likelihoods(
+        &mut self,
+        prompt: &Prompt,
+        places: &[usize],
+        n_texts: usize,
+    ) -> Result<Vec<Vec<f32>>, SearchError> {
+        let _ = (prompt, places, n_texts);
+        Err(SearchError::Unanswered { what: "how likely a prompt is" })
+    }
+
+    /// [`Oracle::train_losses`] by the second model, charged at [`Oracle::probe_cost`].
+    ///
+    /// # Errors
+    /// [`SearchError`] if there is none, or it cannot score what is asked.
+    fn probe_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError> {
+        let _ = (prompts, examples);
+        Err(SearchError::Unanswered { what: "a second model" })
+    }
+
+    /// What so many evaluations by the second model count: in proportion to its weights, rounded up.
+    fn probe_cost(&self, evaluations: u64) -> u64 {
+        evaluations
+    }
 }

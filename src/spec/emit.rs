@@ -3,7 +3,7 @@
 use serde_yaml::{Mapping, Value};
 
 use super::experiment::{Experiment, FORMAT};
-use super::method::{Choose, Method, SearchItem, SoftInit};
+use super::method::{Choose, Method, Probe, SearchItem, SoftInit, TriggerSlots, Walk};
 use super::task::TaskSpec;
 use super::write::{self, scalar_text};
 use crate::prompt::Template;
@@ -59,6 +59,7 @@ impl Experiment {
             ),
             ("calibration", Value::Sequence(self.calibration.iter().map(|way| text(way.name())).collect())),
             ("limits", mapping(limits)),
+            ("controls", Value::Sequence(self.controls.iter().map(|control| text(control.name())).collect())),
         ]);
         entries
     }
@@ -152,30 +153,73 @@ fn item(item: &SearchItem) -> Value {
     mapping(entries)
 }
 
+fn count(n: usize) -> Value {
+    Value::from(n as u64)
+}
+
+fn triggers(slots: &TriggerSlots) -> Vec<(&'static str, Value)> {
+    let TriggerSlots { n_trigger, template, filter } = slots;
+    // A template with slots of its own says how many tokens there are.
+    let own = template.as_ref().is_some_and(|template| template.n_trigger() > 0);
+    let mut entries = Vec::new();
+    entries.extend((!own).then(|| ("n_trigger", count(*n_trigger))));
+    entries.extend(template.iter().map(|template| ("template", text(template))));
+    entries.push(("words_only", Value::from(filter.words_only)));
+    entries.push(("script", text(filter.script.name())));
+    entries.push(("lower_case", Value::from(filter.lower_case)));
+    entries.extend((!filter.exclude.is_empty()).then(|| ("exclude", list(&filter.exclude))));
+    entries
+}
+
+fn walk(walk: &Walk) -> Vec<(&'static str, Value)> {
+    let mut entries = vec![("batch_size", count(walk.batch_size)), ("patience", count(walk.patience))];
+    entries.extend(walk.restarts.iter().map(|&restarts| ("restarts", count(restarts))));
+    entries.extend(walk.init.iter().map(|init| ("init", text(init))));
+    entries.extend([("fluency", Value::from(walk.fluency)), ("fluency_texts", count(walk.fluency_texts))]);
+    entries
+}
+
+fn probe(probe: &Probe) -> Value {
+    mapping([
+        ("model", text(&probe.model)),
+        ("sampling_factor", count(probe.sampling_factor)),
+        ("reduction", count(probe.reduction)),
+    ])
+}
+
 fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
-    let count = |n: usize| Value::from(n as u64);
-    let triggers = |n_trigger: usize, template: &Option<Template>, words_only: bool| {
-        // A template with slots of its own says how many tokens there are.
-        let own = template.as_ref().is_some_and(|template| template.n_trigger() > 0);
-        let mut entries = Vec::new();
-        entries.extend((!own).then(|| ("n_trigger", count(n_trigger))));
-        entries.extend(template.iter().map(|template| ("template", text(template))));
-        entries.push(("words_only", Value::from(words_only)));
-        entries
-    };
     match method {
         Method::Manual(method) if method.templates.is_empty() => Vec::new(),
         Method::Manual(method) => vec![("templates", list(&method.templates))],
-        Method::Random(method) => triggers(method.n_trigger, &method.template, method.words_only),
+        Method::Random(method) => triggers(&method.slots),
         Method::Autoprompt(method) => {
-            let mut entries = triggers(method.n_trigger, &method.template, method.words_only);
-            entries.extend([
+            let own = vec![
                 ("n_candidates", count(method.n_candidates)),
-                ("batch_size", count(method.batch_size)),
-                ("patience", count(method.patience)),
-            ]);
-            entries.extend(method.initial.iter().map(|initial| ("initial", text(initial))));
-            entries
+                ("positions", count(method.positions)),
+                ("beam", count(method.beam)),
+                ("early_stop", Value::from(method.early_stop)),
+            ];
+            [triggers(&method.slots), own, walk(&method.walk)].concat()
+        }
+        Method::Gcg(method) => {
+            let mut own = vec![
+                ("top_k", method.top_k.map_or_else(|| text("auto"), count)),
+                ("search_width", count(method.search_width)),
+                ("n_replace", count(method.n_replace)),
+                ("buffer_size", count(method.buffer_size)),
+                ("stable", Value::from(method.stable)),
+            ];
+            own.extend(method.probe.iter().map(|of| ("probe", probe(of))));
+            [triggers(&method.slots), own, walk(&method.walk)].concat()
+        }
+        Method::Pez(method) => {
+            let own = vec![
+                ("learning_rate", Value::from(method.learning_rate)),
+                ("weight_decay", Value::from(method.weight_decay)),
+                ("nearness", text(method.nearness.name())),
+                ("eval_every", count(method.eval_every)),
+            ];
+            [triggers(&method.slots), own, walk(&method.walk)].concat()
         }
         Method::Paraphrase(method) => {
             let mut entries = Vec::new();

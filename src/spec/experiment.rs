@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::choice::{Budget, Calibration, Select, budget, calibration, limits, select};
+use super::control::{Control, controls};
 use super::error::SpecError;
 use super::method::{SearchItem, search};
 use super::model_source::ModelSource;
@@ -30,7 +31,7 @@ const DEEPEST_PLACE: usize = 2;
 const MAX_NAME: usize = 80;
 
 /// The keys of an experiment file.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "format",
     "name",
     "question",
@@ -43,6 +44,7 @@ const KEYS: [&str; 12] = [
     "select",
     "calibration",
     "limits",
+    "controls",
 ];
 
 /// What one file asks, with every default filled in.
@@ -70,6 +72,8 @@ pub struct Experiment {
     pub calibration: Vec<Calibration>,
     /// Fixed subsets; default the whole splits.
     pub limits: Limits,
+    /// What every item is rerun under, beside the rows that are ranked; default nothing.
+    pub controls: Vec<Control>,
     /// The file's folder, where paths are tried that the working directory does not have.
     pub folder: PathBuf,
     /// Where values stand, by key path.
@@ -173,6 +177,7 @@ impl Experiment {
         let select = select(reader, fields.get("select"), task.metric)?;
         let calibration = calibration(reader, fields.get("calibration"))?;
         let limits = limits(reader, fields.get("limits"))?;
+        let controls = controls(reader, fields.get("controls"))?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut places = BTreeMap::new();
         gather_places(reader, &At { node: &top, path: String::new() }, DEEPEST_PLACE, &mut places);
@@ -188,6 +193,7 @@ impl Experiment {
             select,
             calibration,
             limits,
+            controls,
             folder,
             places,
         })
@@ -400,6 +406,8 @@ search:
   - method: random
     n_trigger: 3
     words_only: true
+    script: any
+    lower_case: false
 budget:
   evaluations: 1000
 select:
@@ -408,6 +416,7 @@ select:
   racing: exact
 calibration: [none]
 limits: {}
+controls: []
 "#
         );
     }
@@ -422,11 +431,14 @@ shots: [1, full, given]
 seeds: [0, 18446744073709551615]
 search:
   - { method: manual, templates: ['{mask}{text}', \"{\\\"[X]\\\"} {text}{{ {mask:2}\\n\"] }
-  - { method: autoprompt, n_trigger: [3, 5], n_candidates: [8, 4], initial: [the, '1'], words_only: [true, false] }
+  - { method: autoprompt, n_trigger: [3, 5], n_candidates: [8, 4], init: [the, '1'], words_only: [true, false], exclude: [film, 电影], fluency: [0, 0.2], restarts: 3 }
+  - { method: gcg, top_k: [auto, 7], probe: { model: ../small, reduction: 3 }, script: [latin, han], buffer_size: 0, stable: false }
+  - { method: pez, nearness: [euclidean, cosine], learning_rate: 1e-2, lower_case: true }
   - { method: autoprompt, template: ['{trigger:2}{text}{trigger:1}{mask}', '{text}{trigger:4} {mask}'], patience: 2 }
   - { method: soft_prompt, n_soft: [2, 30], init: [labels, text], init_text: ['the film', a], learning_rate: [0.1, 1e-3], steps: 7 }
   - { method: soft_prompt, template: ['{soft:2}{text}{mask}', '{soft:\"so: \\\"x\\\"\"}{text} {mask}'], weight_decay: 0.01, warm_up: 0 }
 limits: { dev: 7, unlabelled: 9 }
+controls: [shuffled_labels, random_model]
 ";
         let experiment = read(&full).unwrap();
         let again = Experiment::from_yaml(&experiment.to_yaml(), Path::new("results/experiment.yaml"), &[]).unwrap();
@@ -442,7 +454,7 @@ limits: { dev: 7, unlabelled: 9 }
         assert_eq!(
             message("format: 1\nname: x\nsedes: [1]\nmodles: 1\n"),
             "experiments/x.yaml:3:1: unknown key `sedes` (did you mean seeds? known: format, name, question, task, models, shots, \
-             seeds, search, budget, select, calibration, limits)"
+             seeds, search, budget, select, calibration, limits, controls)"
         );
         assert_eq!(
             message(&format!("{SMALL}budget: {{ evaluation: 5 }}\n")),
@@ -487,7 +499,7 @@ seeds: []
 search:
   - { method: manual, templates: ['{text} {mask} {trigger:2}'] }
   - { method: autopromt }
-  - { method: gcg, n: 1 }
+  - { method: prefix, n: 1 }
   - { method: autoprompt, n_trigger: [0, 51], n_candidates: [] }
 budget: { evaluations: 0 }
 select: { by: accurcy, racing: exakt }
@@ -507,8 +519,8 @@ experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name,
 experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)
 experiments/x.yaml:9:8: seeds: an empty list; at least one is needed
 experiments/x.yaml:11:34: search[0].templates: {trigger:N} belongs to a method that fills it (random, autoprompt)
-experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, soft_prompt, demonstrations)
-experiments/x.yaml:13:15: search[2].method: method `gcg` is not in this version (this version has manual, random, paraphrase, autoprompt, soft_prompt, demonstrations)
+experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations)
+experiments/x.yaml:13:15: search[2].method: method `prefix` is not in this version (this version has manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations)
 experiments/x.yaml:14:39: search[3].n_trigger[0]: 0 is not allowed (1 to 50)
 experiments/x.yaml:14:42: search[3].n_trigger[1]: 51 is not allowed (1 to 50)
 experiments/x.yaml:14:61: search[3].n_candidates: an empty list; at least one value is needed

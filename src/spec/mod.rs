@@ -13,6 +13,7 @@
 //! - What contract and papers name and this version does not do is refused by name, never ignored.
 
 mod choice;
+mod control;
 mod emit;
 mod error;
 mod experiment;
@@ -26,11 +27,12 @@ mod write;
 mod yaml;
 
 pub use choice::{Budget, Calibration, Racing, Select, SelectBy, TieBreak};
+pub use control::Control;
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
-    Autoprompt, Choose, Demonstrations, Generator, METHODS, Manual, Method, Order, Paraphrase, Random, SearchItem,
-    SoftInit, SoftPromptParameters,
+    Autoprompt, Choose, Demonstrations, Gcg, Generator, METHODS, Manual, Method, Nearness, Order, Paraphrase, Pez,
+    Probe, Random, Script, SearchItem, SoftInit, SoftPromptParameters, TriggerSlots, VocabularyFilter, Walk,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;

@@ -1,12 +1,15 @@
 //! The binary from end to end, with the toy model and small files.
 
 mod bad_input;
+mod batches;
 mod causal;
 mod commands;
+mod controls;
 mod damage;
 mod demonstrations;
 mod disk;
 mod gpu;
+mod gradient_searches;
 mod help;
 mod killed;
 mod pairs;

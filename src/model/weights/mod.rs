@@ -5,6 +5,7 @@
 
 mod account;
 mod bytes;
+mod fresh;
 mod gguf;
 mod pickle;
 mod safetensors;
@@ -13,6 +14,7 @@ mod weight_file;
 mod zip_records;
 
 pub use account::{Weights, transpose};
+pub use fresh::{FreshFile, Recipe};
 pub use gguf::{Gguf, GgufWeights};
 pub use safetensors::{SafetensorsFile, open_folder};
 pub use torch_file::TorchFile;

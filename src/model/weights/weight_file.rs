@@ -2,6 +2,7 @@
 
 use safetensors::tensor::Dtype;
 
+use super::fresh::FreshFile;
 use super::gguf::GgufWeights;
 use super::safetensors::SafetensorsFile;
 use super::torch_file::TorchFile;
@@ -17,6 +18,8 @@ pub enum WeightFile {
     Gguf(GgufWeights),
     /// `pytorch_model*.bin`
     Torch(TorchFile),
+    /// Numbers drawn anew, of another file's names and shapes.
+    Fresh(FreshFile),
 }
 
 impl WeightFile {
@@ -26,6 +29,7 @@ impl WeightFile {
             Self::Safetensors(file) => &file.name,
             Self::Gguf(file) => file.name(),
             Self::Torch(file) => &file.name,
+            Self::Fresh(file) => file.name(),
         }
     }
 
@@ -35,6 +39,7 @@ impl WeightFile {
             Self::Safetensors(file) => Box::new(file.shapes()),
             Self::Gguf(file) => Box::new(file.shapes()),
             Self::Torch(file) => Box::new(file.shapes()),
+            Self::Fresh(file) => Box::new(file.shapes()),
         }
     }
 
@@ -44,6 +49,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.has(name),
             Self::Gguf(file) => file.shapes().any(|(other, _)| other == name),
             Self::Torch(file) => file.has(name),
+            Self::Fresh(file) => file.has(name),
         }
     }
 
@@ -56,6 +62,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.values(name),
             Self::Gguf(file) => file.values(name),
             Self::Torch(file) => file.values(name),
+            Self::Fresh(file) => file.values(name),
         }?;
         if values.len() >= RELEASED {
             self.release();
@@ -71,8 +78,8 @@ impl WeightFile {
         match self {
             Self::Safetensors(file) => file.stored(name),
             Self::Torch(file) => file.stored(name),
-            // Block formats are no numbers in a row.
-            Self::Gguf(_) => None,
+            // Block formats are no numbers in a row, and fresh ones nowhere.
+            Self::Gguf(_) | Self::Fresh(_) => None,
         }
     }
 
@@ -82,6 +89,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.release(),
             Self::Gguf(file) => file.release(),
             Self::Torch(file) => file.release(),
+            Self::Fresh(_) => {}
         }
     }
 
@@ -91,6 +99,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.bytes(),
             Self::Gguf(file) => file.bytes(),
             Self::Torch(file) => file.bytes(),
+            Self::Fresh(file) => file.bytes(),
         }
     }
 }

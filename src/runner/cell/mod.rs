@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::model::LoadedModel;
 use crate::prompt::{Candidate, Prompt, Template, TriggerTokens, Verbalizer};
-use crate::scoring::{Scorer, VocabularyFilter, trigger_vocabulary};
+use crate::scoring::Scorer;
 use crate::search::Search;
-use crate::search::discrete::{Autoprompt, AutopromptConfig, Manual, Random, Synonyms};
+use crate::search::discrete::{Manual, Synonyms};
 use crate::seed::Stream;
 use crate::spec::{Method, SearchItem};
 
@@ -16,6 +17,7 @@ use super::RunnerError;
 pub(super) mod demonstrations;
 pub(super) mod paraphrase;
 mod soft_prompt;
+pub(super) mod trigger;
 
 /// One cell of an item's sweep, ready to run.
 pub struct Cell {
@@ -25,6 +27,10 @@ pub struct Cell {
     pub search: Box<dyn Search>,
     /// The ids that it may put into a trigger.
     pub vocabulary: Vec<u32>,
+    /// A second, smaller model that it asks first.
+    pub probe: Option<Arc<Scorer>>,
+    /// Whether it weighs how fluent its prompts are, so that the tables show it of each.
+    pub fluent: bool,
 }
 
 /// The prompt that a task starts from.
@@ -36,6 +42,8 @@ pub struct TaskPrompt {
     pub verbalizer: Arc<Verbalizer>,
     /// The lists of synonyms that items name, by their paths as written.
     pub synonyms: BTreeMap<PathBuf, Arc<Synonyms>>,
+    /// The second models that items name, by their sources as written.
+    pub probes: BTreeMap<String, LoadedModel>,
 }
 
 /// Every prompt of an item whose trigger tokens and vectors do not matter, to be checked against a model before anything runs.
@@ -50,7 +58,9 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::Paraphrase(paraphrase) => paraphrase::templates(paraphrase, task),
         Method::SoftPrompt(soft_prompt) => soft_prompt::templates(soft_prompt, task),
         Method::Demonstrations(demonstrations) => demonstrations::templates(demonstrations, task),
-        Method::Random(_) | Method::Autoprompt(_) => method.trigger_template(&task.template).into_iter().collect(),
+        Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
+            method.trigger_template(&task.template).into_iter().collect()
+        }
     };
     templates
         .into_iter()
@@ -65,7 +75,7 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
 /// keyed by.
 ///
 /// # Errors
-/// [`RunnerError::Initial`].
+/// [`RunnerError`], where what an item asks does not fit the model.
 pub fn cells(
     item: &SearchItem,
     task: &TaskPrompt,
@@ -74,36 +84,15 @@ pub fn cells(
     purpose: &str,
     place: &str,
 ) -> Result<Vec<Cell>, RunnerError> {
-    let tokenizer = &scorer.loaded().tokenizer;
     let several = item.cells.len() > 1;
     item.cells
         .iter()
         .enumerate()
         .map(|(index, method)| {
-            let vocabulary =
-                |words_only| trigger_vocabulary(tokenizer, &task.verbalizer, VocabularyFilter { words_only });
             let stream = || Stream::new(seed, purpose, format!("{index}").as_bytes());
             let mut prompts = bare(method, task);
             let (search, vocabulary): (Box<dyn Search>, _) = match method {
                 Method::Manual(_) => (Box::new(Manual::new(prompts.into_iter().map(written).collect())), Vec::new()),
-                Method::Random(random) => {
-                    (Box::new(Random::new(prompts.remove(0), stream())), vocabulary(random.words_only))
-                }
-                Method::Autoprompt(autoprompt) => {
-                    let prompt = prompts.remove(0);
-                    let initial = match &autoprompt.initial {
-                        None => None,
-                        Some(text) => Some(initial_tokens(text, &prompt, scorer, place)?),
-                    };
-                    let config = AutopromptConfig {
-                        n_candidates: autoprompt.n_candidates,
-                        batch_size: autoprompt.batch_size,
-                        patience: autoprompt.patience,
-                        restarts: None,
-                    };
-                    let search = Autoprompt::new(config, prompt, initial, stream());
-                    (Box::new(search), vocabulary(autoprompt.words_only))
-                }
                 Method::Paraphrase(paraphrase) => {
                     (paraphrase::search(paraphrase, &prompts, task, stream(), place)?, Vec::new())
                 }
@@ -111,8 +100,18 @@ pub fn cells(
                     (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
                 Method::Demonstrations(method) => (demonstrations::search(method, task, stream()), Vec::new()),
+                Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
+                    let prompt = prompts.remove(0);
+                    trigger::search(method, trigger::Parts { prompt, task, scorer, stream: stream(), place })?
+                }
             };
-            Ok(Cell { name: several.then(|| format!("cell {index}: {}", describe(method))), search, vocabulary })
+            Ok(Cell {
+                name: several.then(|| format!("cell {index}: {}", describe(method))),
+                search,
+                vocabulary,
+                probe: trigger::probe(method, task, scorer),
+                fluent: method.walk().is_some_and(|walk| walk.fluency > 0.0),
+            })
         })
         .collect()
 }
@@ -122,31 +121,12 @@ fn written(prompt: Prompt) -> Candidate {
     Candidate { prompt, parent: None, origin: "written".into() }
 }
 
-fn initial_tokens(text: &str, prompt: &Prompt, scorer: &Scorer, place: &str) -> Result<Vec<u32>, RunnerError> {
-    let ids = scorer.loaded().tokenizer.encode_text(text);
-    let n_trigger = prompt.template.n_trigger();
-    if ids.len() == n_trigger {
-        return Ok(ids);
-    }
-    Err(RunnerError::Initial {
-        place: place.into(),
-        text: text.into(),
-        found: ids.len(),
-        n_trigger,
-        model: scorer.loaded().name.clone(),
-    })
-}
-
 fn describe(method: &Method) -> String {
     match method {
         Method::Manual(_) => "manual".into(),
-        Method::Random(m) => format!("n_trigger {}", m.n_trigger),
-        Method::Autoprompt(m) => format!(
-            "n_trigger {}, n_candidates {}, batch_size {}, patience {}",
-            m.n_trigger, m.n_candidates, m.batch_size, m.patience
-        ),
         Method::Paraphrase(m) => paraphrase::describe(m),
         Method::SoftPrompt(m) => soft_prompt::describe(m),
         Method::Demonstrations(m) => demonstrations::describe(m),
+        Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => trigger::describe(method),
     }
 }

@@ -1,7 +1,8 @@
 //! What is said of a prompt before it is scored, and which tokens a trigger may hold.
 
 use super::*;
-use crate::scoring::{VocabularyFilter, trigger_vocabulary};
+use crate::scoring::trigger_vocabulary;
+use crate::spec::{Script, VocabularyFilter};
 
 const WORDS: &str = "0=awful|boring,1=wonderful|好";
 
@@ -61,7 +62,11 @@ fn a_trigger_may_hold_neither_special_tokens_nor_those_of_label_words() {
     let tokenizer = loaded("toy").tokenizer;
     let verbalizer = Verbalizer::parse(WORDS).unwrap();
     for words_only in [true, false] {
-        let vocabulary = trigger_vocabulary(&tokenizer, &verbalizer, VocabularyFilter { words_only });
+        let vocabulary = trigger_vocabulary(
+            &tokenizer,
+            &verbalizer,
+            &VocabularyFilter { words_only, ..VocabularyFilter::default() },
+        );
         let tokens: Vec<String> = vocabulary.iter().map(|&id| tokenizer.token(id).unwrap()).collect();
         let has = |token: &str| tokens.iter().any(|t| t == token);
         assert!(vocabulary.is_sorted());
@@ -81,7 +86,7 @@ fn the_vocabularies_of_the_built_in_models_have_words_that_survive_on_their_own(
     for (model, words, word) in [("reviews-en", "0=terrible,1=great", "film"), ("reviews-zh", "0=差,1=好", "店")] {
         let tokenizer = loaded(model).tokenizer;
         let verbalizer = Verbalizer::parse(words).unwrap();
-        let vocabulary = trigger_vocabulary(&tokenizer, &verbalizer, VocabularyFilter { words_only: true });
+        let vocabulary = trigger_vocabulary(&tokenizer, &verbalizer, &VocabularyFilter::default());
         assert!(vocabulary.len() > 1_000, "{model}: {}", vocabulary.len());
         assert!(vocabulary.contains(&tokenizer.token_id(word).unwrap()));
         for &id in &vocabulary {
@@ -92,4 +97,27 @@ fn the_vocabularies_of_the_built_in_models_have_words_that_survive_on_their_own(
             assert!(tokenizer.encode_text(word).iter().all(|id| !vocabulary.contains(id)));
         }
     }
+}
+
+#[test]
+fn a_vocabulary_is_narrowed_to_a_script_lower_case_and_without_words() {
+    let tokenizer = loaded("toy").tokenizer;
+    let verbalizer = Verbalizer::parse("a=bad,b=good").unwrap();
+    let texts = |filter: VocabularyFilter| -> Vec<String> {
+        let ids = trigger_vocabulary(&tokenizer, &verbalizer, &filter);
+        ids.into_iter().map(|id| tokenizer.token(id).unwrap()).collect()
+    };
+    let all = texts(VocabularyFilter::default());
+    let han = texts(VocabularyFilter { script: Script::Han, ..VocabularyFilter::default() });
+    let latin = texts(VocabularyFilter { script: Script::Latin, ..VocabularyFilter::default() });
+    assert_eq!(han.len() + latin.len(), all.len());
+    assert!(han.contains(&"总".to_owned()) && latin.contains(&"very".to_owned()) && han.len() > 5);
+    let exclude = vec!["Very".to_owned(), "总".to_owned()];
+    let without = texts(VocabularyFilter { exclude, ..VocabularyFilter::default() });
+    assert_eq!(without.len() + 2, all.len());
+    assert_eq!(
+        texts(VocabularyFilter { lower_case: true, ..VocabularyFilter::default() }),
+        all,
+        "the toy has no capitals"
+    );
 }

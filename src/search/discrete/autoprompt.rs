@@ -1,8 +1,8 @@
 //! Gradient-guided search for trigger tokens: AutoPrompt (arXiv 2010.15980).
 //!
 //! A step takes the gradient of the loss with respect to the trigger embeddings on one training batch, ranks all tokens of
-//! the vocabulary for one position by the first-order gain `(e_old - e_new) . gradient` (HotFlip, arXiv 1712.06751), scores
-//! the best `n_candidates` of them and the current trigger on the next training batch, and moves if the best is better.
+//! the vocabulary for some positions by the first-order gain `(e_old - e_new) . gradient` (HotFlip, arXiv 1712.06751), scores
+//! the best `n_candidates` of them and the triggers as they are on the next training batch, and keeps the best `beam`.
 //!
 //! # Where this differs from the published program
 //!
@@ -10,116 +10,198 @@
 //!   are not scored again. A candidate is dropped as soon as its loss on part of the batch is above what the current trigger
 //!   has on all of it: the move is the same, and the evaluations saved buy more steps.
 //! - Positions are taken in turn, in a new random order each time around; the original draws one with replacement, so that
-//!   some stay untouched for long.
+//!   some stay untouched for long. A step may look at several: its candidates are then the best swaps over all of them, and where
+//!   more than one position gains by itself, the best swaps of all these positions are tried together.
+//! - A beam keeps several triggers beside each other, each with its share of the candidates; the original keeps one.
 //! - `patience` works: after so many steps without a move the search begins anew from random tokens while budget is left. The
 //!   original declares the option and never reads it.
-//! - It starts from random tokens of the vocabulary, not from mask tokens: every prompt scored on dev is a real text, and the
-//!   `random` control draws from the same distribution.
+//! - It starts from a text or from random tokens of the vocabulary, not from mask tokens: every prompt scored on dev is a real
+//!   text, and the `random` control draws from the same distribution.
 //! - Moves are decided by the loss, which does not tie; the original uses accuracy, which ties most of the time at 16 shots.
 
 use std::collections::HashSet;
 
 use serde_json::json;
 
-use crate::prompt::{Candidate, Prompt, TriggerTokens};
+use crate::prompt::Prompt;
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
+use super::hot_flip::HotFlip;
+use super::objective::{Objective, Value};
+use super::trail::{Trail, swaps, texts};
+
 /// The parameters of the search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AutopromptConfig {
-    /// Tokens scored in a step.
+    /// Swaps scored in a step.
     pub n_candidates: usize,
+    /// Positions that a step looks at.
+    pub positions: usize,
+    /// Triggers that are kept beside each other.
+    pub beam: usize,
     /// Training examples in a batch.
     pub batch_size: usize,
     /// Steps without a move before the search begins anew.
     pub patience: usize,
     /// How often it may begin anew; `None` for as long as budget is left.
     pub restarts: Option<usize>,
+    /// What is made small.
+    pub objective: Objective,
+    /// Whether a candidate is scored only as far as it can still enter the beam.
+    pub early_stop: bool,
+}
+
+impl AutopromptConfig {
+    /// The evaluations of a step, at most: `examples` passes of a batch, `likelihood` what a prompt's likelihood costs.
+    pub fn step_cost(&self, examples: u64, n_trigger: usize, likelihood: u64) -> u64 {
+        let positions = self.positions.min(n_trigger);
+        let beam = self.beam as u64;
+        let joint = u64::from(positions > 1);
+        beam * (3 * examples + self.objective.estimate_cost(positions))
+            + (beam + self.n_candidates as u64 + joint) * (examples + likelihood)
+    }
 }
 
 /// AutoPrompt as a state machine.
 pub struct Autoprompt {
     config: AutopromptConfig,
-    template: Prompt,
-    initial: Option<Vec<u32>>,
-    stream: Stream,
-    current: Option<Vec<u32>>,
-    current_number: Option<u64>,
-    proposed: HashSet<Vec<u32>>,
+    trail: Trail,
+    /// The triggers, best first.
+    beam: Vec<Vec<u32>>,
+    /// Positions still to be looked at this time around, last first.
     order: Vec<usize>,
-    batch_start: usize,
     step: u64,
     steps_without_move: usize,
-    restarts: usize,
     zero_gradient: bool,
 }
 
+/// A trigger that differs from one of the beam.
+struct Swap {
+    member: usize,
+    place: usize,
+    tokens: Vec<u32>,
+    gain: f64,
+}
+
 impl Autoprompt {
-    /// A search over the triggers of `prompt`, beginning with `initial` where given and with random tokens otherwise.
-    pub fn new(config: AutopromptConfig, prompt: Prompt, initial: Option<Vec<u32>>, stream: Stream) -> Self {
+    /// A search over the triggers of `prompt`, beginning with `initial` and random tokens after it.
+    pub fn new(config: AutopromptConfig, prompt: Prompt, initial: Vec<u32>, stream: Stream) -> Self {
         Self {
             config,
-            template: prompt,
-            initial,
-            stream,
-            current: None,
-            current_number: None,
-            proposed: HashSet::new(),
+            trail: Trail::new(prompt, initial, config.batch_size, stream),
+            beam: Vec::new(),
             order: Vec::new(),
-            batch_start: 0,
             step: 0,
             steps_without_move: 0,
-            restarts: 0,
             zero_gradient: false,
         }
     }
 
-    fn with(&self, tokens: &[u32]) -> Prompt {
-        Prompt { triggers: TriggerTokens(tokens.to_vec()), ..self.template.clone() }
-    }
-
-    fn next_batch(&mut self, n_train: usize) -> Vec<usize> {
-        let size = self.config.batch_size.min(n_train);
-        let batch = (0..size).map(|i| (self.batch_start + i) % n_train).collect();
-        self.batch_start = (self.batch_start + size) % n_train;
-        batch
-    }
-
-    fn next_position(&mut self, n_trigger: usize) -> usize {
-        if self.order.is_empty() {
-            self.order = (0..n_trigger).collect();
-            self.stream.shuffle(&mut self.order);
+    fn next_positions(&mut self) -> Vec<usize> {
+        let n_trigger = self.trail.n_trigger();
+        let mut taken = Vec::new();
+        while taken.len() < self.config.positions.min(n_trigger) {
+            match self.order.iter().rposition(|place| !taken.contains(place)) {
+                Some(at) => taken.push(self.order.remove(at)),
+                None => {
+                    let mut next: Vec<usize> = (0..n_trigger).collect();
+                    self.trail.stream.shuffle(&mut next);
+                    self.order.splice(0..0, next);
+                }
+            }
         }
-        self.order.pop().unwrap_or(0)
-    }
-
-    /// A start: the initial tokens the first time, random ones later.
-    fn start(&mut self, vocabulary: &[u32]) -> Vec<u32> {
-        let n_trigger = self.template.template.n_trigger();
-        let drawn: Vec<u32> = (0..n_trigger).map(|_| *self.stream.choose(vocabulary)).collect();
-        self.initial.take().unwrap_or(drawn)
+        taken
     }
 
     fn begin(&mut self, oracle: &mut dyn Oracle, cost: u64) -> Proposal {
         if !oracle.affords(cost) {
             return Proposal::OutOfBudget;
         }
-        let tokens = self.start(oracle.vocabulary());
-        let words: Vec<String> = tokens.iter().map(|&id| oracle.token_text(id)).collect();
-        self.current = Some(tokens.clone());
-        self.current_number = None;
+        self.beam = (0..self.config.beam).map(|_| self.trail.start(oracle, false)).collect();
         self.steps_without_move = 0;
-        let origin = if self.restarts == 0 { "start".to_string() } else { format!("restart {}", self.restarts) };
-        let trace = json!({ "start": words, "restart": self.restarts });
-        self.proposal(tokens, origin, trace)
+        let mut seen = HashSet::new();
+        self.beam.retain(|tokens| seen.insert(tokens.clone()));
+        let trace = json!({ "start": texts(oracle, &self.beam[0]), "restart": self.trail.restarts() });
+        let origin = self.trail.start_words();
+        self.trail.propose(&self.beam[0].clone(), None, origin, trace)
     }
 
-    fn proposal(&mut self, tokens: Vec<u32>, origin: String, trace: serde_json::Value) -> Proposal {
-        self.proposed.insert(tokens.clone());
-        let candidate = Candidate { prompt: self.with(&tokens), parent: self.current_number, origin };
-        Proposal::Candidates { candidates: vec![candidate], trace: Some(trace) }
+    /// The best swaps of each trigger of the beam at `places`, by what the gradients on `batch` prefer, and the best trigger's
+    /// loss there.
+    fn swaps(
+        &mut self,
+        oracle: &mut dyn Oracle,
+        places: &[usize],
+        batch: &[usize],
+    ) -> Result<(Vec<Swap>, f64), SearchError> {
+        let prompts: Vec<Prompt> = self.beam.iter().map(|tokens| self.trail.with(tokens)).collect();
+        let gradients = oracle.gradients(&prompts, batch)?;
+        let mut seen: HashSet<Vec<u32>> = self.beam.iter().cloned().collect();
+        let mut swaps = Vec::new();
+        let n_members = self.beam.len();
+        for (member, (tokens, gradient)) in self.beam.iter().zip(&gradients).enumerate() {
+            let rows: Vec<Vec<f32>> = places.iter().map(|&place| gradient.triggers[place].clone()).collect();
+            self.zero_gradient |= rows.iter().any(|row| row.iter().all(|&x| x == 0.0));
+            let estimates = self.config.objective.estimates(oracle, &prompts[member], places, &rows)?;
+            let mut pool: Vec<(f64, usize, u32)> = Vec::new();
+            for (row, &place) in places.iter().enumerate() {
+                let others = oracle.vocabulary().iter().copied().filter(|&id| id != tokens[place]);
+                pool.extend(others.map(|id| (estimates.preference(row, tokens[place], id), row, id)));
+            }
+            let n = self.config.n_candidates / n_members + usize::from(member < self.config.n_candidates % n_members);
+            // More than are needed, since some may stand in the beam or be another's.
+            keep_best(&mut pool, n + seen.len());
+            let mut taken = 0;
+            for (_, row, id) in pool {
+                let place = places[row];
+                let mut changed = tokens.clone();
+                changed[place] = id;
+                if taken < n && seen.insert(changed.clone()) {
+                    taken += 1;
+                    swaps.push(Swap { member, place, tokens: changed, gain: estimates.gain(row, tokens[place], id) });
+                }
+            }
+        }
+        Ok((swaps, gradients[0].loss))
     }
+
+    /// The best swap of every position of one trigger that gains by itself, all together; `None` where there are fewer than
+    /// two of them.
+    fn joint(&self, member: usize, swaps: &[Swap], values: &[Value]) -> Option<Swap> {
+        let before = values[member].total;
+        let after = |at: usize| values[self.beam.len() + at].total;
+        let mut best: Vec<(usize, usize)> = Vec::new();
+        for (at, swap) in swaps.iter().enumerate().filter(|(at, s)| s.member == member && after(*at) < before) {
+            match best.iter_mut().find(|(place, _)| *place == swap.place) {
+                Some((_, known)) if after(at) < after(*known) => *known = at,
+                Some(_) => {}
+                None => best.push((swap.place, at)),
+            }
+        }
+        let mut tokens = self.beam[member].clone();
+        for &(place, at) in &best {
+            tokens[place] = swaps[at].tokens[place];
+        }
+        let (place, _) = *best.first()?;
+        let gain = best.iter().map(|&(_, at)| swaps[at].gain).sum();
+        (best.len() > 1).then_some(Swap { member, place, tokens, gain })
+    }
+}
+
+/// Keeps the `n` with the largest preference, best first; of equal ones the earlier position, then the lower id.
+fn keep_best(pool: &mut Vec<(f64, usize, u32)>, n: usize) {
+    let by = |a: &(f64, usize, u32), b: &(f64, usize, u32)| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2)));
+    if n < pool.len() {
+        pool.select_nth_unstable_by(n, by);
+        pool.truncate(n);
+    }
+    pool.sort_by(by);
+}
+
+/// The place of the smallest total, the first of equals.
+fn lowest(values: &[Value]) -> Option<usize> {
+    (0..values.len()).min_by(|&a, &b| values[a].total.total_cmp(&values[b].total).then(a.cmp(&b)))
 }
 
 impl Search for Autoprompt {
@@ -129,95 +211,102 @@ impl Search for Autoprompt {
             return Err(SearchError::NoTraining { method: "autoprompt" });
         }
         if oracle.vocabulary().is_empty() {
-            return Err(SearchError::EmptyVocabulary { words_only: "" });
+            return Err(SearchError::EmptyVocabulary);
         }
-        let passes = oracle.passes(&self.template)?;
+        let passes = oracle.passes(self.trail.template())?;
         let selection = passes * oracle.n_selection() as u64;
-        let Some(current) = self.current.clone() else {
+        if self.beam.is_empty() {
             return Ok(self.begin(oracle, selection));
-        };
+        }
         if self.steps_without_move >= self.config.patience {
-            if self.config.restarts.is_some_and(|most| self.restarts >= most) {
+            if self.config.restarts.is_some_and(|most| self.trail.restarts() >= most) {
                 return Ok(Proposal::Done);
             }
-            self.restarts += 1;
+            self.trail.restart();
             return Ok(self.begin(oracle, selection));
         }
-        let batch_size = self.config.batch_size.min(n_train) as u64;
-        let n_candidates = self.config.n_candidates.min(oracle.vocabulary().len()) as u64;
+        let objective = self.config.objective;
+        let likelihood = objective.likelihood_cost(oracle, &self.trail.with(&self.beam[0]))?;
+        let examples = passes * self.trail.batch_size(n_train) as u64;
+        let most = oracle.vocabulary().len() * self.config.positions.min(self.trail.n_trigger()) * self.config.beam;
+        let config = AutopromptConfig { n_candidates: self.config.n_candidates.min(most), ..self.config };
         // With the move's own scoring on dev: a step that is begun can be ended.
-        if !oracle.affords(passes * batch_size * (3 + n_candidates + 1) + selection) {
+        if !oracle.affords(config.step_cost(examples, self.trail.n_trigger(), likelihood) + selection) {
             return Ok(Proposal::OutOfBudget);
         }
 
-        let for_gradient = self.next_batch(n_train);
-        let for_candidates = self.next_batch(n_train);
-        let position = self.next_position(current.len());
-        let gradient = oracle.gradient(&self.with(&current), &for_gradient)?;
-        let row = &gradient.triggers[position];
-        self.zero_gradient |= row.iter().all(|&x| x == 0.0);
-        let gains = oracle.gains(std::slice::from_ref(row)).remove(0);
-        let gain_of = |id: u32| f64::from(gains[id as usize]) - f64::from(gains[current[position] as usize]);
-        let mut tokens: Vec<u32> = oracle.vocabulary().iter().copied().filter(|&id| id != current[position]).collect();
-        tokens.sort_by(|&a, &b| gains[b as usize].total_cmp(&gains[a as usize]).then(a.cmp(&b)));
-        tokens.truncate(self.config.n_candidates);
+        let for_gradient = self.trail.next_batch(n_train);
+        let for_candidates = self.trail.next_batch(n_train);
+        let places = self.next_positions();
+        let (mut found, gradient_loss) = self.swaps(oracle, &places, &for_gradient)?;
+        let members = self.beam.len();
+        let prompts = self.beam.iter().chain(found.iter().map(|swap| &swap.tokens));
+        let prompts: Vec<Prompt> = prompts.map(|tokens| self.trail.with(tokens)).collect();
+        let mut values = match self.config.early_stop && members == self.config.beam {
+            true => objective.values_while_better(oracle, prompts.split_at(members).into(), &for_candidates)?,
+            false => objective.values(oracle, &prompts, &for_candidates)?,
+        };
+        let before = lowest(&values[..members]).unwrap_or(0);
+        if let Some(joint) = self.joint(before, &found, &values) {
+            values.extend(objective.values(oracle, &[self.trail.with(&joint.tokens)], &for_candidates)?);
+            found.push(joint);
+        }
+        let mut order: Vec<usize> = (0..values.len()).collect();
+        order.sort_by(|&a, &b| values[a].total.total_cmp(&values[b].total).then(a.cmp(&b)));
+        let moved = order[0] >= members;
 
-        let changed = |id: u32| {
-            let mut changed = current.clone();
-            changed[position] = id;
-            self.with(&changed)
-        };
-        let mut prompts: Vec<Prompt> = tokens.iter().map(|&id| changed(id)).collect();
-        let before = oracle.train_losses(&[self.with(&current)], &for_candidates)?[0];
-        let after = oracle.train_losses_below(&prompts, &for_candidates, before)?;
-        // Of those that were scored to the end: none of the others is better than the trigger as it is.
-        let best = (after.iter().enumerate())
-            .filter_map(|(index, loss)| Some((index, (*loss)?)))
-            .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-        let moved = best.filter(|(_, loss)| *loss < before);
         let mut trace = json!({
-            "restart": self.restarts,
-            "position": position,
-            "old": oracle.token_text(current[position]),
-            "loss_gradient_batch": gradient.loss,
-            "loss_before": before,
-            "moved": moved.is_some(),
+            "restart": self.trail.restarts(),
+            "positions": places,
+            "loss_gradient_batch": gradient_loss,
+            "loss_before": values[before].loss,
+            "moved": moved,
         });
-        if let Some((best, loss)) = best {
-            trace["new"] = json!(oracle.token_text(tokens[best]));
-            trace["loss_after"] = json!(loss);
-            trace["predicted_gain"] = json!(gain_of(tokens[best]));
+        if let Some(best) = lowest(&values[members..]) {
+            let Swap { member, place, tokens, gain } = &found[best];
+            trace["position"] = json!(place);
+            trace["old"] = json!(oracle.token_text(self.beam[*member][*place]));
+            trace["new"] = json!(oracle.token_text(tokens[*place]));
+            trace["loss_after"] = json!(values[members + best].loss);
+            trace["predicted_gain"] = json!(gain);
+            if objective.is_fluent() {
+                trace["likelihood_before"] = json!(values[before].likelihood);
+                trace["likelihood_after"] = json!(values[members + best].likelihood);
+            }
         }
+        let mut meter = HotFlip::default();
+        for (swap, value) in found.iter().zip(&values[members..]) {
+            if value.loss.is_finite() {
+                meter.note(swap.gain, values[swap.member].loss - value.loss);
+            }
+        }
+        meter.write(&mut trace);
+
         self.step += 1;
-        let Some((best, _)) = moved else {
-            self.steps_without_move += 1;
-            return Ok(Proposal::Nothing { trace });
-        };
-        self.steps_without_move = 0;
-        let changed = prompts.swap_remove(best).triggers.0;
-        let origin = format!(
-            "position {position}: {} -> {}",
-            oracle.token_text(current[position]),
-            oracle.token_text(changed[position])
-        );
-        self.current = Some(changed.clone());
-        if self.proposed.contains(&changed) {
-            // It was scored on dev before; coming back to it costs nothing more.
-            self.current_number = None;
-            return Ok(Proposal::Nothing { trace });
+        self.steps_without_move = if moved { 0 } else { self.steps_without_move + 1 };
+        let all: Vec<&Vec<u32>> = self.beam.iter().chain(found.iter().map(|swap| &swap.tokens)).collect();
+        let next: Vec<Vec<u32>> = order.iter().take(self.config.beam).map(|&at| all[at].clone()).collect();
+        let parent = moved.then(|| self.beam[found[order[0] - members].member].clone());
+        self.beam = next;
+        match parent {
+            // What was scored on dev before costs nothing more.
+            Some(parent) if !self.trail.is_proposed(&self.beam[0]) => {
+                let origin = swaps(oracle, &parent, &self.beam[0]);
+                Ok(self.trail.propose(&self.beam[0].clone(), Some(&parent), origin, trace))
+            }
+            _ => Ok(Proposal::Nothing { trace }),
         }
-        Ok(self.proposal(changed, origin, trace))
     }
 
     fn observe(&mut self, scored: &[Scored]) {
-        self.current_number = scored.last().map(|s| s.candidate);
+        self.trail.observe(scored);
     }
 
     fn state(&self) -> serde_json::Value {
         json!({
             "step": self.step,
-            "restarts": self.restarts,
-            "current": self.current,
+            "restarts": self.trail.restarts(),
+            "beam": self.beam,
             "steps_without_move": self.steps_without_move,
         })
     }

@@ -2,15 +2,27 @@
 
 mod autoprompt;
 mod demonstrations;
+mod gcg;
+mod hot_flip;
 mod manual;
+mod objective;
 mod paraphrase;
+mod pez;
+mod probe;
 mod random;
+mod trail;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trigger_tests;
 
 pub use autoprompt::{Autoprompt, AutopromptConfig};
 pub use demonstrations::{Demonstrations, DemonstrationsConfig};
+pub use gcg::{Gcg, GcgConfig};
 pub use manual::Manual;
+pub use objective::Objective;
 pub use paraphrase::{Generators, Offer, Paraphrase, ParaphraseConfig, Synonyms, SynonymsError, Thesaurus, has_han};
+pub use pez::{Pez, PezConfig};
+pub use probe::ProbeConfig;
 pub use random::Random;

@@ -42,7 +42,7 @@ impl Search for Random {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
         let vocabulary = oracle.vocabulary().to_vec();
         if vocabulary.is_empty() {
-            return Err(SearchError::EmptyVocabulary { words_only: "" });
+            return Err(SearchError::EmptyVocabulary);
         }
         let cost = oracle.passes(&self.prompt)? * oracle.n_selection() as u64;
         let mut candidates = Vec::new();

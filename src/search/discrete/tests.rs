@@ -154,10 +154,19 @@ fn autoprompt(config: AutopromptConfig) -> Autoprompt {
 }
 
 fn autoprompt_with(config: AutopromptConfig, seed: u64) -> Autoprompt {
-    Autoprompt::new(config, prompt(3), None, Stream::new(seed, "test", b""))
+    Autoprompt::new(config, prompt(3), Vec::new(), Stream::new(seed, "test", b""))
 }
 
-const CONFIG: AutopromptConfig = AutopromptConfig { n_candidates: 4, batch_size: 4, patience: 4, restarts: Some(0) };
+const CONFIG: AutopromptConfig = AutopromptConfig {
+    early_stop: true,
+    n_candidates: 4,
+    positions: 1,
+    beam: 1,
+    batch_size: 4,
+    patience: 4,
+    restarts: Some(0),
+    objective: Objective { fluency: 0.0, n_texts: 1 },
+};
 
 #[test]
 fn autoprompt_finds_the_best_trigger_where_the_gains_are_exact() {

@@ -3,44 +3,31 @@
 use super::super::error::SpecError;
 use super::super::reader::{At, Fields, Reader};
 use super::Method;
-use super::sweep::{Triggers, combined, sweep, triggers, within};
-use crate::prompt::Template;
+use super::sweep::{TRIGGER_KEYS, TriggerSlots, Triggers, combined, each, sweep, triggers, within};
+use super::walk::{WALK_KEYS, Walk, Walks};
 
 /// Parameters of `autoprompt` (Shin et al. 2020, arXiv 2010.15980).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Autoprompt {
-    /// Trigger tokens, 1 to 50; default 3.
-    pub n_trigger: usize,
-    /// Replacement tokens tried a step; default 32.
+    /// The trigger.
+    pub slots: TriggerSlots,
+    /// Replacements scored a step, over all positions and all triggers of the beam; default 32.
     pub n_candidates: usize,
-    /// Train examples for the gradient and for the scoring of a step's candidates; default 16.
-    pub batch_size: usize,
-    /// Steps without an accepted candidate before a restart; default 8.
-    pub patience: usize,
-    /// The template; default the task's with `{trigger:N}` before `{mask}`.
-    pub template: Option<Template>,
-    /// Text whose tokens the search starts from; without it, from mask tokens.
-    pub initial: Option<String>,
-    /// Whether only whole words of letters may become trigger tokens; default true.
-    pub words_only: bool,
+    /// Positions that a step may change, 1 to 50; default 1. Where several gain by themselves, they are tried together.
+    pub positions: usize,
+    /// Triggers that are kept beside each other, 1 to 1000; default 1.
+    pub beam: usize,
+    /// Whether a candidate is scored only as far as it can still enter the beam: the same moves for fewer evaluations. Default
+    /// false, where the record's rank correlation of estimates and true falls is over all candidates.
+    pub early_stop: bool,
+    /// How it goes.
+    pub walk: Walk,
 }
-
-/// Its keys.
-const KEYS: [&str; 9] = [
-    "method",
-    "n_trigger",
-    "n_candidates",
-    "batch_size",
-    "patience",
-    "template",
-    "initial",
-    "words_only",
-    "multi_token",
-];
 
 /// Its triggers, for `random` beside it, and its cells; `None` where they are too many.
 pub(super) fn read(reader: &mut Reader, at: At) -> Result<(Triggers, Option<Vec<Method>>), SpecError> {
-    let fields = reader.fields(at.clone(), &KEYS)?;
+    let own = ["method", "n_candidates", "positions", "beam", "early_stop", "multi_token"];
+    let fields = reader.fields(at.clone(), &[&own[..], &TRIGGER_KEYS, &WALK_KEYS].concat())?;
     let triggers = triggers(reader, &fields, Triggers::default())?;
     let cells = cells(reader, &at, &fields, &triggers)?;
     Ok((triggers, cells))
@@ -56,47 +43,30 @@ fn cells(
         sweep(reader, fields, key, vec![default], |reader, at| Ok(reader.whole(at, 1..=most)? as usize))
     };
     let n_candidates = whole("n_candidates", 32, 10_000)?;
-    let batch_size = whole("batch_size", 16, 100_000)?;
-    let patience = whole("patience", 8, 1_000_000)?;
-    let initial = sweep(reader, fields, "initial", vec![None], |reader, at| {
-        let text = reader.text(at)?;
-        if text.trim().is_empty() {
-            reader.value(at, "an empty text has no tokens to start from");
-        }
-        Ok(Some(text))
-    })?;
-    let lengths = [
-        triggers.n_trigger.len(),
-        triggers.templates.len(),
-        triggers.words_only.len(),
-        n_candidates.len(),
-        batch_size.len(),
-        patience.len(),
-        initial.len(),
-    ];
-    if !within(reader, item, &lengths) {
+    let positions = whole("positions", 1, 50)?;
+    let beam = whole("beam", 1, 1_000)?;
+    let early_stop = sweep(reader, fields, "early_stop", vec![false], |reader, at| reader.flag(at))?;
+    let walks = Walks::read(reader, fields)?;
+    let (widest, fewest) = (beam.iter().max().copied().unwrap_or(1), n_candidates.iter().min().copied().unwrap_or(1));
+    if widest > fewest
+        && let Some(at) = fields.get("beam")
+    {
+        reader.value(
+            &at,
+            format!("{widest} is more than n_candidates {fewest}, and every trigger of the beam needs one"),
+        );
+    }
+    let own = [n_candidates.len(), positions.len(), beam.len(), early_stop.len()];
+    if !within(reader, item, &[&triggers.lengths()[..], &own, &walks.lengths()].concat()) {
         return Ok(None);
     }
-    let mut cells = Vec::new();
-    for (n_trigger, template, words_only) in combined(triggers) {
-        for &n_candidates in &n_candidates {
-            for &batch_size in &batch_size {
-                for &patience in &patience {
-                    for initial in &initial {
-                        let (template, initial) = (template.clone(), initial.clone());
-                        cells.push(Method::Autoprompt(Autoprompt {
-                            n_trigger,
-                            n_candidates,
-                            batch_size,
-                            patience,
-                            template,
-                            initial,
-                            words_only,
-                        }));
-                    }
-                }
-            }
-        }
-    }
-    Ok(Some(cells))
+    let start =
+        |slots| Autoprompt { slots, n_candidates: 0, positions: 0, beam: 0, early_stop: false, walk: Walk::unset() };
+    let mut cells: Vec<Autoprompt> = combined(triggers).into_iter().map(start).collect();
+    cells = each(cells, &n_candidates, |cell, &value| cell.n_candidates = value);
+    cells = each(cells, &positions, |cell, &value| cell.positions = value);
+    cells = each(cells, &beam, |cell, &value| cell.beam = value);
+    cells = each(cells, &early_stop, |cell, &value| cell.early_stop = value);
+    cells = walks.each(cells, |cell| &mut cell.walk);
+    Ok(Some(cells.into_iter().map(Method::Autoprompt).collect()))
 }

@@ -2,20 +2,29 @@
 
 mod autoprompt;
 mod demonstrations;
+mod filter;
+mod gcg;
 mod manual;
 mod paraphrase;
+mod pez;
 mod random;
 mod soft_prompt;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub use autoprompt::Autoprompt;
 pub use demonstrations::{Choose, Demonstrations, Order};
+pub use filter::{Script, VocabularyFilter};
+pub use gcg::{Gcg, Probe};
 pub use manual::Manual;
 pub use paraphrase::{Generator, Paraphrase};
+pub use pez::{Nearness, Pez};
 pub use random::Random;
 pub use soft_prompt::{SoftInit, SoftPromptParameters};
+pub use sweep::TriggerSlots;
+pub use walk::Walk;
 
 use super::error::SpecError;
 use super::reader::{At, Reader, not_yet, unknown};
@@ -24,10 +33,11 @@ use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 6] = ["manual", "random", "paraphrase", "autoprompt", "soft_prompt", "demonstrations"];
+pub const METHODS: [&str; 8] =
+    ["manual", "random", "paraphrase", "autoprompt", "gcg", "pez", "soft_prompt", "demonstrations"];
 
 /// Methods that papers and the contract name and this version does not have.
-const LATER: [&str; 7] = ["prefix", "p_tuning", "gcg", "evolution", "generate", "mine", "label_words"];
+const LATER: [&str; 6] = ["prefix", "p_tuning", "evolution", "generate", "mine", "label_words"];
 
 /// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
 #[derive(Debug, Clone)]
@@ -65,6 +75,10 @@ pub enum Method {
     Paraphrase(Paraphrase),
     /// Trigger tokens found along gradients.
     Autoprompt(Autoprompt),
+    /// Random swaps among the tokens that the gradient prefers.
+    Gcg(Gcg),
+    /// Vectors that move along the gradient of their nearest tokens.
+    Pez(Pez),
     /// Virtual tokens trained by gradient descent.
     SoftPrompt(SoftPromptParameters),
     /// Training examples shown with their answers.
@@ -79,24 +93,48 @@ impl Method {
             Self::Random(_) => METHODS[1],
             Self::Paraphrase(_) => METHODS[2],
             Self::Autoprompt(_) => METHODS[3],
-            Self::SoftPrompt(_) => METHODS[4],
-            Self::Demonstrations(_) => METHODS[5],
+            Self::Gcg(_) => METHODS[4],
+            Self::Pez(_) => METHODS[5],
+            Self::SoftPrompt(_) => METHODS[6],
+            Self::Demonstrations(_) => METHODS[7],
         }
     }
 
     /// Whether it cannot do without labels, and so makes no trial at 0 shots.
     pub fn needs_labels(&self) -> bool {
-        matches!(self, Self::Autoprompt(_) | Self::SoftPrompt(_) | Self::Demonstrations(_))
+        matches!(
+            self,
+            Self::Autoprompt(_) | Self::Gcg(_) | Self::Pez(_) | Self::SoftPrompt(_) | Self::Demonstrations(_)
+        )
+    }
+
+    /// Its trigger tokens; `None` for a method without them.
+    pub fn trigger_slots(&self) -> Option<&TriggerSlots> {
+        match self {
+            Self::Manual(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) | Self::Demonstrations(_) => None,
+            Self::Random(method) => Some(&method.slots),
+            Self::Autoprompt(method) => Some(&method.slots),
+            Self::Gcg(method) => Some(&method.slots),
+            Self::Pez(method) => Some(&method.slots),
+        }
+    }
+
+    /// How it goes along gradients; `None` for a method that has none of trigger tokens.
+    pub fn walk(&self) -> Option<&Walk> {
+        match self {
+            Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) | Self::Demonstrations(_) => {
+                None
+            }
+            Self::Autoprompt(method) => Some(&method.walk),
+            Self::Gcg(method) => Some(&method.walk),
+            Self::Pez(method) => Some(&method.walk),
+        }
     }
 
     /// The template that trigger tokens are searched in, given the task's; `None` for a method without triggers.
     pub fn trigger_template(&self, task: &Template) -> Option<Template> {
-        let (own, n_trigger) = match self {
-            Self::Manual(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) | Self::Demonstrations(_) => return None,
-            Self::Random(method) => (&method.template, method.n_trigger),
-            Self::Autoprompt(method) => (&method.template, method.n_trigger),
-        };
-        Some(own.as_ref().unwrap_or(task).with_trigger(n_trigger))
+        let slots = self.trigger_slots()?;
+        Some(slots.template.as_ref().unwrap_or(task).with_trigger(slots.n_trigger))
     }
 }
 
@@ -197,7 +235,11 @@ fn cells(
         "soft_prompt" => soft_prompt::read(reader, at)?,
         "demonstrations" => demonstrations::read(reader, at)?,
         _ => {
-            let (triggers, cells) = autoprompt::read(reader, at)?;
+            let (triggers, cells) = match name {
+                "gcg" => gcg::read(reader, at)?,
+                "pez" => pez::read(reader, at)?,
+                _ => autoprompt::read(reader, at)?,
+            };
             beside.get_or_insert(triggers);
             cells
         }

@@ -3,10 +3,25 @@
 use super::super::error::SpecError;
 use super::super::reader::{At, Fields, Reader};
 use super::super::task::template;
+use super::filter::{Script, VocabularyFilter, excluded};
 use crate::prompt::{MAX_TRIGGER, Template};
 
 /// The most cells that the sweep of one item may have.
 const MAX_CELLS: usize = 1000;
+
+/// The keys of what trigger methods have in common.
+pub(super) const TRIGGER_KEYS: [&str; 6] = ["n_trigger", "template", "words_only", "script", "lower_case", "exclude"];
+
+/// Trigger tokens: how many, where, and of which part of the vocabulary.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TriggerSlots {
+    /// Trigger tokens a candidate, 1 to 50; default 3. A template with `{trigger:N}` of its own says how many.
+    pub n_trigger: usize,
+    /// The template; default the task's with `{trigger:N}` before `{mask}`.
+    pub template: Option<Template>,
+    /// Which tokens may stand there.
+    pub filter: VocabularyFilter,
+}
 
 /// What trigger methods have in common, each with its sweep.
 #[derive(Clone)]
@@ -14,11 +29,28 @@ pub(super) struct Triggers {
     pub n_trigger: Vec<usize>,
     pub templates: Vec<Option<Template>>,
     pub words_only: Vec<bool>,
+    pub script: Vec<Script>,
+    pub lower_case: Vec<bool>,
+    pub exclude: Vec<String>,
 }
 
 impl Default for Triggers {
     fn default() -> Self {
-        Self { n_trigger: vec![3], templates: vec![None], words_only: vec![true] }
+        Self {
+            n_trigger: vec![3],
+            templates: vec![None],
+            words_only: vec![true],
+            script: vec![Script::Any],
+            lower_case: vec![false],
+            exclude: Vec::new(),
+        }
+    }
+}
+
+impl Triggers {
+    /// The lengths of its lists.
+    pub fn lengths(&self) -> [usize; 5] {
+        [self.n_trigger.len(), self.templates.len(), self.words_only.len(), self.script.len(), self.lower_case.len()]
     }
 }
 
@@ -32,17 +64,18 @@ pub(super) fn within(reader: &mut Reader, item: &At, lengths: &[usize]) -> bool 
 }
 
 /// Every combination; a template with trigger slots of its own has its own number of tokens.
-pub(super) fn combined(triggers: &Triggers) -> Vec<(usize, Option<Template>, bool)> {
+pub(super) fn combined(triggers: &Triggers) -> Vec<TriggerSlots> {
     let mut cells = Vec::new();
     for template in &triggers.templates {
         let own = template.as_ref().map(Template::n_trigger).filter(|&n| n > 0);
-        let counts = own.map_or_else(|| triggers.n_trigger.clone(), |n| vec![n]);
-        for n_trigger in counts {
-            for &words_only in &triggers.words_only {
-                cells.push((n_trigger, template.clone(), words_only));
-            }
+        for n_trigger in own.map_or_else(|| triggers.n_trigger.clone(), |n| vec![n]) {
+            cells.push(TriggerSlots { n_trigger, template: template.clone(), ..TriggerSlots::default() });
         }
     }
+    cells = each(cells, &triggers.words_only, |cell, &value| cell.filter.words_only = value);
+    cells = each(cells, &triggers.script, |cell, &value| cell.filter.script = value);
+    cells = each(cells, &triggers.lower_case, |cell, &value| cell.filter.lower_case = value);
+    cells.iter_mut().for_each(|cell| cell.filter.exclude.clone_from(&triggers.exclude));
     cells
 }
 
@@ -53,6 +86,11 @@ pub(super) fn triggers(reader: &mut Reader, fields: &Fields, defaults: Triggers)
     })?;
     let templates = sweep(reader, fields, "template", defaults.templates, template)?;
     let words_only = sweep(reader, fields, "words_only", defaults.words_only, |reader, at| reader.flag(at))?;
+    let scripts = Script::ALL.map(|script| (script.name(), script));
+    let script =
+        sweep(reader, fields, "script", defaults.script, |reader, at| reader.choice(at, "script", &scripts, &[]))?;
+    let lower_case = sweep(reader, fields, "lower_case", defaults.lower_case, |reader, at| reader.flag(at))?;
+    let exclude = excluded(reader, fields, defaults.exclude)?;
     let own: Vec<usize> = templates.iter().map(|template| template.as_ref().map_or(0, Template::n_trigger)).collect();
     let place = fields.get("template").unwrap_or_else(|| fields.at().clone());
     if let Some(n) = own.iter().find(|&&n| n > MAX_TRIGGER) {
@@ -70,7 +108,7 @@ pub(super) fn triggers(reader: &mut Reader, fields: &Fields, defaults: Triggers)
             );
         }
     }
-    Ok(Triggers { n_trigger, templates, words_only })
+    Ok(Triggers { n_trigger, templates, words_only, script, lower_case, exclude })
 }
 
 /// The values of a key that may be a list.

@@ -23,31 +23,34 @@ fn lists_in_an_item_are_a_sweep_of_all_combinations() {
         .cells
         .iter()
         .map(|cell| match cell {
-            Method::Autoprompt(method) => (method.n_trigger, method.batch_size),
+            Method::Autoprompt(method) => (method.slots.n_trigger, method.walk.batch_size),
             _ => panic!("another method"),
         })
         .collect();
     assert_eq!(cells, [(3, 8), (3, 16), (5, 8), (5, 16)]);
     let [Method::Autoprompt(first), ..] = &items[0].cells[..] else { panic!("no cell") };
-    assert_eq!((first.n_candidates, first.patience, first.words_only), (32, 8, true));
+    assert_eq!((first.n_candidates, first.walk.patience, first.slots.filter.words_only), (32, 8, true));
     assert_eq!(
         items[0].describe(),
-        "{ method: autoprompt, n_trigger: [3, 5], words_only: true, n_candidates: 32, batch_size: [8, 16], patience: 8 }"
+        "{ method: autoprompt, n_trigger: [3, 5], words_only: true, script: any, lower_case: false, n_candidates: 32, positions: 1, \
+         beam: 1, early_stop: false, batch_size: [8, 16], patience: 8, fluency: 0.0, fluency_texts: 1 }"
     );
 }
 
 #[test]
 fn random_takes_over_from_the_trigger_method_beside_it() {
     let items = items("  - random\n  - { method: autoprompt, n_trigger: [2, 4], words_only: false }").unwrap();
-    let random = |n_trigger| Method::Random(Random { n_trigger, template: None, words_only: false });
-    assert_eq!(items[0].cells, [random(2), random(4)]);
+    let random = |n_trigger, template, words_only| {
+        let filter = VocabularyFilter { words_only, ..VocabularyFilter::default() };
+        Method::Random(Random { slots: TriggerSlots { n_trigger, template, filter } })
+    };
+    assert_eq!(items[0].cells, [random(2, None, false), random(4, None, false)]);
     assert!(!items[0].added);
     assert_eq!(items[2].cells, [Method::Manual(Manual { templates: vec![template("{text} {mask}")] })]);
     assert!(items[2].added);
     let own = self::items("  - { method: autoprompt, template: '{trigger:2} {text} {mask}' }").unwrap();
     assert_eq!(own[2].name(), "random");
-    let expected = Random { n_trigger: 2, template: Some(template("{trigger:2} {text} {mask}")), words_only: true };
-    assert_eq!(own[2].cells, [Method::Random(expected)]);
+    assert_eq!(own[2].cells, [random(2, Some(template("{trigger:2} {text} {mask}")), true)]);
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn contradictions_in_an_item_are_told() {
     );
     assert_eq!(
         message("  - { n_trigger: 3 }"),
-        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, soft_prompt, demonstrations)"
+        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations)"
     );
     assert_eq!(
         message("  - { method: manual, template: '{mask}' }"),
@@ -185,4 +188,46 @@ fn demonstrations_are_swept_and_each_way_takes_the_orders_that_go_with_it() {
         (method.choose, method.k, method.order, method.separator.as_str()),
         (Choose::Random, 4, Order::Drawn, "\n\n")
     );
+}
+
+#[test]
+fn searches_along_gradients_have_their_defaults_printed() {
+    let items = items("  - gcg\n  - { method: pez, fluency: 0.2 }").unwrap();
+    assert_eq!(
+        items[0].describe(),
+        "{ method: gcg, n_trigger: 3, words_only: true, script: any, lower_case: false, top_k: auto, search_width: 32, n_replace: 1, \
+         buffer_size: 1, stable: true, batch_size: 16, patience: 8, fluency: 0.0, fluency_texts: 1 }"
+    );
+    assert_eq!(
+        items[1].describe(),
+        "{ method: pez, n_trigger: 3, words_only: true, script: any, lower_case: false, learning_rate: 0.1, weight_decay: 0.1, \
+         nearness: cosine, eval_every: 8, batch_size: 16, patience: 8, fluency: 0.2, fluency_texts: 1 }"
+    );
+}
+
+#[test]
+fn contradictions_of_searches_along_gradients_are_told() {
+    for (keys, says) in [
+        ("autoprompt, n_candidates: 0", "search[0].n_candidates: 0 is not allowed (1 to 10000)"),
+        ("autoprompt, beam: 5, n_candidates: 4", "search[0].beam: 5 is more than n_candidates 4"),
+        ("autoprompt, init: ' '", "search[0].init: an empty text has no tokens to start from"),
+        ("gcg, fluency: -0.1", "search[0].fluency: -0.1 is not allowed (0 to 1000)"),
+        ("gcg, search_width: 0", "search[0].search_width: 0 is not allowed"),
+        ("gcg, top_k: 0", "search[0].top_k: 0 is not allowed"),
+        ("gcg, top_k: many", "search[0].top_k: a whole number is expected"),
+        ("gcg, n_replace: 4", "search[0].n_replace: 4 is more than the 3 trigger tokens"),
+        ("gcg, probe: { r: 8 }", "search[0].probe: unknown key `r` (known: model, sampling_factor, reduction)"),
+        ("gcg, probe: { sampling_factor: 4 }", "search[0].probe: `model` is missing"),
+        (
+            "gcg, probe: { model: 'hf:a/b' }",
+            "search[0].probe.model: `hf:a/b`: models from the hub are not in this version",
+        ),
+        ("pez, learning_rate: 0", "search[0].learning_rate"),
+        ("pez, nearness: near", "unknown nearness `near`"),
+        ("random, script: greek", "unknown script `greek` (known: any, latin, han)"),
+        ("random, exclude: ['']", "search[0].exclude[0]: "),
+    ] {
+        let message = items(&format!("  - {{ method: {keys} }}")).unwrap_err();
+        assert!(message.contains(says), "{keys}: {message}");
+    }
 }

@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use clap::Args;
 use promptmine::prompt::{Prompt, Template, Verbalizer};
-use promptmine::scoring::{VocabularyFilter, trigger_vocabulary};
-use promptmine::search::discrete::{Autoprompt, AutopromptConfig};
+use promptmine::scoring::trigger_vocabulary;
+use promptmine::search::discrete::{Autoprompt, AutopromptConfig, Objective};
 use promptmine::search::{Proposal, Search};
 use promptmine::seed::Stream;
+use promptmine::spec::VocabularyFilter;
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -50,16 +51,25 @@ pub fn run(arguments: &Arguments) -> Result<Value, Failure> {
     let prompt = Prompt::plain(Template::parse(&arguments.template)?, verbalizer.clone());
     let tokenizer = &scorer.loaded().tokenizer;
     let n_trigger = prompt.template.n_trigger();
-    let initial = tokenizer.mask_id().map(|mask| vec![mask; n_trigger]);
+    let initial = vec![tokenizer.mask_id().unwrap_or_default(); n_trigger];
     let config = AutopromptConfig {
         n_candidates: arguments.n_candidates,
+        positions: 1,
+        beam: 1,
+        objective: Objective { fluency: 0.0, n_texts: 1 },
+        // The same moves as without.
+        early_stop: true,
         batch_size: arguments.batch,
         patience: usize::MAX,
         restarts: Some(0),
     };
     let mut search = Autoprompt::new(config, prompt, initial, stream("search"));
     let mut bench = Bench::new(&scorer, &columns, &train, &dev);
-    bench.vocabulary = trigger_vocabulary(tokenizer, &verbalizer, VocabularyFilter { words_only: false });
+    bench.vocabulary = trigger_vocabulary(
+        tokenizer,
+        &verbalizer,
+        &VocabularyFilter { words_only: false, ..VocabularyFilter::default() },
+    );
 
     // The start is scored before the clock runs, as in the program that it is compared with.
     let mut best = 0f64;

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use clap::Args;
 use promptmine::prompt::Prompt;
-use promptmine::scoring::{VocabularyFilter, trigger_vocabulary};
+use promptmine::scoring::trigger_vocabulary;
 use promptmine::seed::Stream;
+use promptmine::spec::VocabularyFilter;
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -27,8 +28,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Value, Failure> {
     let ready = arguments.job.ready()?;
     let bare = ready.prompts[0].clone();
-    let filter = VocabularyFilter { words_only: true };
-    let vocabulary = trigger_vocabulary(&ready.scorer.loaded().tokenizer, &bare.verbalizer, filter);
+    let filter = VocabularyFilter::default();
+    let vocabulary = trigger_vocabulary(&ready.scorer.loaded().tokenizer, &bare.verbalizer, &filter);
     let mut stream = Stream::new(13, "candidates", b"bench");
     let most = arguments.candidates.iter().copied().max().unwrap_or(1);
     let prompts: Vec<Prompt> = (0..most)

@@ -47,6 +47,7 @@ impl<'a> Bench<'a> {
             n_selection: self.dev.len(),
             vocabulary: &self.vocabulary,
             hardness: &mut self.hardness,
+            probe: None,
         }
     }
 

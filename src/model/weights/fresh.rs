@@ -1,0 +1,136 @@
+//! Weights drawn anew, of the names and shapes of a checkpoint: the same architecture that has learnt nothing.
+//!
+//! # Decisions
+//!
+//! - 2026-11: what a tensor is drawn from follows the reference's `_init_weights`: matrices and embeddings are normal with mean 0
+//!   and the configuration's `initializer_range` (0.02 where it has none, which is the default of every family here), biases
+//!   are 0, the gains of norms 1, and 0 where the file holds them less 1 (Gemma). GPT-2's projections into the residual stream are
+//!   narrower by the root of twice the number of blocks. A tensor of one axis is a gain if its name ends in `weight` or `gamma`,
+//!   else a bias: no family has others. Rows of padding are drawn like any other; they are never read.
+//! - 2026-11: each tensor has a random stream of its own, keyed by the seed and its name, so that the numbers depend neither on
+//!   the file's format nor on the order of tensors.
+
+use std::collections::BTreeMap;
+
+use super::WeightFile;
+use crate::model::ModelError;
+use crate::model::config::ConfigFile;
+use crate::seed::Stream;
+
+/// The standard deviation where the configuration names none.
+const SPREAD: f64 = 0.02;
+
+/// How the numbers of a tensor are drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Recipe {
+    seed: u64,
+    spread: f64,
+    /// What the gains of norms are.
+    gain: f32,
+    /// The spread of projections into the residual stream.
+    residual: f64,
+}
+
+impl Recipe {
+    /// The recipe of the architecture that `config` describes.
+    ///
+    /// # Errors
+    /// If `initializer_range` is no positive number.
+    pub fn new(config: &ConfigFile, seed: u64) -> Result<Self, ModelError> {
+        let spread = config.positive_or("initializer_range", SPREAD)?;
+        let family = config.text("model_type")?.unwrap_or_default();
+        let residual = match family {
+            "gpt2" => spread / (2.0 * config.size_or("n_layer", 12)? as f64).sqrt(),
+            _ => spread,
+        };
+        Ok(Self { seed, spread, gain: if family == "gemma3_text" { 0.0 } else { 1.0 }, residual })
+    }
+
+    /// The numbers of a tensor.
+    fn values(&self, name: &str, shape: &[usize]) -> Vec<f32> {
+        let n = shape.iter().product();
+        if shape.len() < 2 {
+            let is_gain = name.ends_with("weight") || name.ends_with("gamma");
+            return vec![if is_gain { self.gain } else { 0.0 }; n];
+        }
+        let spread = if name.ends_with("c_proj.weight") { self.residual } else { self.spread };
+        let mut stream = Stream::new(self.seed, "random model", name.as_bytes());
+        (0..n).map(|_| (spread * stream.normal()) as f32).collect()
+    }
+}
+
+/// A weight file whose numbers are drawn anew.
+pub struct FreshFile {
+    name: String,
+    shapes: BTreeMap<String, Vec<usize>>,
+    recipe: Recipe,
+    /// What tells it from any other: the hash of the file that it has its shapes of, and the seed.
+    id: Vec<u8>,
+}
+
+impl FreshFile {
+    /// One of the names and shapes of `file`.
+    pub fn new(file: &WeightFile, recipe: Recipe) -> Self {
+        let shapes = file.entries().map(|(name, shape)| (name.to_owned(), shape.to_vec())).collect();
+        let id = [blake3::hash(file.bytes()).as_bytes(), &recipe.seed.to_le_bytes()[..]].concat();
+        Self { name: file.name().to_owned(), shapes, recipe, id }
+    }
+
+    /// For messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The names and shapes of all tensors.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.shapes.iter().map(|(name, shape)| (name.as_str(), shape.as_slice()))
+    }
+
+    /// Whether there is a tensor `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.shapes.contains_key(name)
+    }
+
+    /// The numbers of a tensor.
+    ///
+    /// # Errors
+    /// In words without the tensor's name: there is none.
+    pub fn values(&self, name: &str) -> Result<Vec<f32>, String> {
+        let shape = self.shapes.get(name).ok_or("is missing")?;
+        Ok(self.recipe.values(name, shape))
+    }
+
+    /// What identifies it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe(config: &str) -> Recipe {
+        Recipe::new(&ConfigFile::parse(config.as_bytes(), "config.json").unwrap(), 13).unwrap()
+    }
+
+    #[test]
+    fn matrices_are_spread_gains_are_one_and_biases_nothing() {
+        let recipe = recipe(r#"{"model_type": "bert", "initializer_range": 0.1}"#);
+        let values = recipe.values("encoder.dense.weight", &[200, 100]);
+        let deviation = (values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / 2e4).sqrt();
+        assert!((deviation - 0.1).abs() < 0.002, "{deviation}");
+        assert_eq!(recipe.values("LayerNorm.weight", &[3]), [1.0; 3]);
+        assert_eq!(recipe.values("dense.bias", &[3]), [0.0; 3]);
+        assert_eq!(values, recipe.values("encoder.dense.weight", &[200, 100]));
+        assert_ne!(values, recipe.values("decoder.dense.weight", &[200, 100]));
+    }
+
+    #[test]
+    fn families_have_their_own_gains_and_residuals() {
+        assert_eq!(recipe(r#"{"model_type": "gemma3_text"}"#).values("norm.weight", &[2]), [0.0; 2]);
+        let gpt2 = recipe(r#"{"model_type": "gpt2", "n_layer": 2}"#);
+        assert_eq!((gpt2.spread, gpt2.residual), (0.02, 0.01));
+        assert!(Recipe::new(&ConfigFile::parse(br#"{"initializer_range": 0}"#, "c").unwrap(), 1).is_err());
+    }
+}
