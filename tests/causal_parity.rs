@@ -403,18 +403,36 @@ fn rows_of_several_lengths_cannot_be_kept() {
     let _ = loaded.model.extend(inputs);
 }
 
-/// One forward of one small model: every new shape costs seconds of tuning on a software adapter.
+/// A software adapter tunes for seconds at each new shape, so each family comes once and small.
+const ON_THE_GPU: [&str; 8] = ["gpt2", "llama", "mistral", "qwen2", "qwen3", "glm", "glm4", "gemma3"];
+
 #[test]
-fn the_gpu_backend_equals_the_reference_on_a_causal_model() {
+fn every_causal_family_on_the_gpu_equals_the_reference() {
     let device = match resolve(DeviceChoice::Wgpu) {
         Ok(device) => device,
         Err(error) => return eprintln!("skipped: {error}"),
     };
-    let loaded = load_folder(&fixtures().join("gemma3-old"), &device).unwrap();
-    let expected = Expected::read("gemma3-old");
-    let states = loaded.model.predict(expected.inputs(&loaded));
-    let found = difference(&log_probabilities(&loaded, states), &expected.numbers["log_probabilities"]);
-    assert!(found <= 1e-4, "{found:e}");
+    for folder in ON_THE_GPU {
+        let begun = std::time::Instant::now();
+        let loaded = load_folder(&fixtures().join(folder), &device).unwrap();
+        let expected = Expected::read(folder);
+        let mut inputs = expected.inputs(&loaded);
+        for (number, state) in loaded.model.hidden_states(&inputs).into_iter().enumerate() {
+            let theirs = counting(&expected.numbers[&format!("hidden.{number}")], &inputs.lengths, expected.seq_length);
+            let found = relative(&counting(&numbers(state), &inputs.lengths, expected.seq_length), &theirs);
+            assert!(found <= 1e-5, "{folder}: first difference after layer {number} (0: embeddings): {found:e}");
+        }
+        let embeddings = Tensor::from_inner(inputs.embeddings).require_grad();
+        inputs.embeddings = embeddings.clone();
+        let states = loaded.model.predict(inputs);
+        let found =
+            difference(&log_probabilities(&loaded, states.clone().inner()), &expected.numbers["log_probabilities"]);
+        assert!(found <= 1e-4, "{folder}: the states agree, the log-probabilities do not: {found:e}");
+        let gradients = label_loss(&loaded, states, &expected).backward();
+        let found = relative(&numbers(embeddings.grad(&gradients).unwrap()), &expected.numbers["gradient"]);
+        assert!(found <= 1e-3, "{folder}: gradient: {found:e}");
+        eprintln!("{folder}: {:.1} s", begun.elapsed().as_secs_f64());
+    }
 }
 
 /// A real model: SmolLM2-135M-Instruct in the folder that the environment names; `make_causal_fixtures.py` says how to get it.

@@ -9,8 +9,12 @@ use promptmine::model::{ModelError, inspect};
 type Read = fn(Vec<u8>) -> Result<(), ModelError>;
 
 /// What each target does with a file.
-const TARGETS: [(&str, Read); 3] =
-    [("gguf", inspect::gguf), ("safetensors", inspect::safetensors), ("config", |bytes| inspect::config(&bytes))];
+const TARGETS: [(&str, Read); 4] = [
+    ("gguf", inspect::gguf),
+    ("safetensors", inspect::safetensors),
+    ("pytorch", inspect::pytorch),
+    ("config", |bytes| inspect::config(&bytes)),
+];
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz")

@@ -6,6 +6,7 @@ mod causal_parity;
 mod cli;
 mod cpu_batches;
 mod fuzz_corpus;
+mod halved_batches;
 mod layering;
 mod model_errors;
 mod model_gguf;

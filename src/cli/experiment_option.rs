@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::Result;
-use crate::model::{ResolvedDevice, resolve};
+use crate::model::ResolvedDevice;
 use crate::spec::{Experiment, parse_override};
 
 use super::model_option::DeviceOption;
@@ -19,6 +19,9 @@ pub struct ExperimentOptions {
     /// Put a value in place of the file's: budget.evaluations=100, search.1.n_trigger=5 (lists count from 0)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
+    /// Sequences in a batch [default: as many as the free memory allows, up to 32 on the CPU and 128 on a GPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub batch_size: Option<u32>,
     /// Where to compute.
     #[command(flatten)]
     pub device: DeviceOption,
@@ -35,11 +38,16 @@ impl ExperimentOptions {
         Ok(Experiment::load(&self.file, &overrides)?)
     }
 
+    /// The size of batches, where it is given.
+    pub fn batch_size(&self) -> Option<usize> {
+        self.batch_size.map(|size| size as usize)
+    }
+
     /// The device.
     ///
     /// # Errors
     /// [`crate::model::ModelError`] if it is not there.
     pub fn resolve_device(&self) -> Result<ResolvedDevice> {
-        Ok(resolve(self.device.device.into())?)
+        self.device.resolve()
     }
 }

@@ -54,7 +54,7 @@ pub enum Format {
 /// # Errors
 /// A model that is at fault, or a text without a mask or too long for it.
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
-    let opened = open(&arguments.model, arguments.device.device)?;
+    let opened = open(&arguments.model, arguments.device)?;
     prepare_line(&opened.device, log);
     let scorer = Scorer::new(opened.loaded, Settings::default());
     let positions = scorer.fill(&arguments.text, arguments.top_k as usize)?;

@@ -59,7 +59,7 @@ pub struct Arguments {
 /// A model that does not continue text, one without a chat template where it is asked for, or a text too long for it.
 pub fn run(arguments: &Arguments, _log: Log) -> Result<()> {
     let decoding = decoding(arguments)?;
-    let opened = open(&arguments.model, arguments.device.device)?;
+    let opened = open(&arguments.model, arguments.device)?;
     let scorer = Scorer::new(opened.loaded, Settings::default());
     let (ids, text) = if arguments.chat {
         let tokenizer = &scorer.loaded().tokenizer;

@@ -3,7 +3,9 @@
 use clap::{Args, ValueEnum};
 
 use crate::error::Result;
-use crate::model::{DeviceChoice, LoadedModel, ResolvedDevice, load, resolve};
+use crate::model::{DeviceChoice, LoadedModel, Precision, ResolvedDevice, load, resolve};
+use crate::runner::settings_for;
+use crate::scoring::Settings;
 use crate::spec::ModelSource;
 
 use super::CliError;
@@ -37,6 +39,41 @@ pub struct DeviceOption {
     /// Where to compute
     #[arg(long, value_name = "DEVICE", value_enum, default_value_t)]
     pub device: DeviceName,
+    /// What to multiply in; sums, norms and scores stay f32
+    #[arg(long, value_name = "DTYPE", value_enum, default_value_t)]
+    pub dtype: Dtype,
+}
+
+/// The type of number that products with weights are computed in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Dtype {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 16 bits, on GPUs that have it.
+    F16,
+    /// 16 bits with the reach of 32, on GPUs that have it.
+    Bf16,
+}
+
+impl From<Dtype> for Precision {
+    fn from(dtype: Dtype) -> Self {
+        match dtype {
+            Dtype::F32 => Self::F32,
+            Dtype::F16 => Self::F16,
+            Dtype::Bf16 => Self::Bf16,
+        }
+    }
+}
+
+impl DeviceOption {
+    /// The device.
+    ///
+    /// # Errors
+    /// [`crate::model::ModelError`] if it is not there, or does not compute in the type.
+    pub fn resolve(self) -> Result<ResolvedDevice> {
+        Ok(resolve(self.device.into())?.with_precision(self.dtype.into())?)
+    }
 }
 
 /// Says, before the first batch on a GPU, why it takes so long: kernels are compiled and tuned for each new shape.
@@ -58,14 +95,21 @@ pub struct Opened {
     pub device: ResolvedDevice,
 }
 
+impl Opened {
+    /// The settings for scoring with it.
+    pub fn settings(&self) -> Settings {
+        settings_for(&self.loaded, &self.device)
+    }
+}
+
 /// Opens a model by its name on a command line.
 ///
 /// # Errors
 /// [`CliError::ModelName`] or [`CliError::ModelSource`] for a name that this version cannot open;
 /// [`crate::model::ModelError`] for a model or a device that is at fault.
-pub fn open(model: &str, device: DeviceName) -> Result<Opened> {
+pub fn open(model: &str, device: DeviceOption) -> Result<Opened> {
     let source: ModelSource = model.parse().map_err(|e: crate::spec::SpecError| CliError::ModelName(e.to_string()))?;
-    let device = resolve(device.into())?;
+    let device = device.resolve()?;
     if matches!(source, ModelSource::Hub { .. }) {
         return Err(CliError::ModelSource(model.into()).into());
     }

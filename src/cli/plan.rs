@@ -6,8 +6,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::error::Result;
+use crate::model::Footprint;
 use crate::prompt::Prompt;
-use crate::runner::{Plan, PlannedTrial};
+use crate::runner::{BatchSize, Plan, PlannedTrial};
 use crate::scoring::Scorer;
 use crate::task::{Example, Split};
 
@@ -16,7 +17,7 @@ use super::fill::Format;
 use super::log::Log;
 use super::model_option::prepare_line;
 use super::output::{print, print_json};
-use super::text_table::{TextTable, bytes, duration, thousands};
+use super::text_table::{TextTable, bytes, counted, duration, thousands};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,8 +47,10 @@ pub struct Arguments {
 /// What one model costs.
 struct Speed {
     seconds_per_forward: f64,
-    /// Weights and a batch's activations, with a backward pass.
+    /// Weights and a batch's activations, of prompts as long as those that were timed.
     bytes: u64,
+    /// The same with a pass backward.
+    bytes_backward: u64,
 }
 
 /// Does it.
@@ -57,7 +60,7 @@ struct Speed {
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     let experiment = arguments.experiment.load()?;
     let device = arguments.experiment.resolve_device()?;
-    let plan = Plan::new(experiment, device, None)?;
+    let plan = Plan::new(experiment, device, arguments.experiment.batch_size())?;
     prepare_line(&plan.device, log);
     let speeds: Vec<Speed> = plan.scorers.iter().map(|scorer| speed(&plan, scorer)).collect::<Result<_>>()?;
     match arguments.format {
@@ -79,17 +82,25 @@ fn speed(plan: &Plan, scorer: &Scorer) -> Result<Speed> {
     scorer.score(&prompts, &plan.dataset.columns, &examples)?;
     let begun = Instant::now();
     let round = scorer.score(&prompts, &plan.dataset.columns, &examples)?;
+    let seconds = begun.elapsed().as_secs_f64();
     let (forwards, tokens) =
         round.costs.iter().fold((0, 0), |(forwards, tokens), c| (forwards + c.forwards, tokens + c.tokens));
+    let seconds_per_forward = seconds / forwards.max(1) as f64;
     let shape = scorer.loaded().model.shape();
-    let seq_length = tokens as f64 / forwards.max(1) as f64;
-    // Per layer a backward pass keeps about 16 vectors a token and two maps a head.
-    let kept = 16.0 * shape.d_model as f64 + 2.0 * shape.n_heads as f64 * seq_length;
-    let activations = shape.n_layers as f64 * scorer.settings().batch_size as f64 * seq_length * kept;
+    let seq_length = tokens.div_ceil(forwards.max(1)) as usize;
+    let footprint = Footprint::of(&*scorer.loaded().model);
+    let (weights, batch_size) = (4 * shape.n_parameters as u64, scorer.settings().batch_size as u64);
     Ok(Speed {
-        seconds_per_forward: begun.elapsed().as_secs_f64() / forwards.max(1) as f64,
-        bytes: 4 * (shape.n_parameters as u64 + activations as u64),
+        seconds_per_forward,
+        bytes: weights + batch_size * footprint.forward(seq_length, 1),
+        bytes_backward: weights + batch_size * footprint.backward(seq_length, 1),
     })
+}
+
+impl Speed {
+    fn bytes(&self, trial: &PlannedTrial) -> u64 {
+        if trial.backward { self.bytes_backward } else { self.bytes }
+    }
 }
 
 fn forwards(trial: &PlannedTrial) -> u64 {
@@ -130,14 +141,14 @@ fn as_text(plan: &Plan, speeds: &[Speed]) -> String {
             thousands(trial.test_evaluations),
             thousands(forwards(trial)),
             duration(time),
-            bytes(speed.bytes),
+            bytes(speed.bytes(trial)),
         ]);
     }
     let evaluations: u64 = plan.trials.iter().map(|t| t.evaluations).sum();
     let all: u64 = plan.trials.iter().map(forwards).sum();
     let notes: String = plan.notes.iter().map(|note| format!("note: {note}\n")).collect();
     format!(
-        "# the experiment with every default filled in\n{}\n{}\n{} trials, at most {} evaluations and {} forwards, about {} on {}\n{notes}",
+        "# the experiment with every default filled in\n{}\n{}\n{} trials, at most {} evaluations and {} forwards, about {} on {}\n{}{notes}",
         plan.experiment.to_yaml(),
         table.print(),
         plan.trials.len(),
@@ -145,6 +156,18 @@ fn as_text(plan: &Plan, speeds: &[Speed]) -> String {
         thousands(all),
         duration(seconds),
         plan.device.description,
+        batches(plan.batch_size),
+    )
+}
+
+/// `batches of at most 32 sequences (of up to about 96 tokens: 310 MB, 12.3 GB are free)`
+fn batches(batch: BatchSize) -> String {
+    let free = batch.free.map(|free| format!(", {} are free", bytes(free))).unwrap_or_default();
+    format!(
+        "batches of at most {} (of up to about {} tokens: {}{free})\n",
+        counted(batch.size, "sequence"),
+        batch.longest,
+        bytes(batch.bytes)
     )
 }
 
@@ -173,12 +196,13 @@ fn as_json(plan: &Plan, speeds: &[Speed]) -> serde_json::Value {
                 "test_evaluations": trial.test_evaluations,
                 "correlation_evaluations": trial.correlation_evaluations,
                 "diagnostic_evaluations": trial.diagnostic_evaluations, "forwards": forwards(trial),
-                "seconds": forwards(trial) as f64 * speed.seconds_per_forward, "bytes": speed.bytes,
+                "seconds": forwards(trial) as f64 * speed.seconds_per_forward, "bytes": speed.bytes(trial),
             })
         })
         .collect();
     json!({
         "name": plan.experiment.name, "experiment": plan.experiment.to_yaml(), "device": plan.device.description,
+        "batch_size": plan.batch_size.size, "longest_sequence": plan.batch_size.longest, "free_bytes": plan.batch_size.free,
         "trials": trials, "notes": plan.notes,
     })
 }

@@ -214,6 +214,17 @@ impl Listener for Progress {
                 drop(state);
                 self.over(key, &format!("failed: {reason}"));
             }
+            Event::Halved { batch_size, planned } => {
+                let line = format!(
+                    "{}: out of memory with batches of {planned}, begun anew with {batch_size}: its last bits may differ from \
+                     another run's (flag batch_halved)",
+                    words(key)
+                );
+                match &self.bar {
+                    Some(bar) => bar.println(format!("note: {line}")),
+                    None => self.log.note(&line),
+                }
+            }
             Event::Started { .. } | Event::Step { .. } | Event::ReadBack(_) | Event::Diagnosed(_) | Event::Rules(_) => {
             }
         }

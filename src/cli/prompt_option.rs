@@ -113,12 +113,12 @@ impl PromptOptions {
                 Some(ensemble)
             }
         };
-        let opened = open(&self.model_name(&saved)?, self.device.device)?;
+        let opened = open(&self.model_name(&saved)?, self.device)?;
         prepare_line(&opened.device, log);
         let prompts = if saved.is_empty() {
-            vec![self.written(&opened.loaded)?]
+            vec![self.written(&opened)?]
         } else {
-            let read = |(path, (prompt, soft)): (&Path, Saved)| from_saved(path, &prompt, soft, &opened.loaded, log);
+            let read = |(path, (prompt, soft)): (&Path, Saved)| from_saved(path, &prompt, soft, &opened, log);
             saved.into_iter().map(read).collect::<Result<_>>()?
         };
         Ok(Ready { opened, prompts, ensemble })
@@ -161,7 +161,7 @@ impl PromptOptions {
         Ok(first.model.clone())
     }
 
-    fn written(&self, loaded: &LoadedModel) -> Result<Asked> {
+    fn written(&self, opened: &Opened) -> Result<Asked> {
         let (Some(template), Some(verbalizer)) = (&self.template, &self.verbalizer) else {
             return Err(CliError::Usage("--template and --verbalizer, or --prompt FILE, are needed".into()).into());
         };
@@ -178,8 +178,8 @@ impl PromptOptions {
         }
         let prompt = Prompt::plain(template, Arc::new(Verbalizer::parse(verbalizer)?));
         let settings =
-            Settings { multi_token: self.multi_token.into(), truncate: !self.refuse_long, ..Settings::default() };
-        asked(String::new(), prompt, settings, loaded)
+            Settings { multi_token: self.multi_token.into(), truncate: !self.refuse_long, ..opened.settings() };
+        asked(String::new(), prompt, settings, &opened.loaded)
     }
 }
 
@@ -195,13 +195,8 @@ fn load(path: &Path) -> Result<Saved, CliError> {
     SavedPrompt::open(path).map_err(CliError::PromptFile)
 }
 
-fn from_saved(
-    path: &Path,
-    saved: &SavedPrompt,
-    soft: Option<SoftPrompt>,
-    loaded: &LoadedModel,
-    log: Log,
-) -> Result<Asked> {
+fn from_saved(path: &Path, saved: &SavedPrompt, soft: Option<SoftPrompt>, opened: &Opened, log: Log) -> Result<Asked> {
+    let loaded = &opened.loaded;
     if saved.tokenizer_blake3 != loaded.tokenizer_hash {
         return Err(CliError::OtherTokenizer {
             path: path.into(),
@@ -263,7 +258,7 @@ fn from_saved(
         verbalizer: Arc::new(verbalizer),
         pool: saved.pool.clone().map(Arc::new),
     };
-    let settings = Settings { multi_token, truncate: saved.truncate, ..Settings::default() };
+    let settings = Settings { multi_token, truncate: saved.truncate, ..opened.settings() };
     let prior = saved.calibration.as_ref().map(|prior| saved_prior(prior, &prompt)).transpose().map_err(bad)?;
     Ok(Asked { prior, ..asked(path.display().to_string(), prompt, settings, loaded)? })
 }

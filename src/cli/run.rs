@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 
 use crate::error::{ExitCode, Result};
-use crate::record::StoreFigures;
+use crate::record::{RecordError, StoreFigures};
 use crate::report::{closing_lines, render};
 use crate::runner::{self, Plan, RunOptions, recorded_batch_size};
 
@@ -67,7 +67,16 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         true => None,
         false => recorded_batch_size(&arguments.results, &experiment.name, device.kind)?,
     };
-    let plan = Plan::new(experiment, device, batch_size)?;
+    if let (Some(asked), Some(recorded)) = (arguments.experiment.batch_size(), batch_size)
+        && asked != recorded
+    {
+        let message = format!(
+            "was begun with batches of {recorded}, and --batch-size is {asked}: leave it out, begin anew with --fresh, or give \
+             another --results DIR"
+        );
+        return Err(RecordError::Foreign { path: arguments.results.join(&experiment.name), message }.into());
+    }
+    let plan = Plan::new(experiment, device, batch_size.or(arguments.experiment.batch_size()))?;
     for note in &plan.notes {
         log.note(note);
     }

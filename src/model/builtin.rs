@@ -1,10 +1,10 @@
 //! The models inside the binary.
 
-use burn::tensor::Device;
 use serde::Deserialize;
 
 use crate::model::config::ConfigFile;
 use crate::model::loaded::with_fresh;
+use crate::model::placement::Placement;
 use crate::model::weights::{SafetensorsFile, WeightFile};
 use crate::model::{LoadedModel, ModelError, Tokenizer, family};
 
@@ -95,12 +95,12 @@ impl BuiltinModel {
     }
 
     /// Opens it, with its own weights or with fresh ones.
-    pub(super) fn load(&self, device: &Device, fresh: Option<u64>) -> Result<LoadedModel, ModelError> {
+    pub(super) fn load(&self, place: &Placement, fresh: Option<u64>) -> Result<LoadedModel, ModelError> {
         let source = format!("builtin:{}", self.name);
         let config = ConfigFile::parse(self.config, format!("{source}: config.json"))?;
         let file = format!("{source}: model.safetensors");
         let weights = WeightFile::Safetensors(SafetensorsFile::from_static(self.weights, file.clone())?);
-        let weights = family::load(&config, file, with_fresh(vec![weights], &config, fresh)?, device)?;
+        let weights = family::load(&config, file, with_fresh(vec![weights], &config, fresh)?, place)?;
         let tokenizer =
             Tokenizer::from_json(self.tokenizer, Some(self.tokenizer_config), &format!("{source}: tokenizer.json"))?;
         LoadedModel::new(weights, tokenizer, self.name.to_owned(), source)

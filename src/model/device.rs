@@ -11,6 +11,8 @@ use std::str::FromStr;
 use burn::tensor::Device;
 
 use crate::model::ModelError;
+use crate::model::memory::free_memory;
+use crate::model::placement::{Placement, Precision};
 
 /// What the user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,17 +58,63 @@ pub struct ResolvedDevice {
     pub description: String,
     /// [`DeviceChoice::Cpu`] or [`DeviceChoice::Wgpu`].
     pub kind: DeviceChoice,
+    /// The adapter, on a GPU.
+    pub adapter: Option<Adapter>,
+    /// The type of number that products with weights are computed in.
+    pub precision: Precision,
 }
 
 impl ResolvedDevice {
     /// The CPU, which is always there.
     pub fn cpu() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = rayon::current_num_threads();
         Self {
             device: Device::flex(),
             description: format!("cpu ({threads} threads, burn-flex)"),
             kind: DeviceChoice::Cpu,
+            adapter: None,
+            precision: Precision::F32,
         }
+    }
+
+    /// The same device computing in another type of number.
+    ///
+    /// # Errors
+    /// [`ModelError::Precision`] on the CPU, and on an adapter that does not have it.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
+        let fault = |what: String| ModelError::Precision { asked: precision.to_string(), what };
+        match self.kind {
+            _ if precision == self.precision => Ok(self),
+            DeviceChoice::Wgpu if self.device.supports_dtype(precision.dtype()) => {
+                let description = format!("{}, {precision}", self.description);
+                Ok(Self { description, precision, ..self })
+            }
+            DeviceChoice::Wgpu => {
+                Err(fault(format!("{} does not compute in it (f32 is always there)", self.description)))
+            }
+            _ => Err(fault(
+                "the CPU computes in f32 only (use --dtype f32, or --device wgpu with a GPU that has it)".into(),
+            )),
+        }
+    }
+
+    /// Where weights go.
+    pub fn placement(&self) -> Placement {
+        Placement { device: self.device.clone(), precision: self.precision }
+    }
+
+    /// Bytes that are free for batches where they are computed: of the machine's memory for the CPU and for adapters that share
+    /// it; nothing for a card with memory of its own, of which graphics interfaces do not tell how much is free.
+    pub fn free_memory(&self) -> Option<u64> {
+        match self.adapter.as_ref().map(|adapter| adapter.kind) {
+            None | Some(AdapterKind::Integrated | AdapterKind::Software) => free_memory(),
+            Some(AdapterKind::Discrete | AdapterKind::Virtual | AdapterKind::Other) => None,
+        }
+    }
+
+    /// Bytes of the largest tensor that the device takes; nothing where it has no such limit.
+    pub fn largest_buffer(&self) -> Option<u64> {
+        self.adapter.as_ref().map(|adapter| adapter.largest_buffer)
     }
 }
 
@@ -106,6 +154,8 @@ pub struct Adapter {
     pub kind: AdapterKind,
     /// The graphics interface that it is reached through.
     pub backend: String,
+    /// Bytes of the largest buffer that a kernel can use.
+    pub largest_buffer: u64,
 }
 
 impl Adapter {
@@ -163,7 +213,7 @@ mod gpu {
     use burn::tensor::{Device, DeviceKind};
     use burn_wgpu::wgpu;
 
-    use super::{Adapter, AdapterKind, DeviceChoice, ModelError, ResolvedDevice};
+    use super::{Adapter, AdapterKind, DeviceChoice, ModelError, Precision, ResolvedDevice};
 
     /// Graphics interfaces, best first. OpenGL is left out: a GPU that computes well has one of these, and asking costs time at
     /// every start.
@@ -199,8 +249,13 @@ mod gpu {
         found
             .iter()
             .map(|adapter| {
-                let info = adapter.get_info();
-                Adapter { kind: kind(&info), name: info.name, backend: info.backend.to_string() }
+                let (info, limits) = (adapter.get_info(), adapter.limits());
+                Adapter {
+                    kind: kind(&info),
+                    name: info.name,
+                    backend: info.backend.to_string(),
+                    largest_buffer: limits.max_buffer_size.min(limits.max_storage_buffer_binding_size),
+                }
             })
             .collect()
     }
@@ -299,6 +354,8 @@ mod gpu {
             device,
             description: format!("wgpu ({}, {}, {})", adapter.name, adapter.kind, adapter.backend),
             kind: DeviceChoice::Wgpu,
+            adapter: Some(adapter.clone()),
+            precision: Precision::F32,
         })
     }
 }
@@ -321,6 +378,16 @@ mod tests {
         let chosen = resolve(DeviceChoice::Auto).unwrap();
         let real = adapters().iter().any(|adapter| !adapter.is_software());
         assert!(chosen.kind == DeviceChoice::Cpu || real, "{}", chosen.description);
+    }
+
+    #[test]
+    fn the_cpu_computes_in_f32_only_and_says_so() {
+        let cpu = || ResolvedDevice::cpu();
+        assert_eq!(cpu().with_precision(Precision::F32).unwrap().precision, Precision::F32);
+        for precision in [Precision::F16, Precision::Bf16] {
+            let message = cpu().with_precision(precision).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("dtype `{precision}`: the CPU")), "{message}");
+        }
     }
 
     #[test]

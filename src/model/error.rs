@@ -32,6 +32,14 @@ pub enum ModelError {
         /// Why.
         source: std::io::Error,
     },
+    /// Products cannot be computed in the type that was asked for.
+    #[error("dtype `{asked}`: {what}")]
+    Precision {
+        /// `f16`, `bf16`.
+        asked: String,
+        /// Why not, and what would do.
+        what: String,
+    },
     /// A folder lacks a file that a model needs.
     #[error("{}: {what}", folder.display())]
     Incomplete {

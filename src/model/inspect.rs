@@ -2,11 +2,9 @@
 //!
 //! The fuzz targets of `tests/fuzz` call these; the tests replay their corpus.
 
-use burn::tensor::Device;
-
 use crate::model::config::ConfigFile;
-use crate::model::weights::{Gguf, GgufWeights, SafetensorsFile, WeightFile};
-use crate::model::{ModelError, Tokenizer, family};
+use crate::model::weights::{Gguf, GgufWeights, SafetensorsFile, TorchFile, WeightFile};
+use crate::model::{ModelError, Placement, ResolvedDevice, Tokenizer, family};
 
 /// Reads a safetensors file: its header and every tensor.
 ///
@@ -14,6 +12,14 @@ use crate::model::{ModelError, Tokenizer, family};
 /// If the header is unsound, or a tensor is of an unsupported type or holds a number that is not finite.
 pub fn safetensors(bytes: Vec<u8>) -> Result<(), ModelError> {
     values(&WeightFile::Safetensors(SafetensorsFile::from_bytes(bytes, "model.safetensors")?))
+}
+
+/// Reads a `pytorch_model.bin`: its zip directory, its pickle and every tensor.
+///
+/// # Errors
+/// If one of them is unsound, the pickle asks for anything but tensors, or a number is not finite.
+pub fn pytorch(bytes: Vec<u8>) -> Result<(), ModelError> {
+    values(&WeightFile::Torch(TorchFile::from_bytes(bytes, "model.bin")?))
 }
 
 /// Reads a GGUF file: its header, its model's configuration, its tokenizer, and its tensors as those of the model.
@@ -26,7 +32,7 @@ pub fn gguf(bytes: Vec<u8>) -> Result<(), ModelError> {
     Tokenizer::from_gguf(&gguf)?;
     let file = WeightFile::Gguf(GgufWeights::new(gguf)?);
     values(&file)?;
-    family::load(&config, file.name().to_owned(), vec![file], &Device::flex()).map(drop)
+    family::load(&config, file.name().to_owned(), vec![file], &cpu()).map(drop)
 }
 
 /// Reads a `config.json` and looks for the tensors of the model that it describes, of which there are none.
@@ -35,7 +41,11 @@ pub fn gguf(bytes: Vec<u8>) -> Result<(), ModelError> {
 /// If the configuration is unsound or not supported, and otherwise because the tensors are missing.
 pub fn config(bytes: &[u8]) -> Result<(), ModelError> {
     let config = ConfigFile::parse(bytes, "config.json")?;
-    family::load(&config, "model.safetensors".into(), Vec::new(), &Device::flex()).map(drop)
+    family::load(&config, "model.safetensors".into(), Vec::new(), &cpu()).map(drop)
+}
+
+fn cpu() -> Placement {
+    ResolvedDevice::cpu().placement()
 }
 
 fn values(file: &WeightFile) -> Result<(), ModelError> {

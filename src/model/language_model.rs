@@ -31,6 +31,10 @@ pub struct ModelShape {
     /// Width of the embeddings at the front door, and of the states that the head scores. Inside, the blocks may have another
     /// (ALBERT, ELECTRA).
     pub d_model: usize,
+    /// Width of the states inside the blocks.
+    pub d_block: usize,
+    /// Inner width of a block's feed-forward part.
+    pub d_inner: usize,
     /// Number of transformer blocks.
     pub n_layers: usize,
     /// Attention heads in a block.

@@ -87,7 +87,7 @@ fn open_builtin(name: &str, device: &ResolvedDevice, fresh: Option<u64>) -> Resu
     if name == toy_causal::NAME {
         return toy_causal::load(&device.device, fresh);
     }
-    builtin::find(name)?.load(&device.device, fresh)
+    builtin::find(name)?.load(&device.placement(), fresh)
 }
 
 /// Opens a folder in Hugging Face layout: `config.json`, `model.safetensors` or its shards, and `tokenizer.json` or `vocab.txt`.
@@ -122,7 +122,7 @@ fn open_folder(folder: &Path, device: &ResolvedDevice, fresh: Option<u64>) -> Re
     let config = ConfigFile::parse(&bytes, config_path.display().to_string())?;
     let tokenizer = Tokenizer::open(folder)?;
     let (file, files) = weights::open_folder(folder)?;
-    let weights = family::load(&config, file, with_fresh(files, &config, fresh)?, &device.device)?;
+    let weights = family::load(&config, file, with_fresh(files, &config, fresh)?, &device.placement())?;
     let source = folder.display().to_string();
     let name = folder.file_name().map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
     LoadedModel::new(weights, tokenizer, name, source)
@@ -142,7 +142,7 @@ fn open_gguf(path: &Path, device: &ResolvedDevice, fresh: Option<u64>) -> Result
     let tokenizer = Tokenizer::from_gguf(&gguf)?;
     let source = path.display().to_string();
     let files = vec![WeightFile::Gguf(GgufWeights::new(gguf)?)];
-    let weights = family::load(&config, source.clone(), with_fresh(files, &config, fresh)?, &device.device)?;
+    let weights = family::load(&config, source.clone(), with_fresh(files, &config, fresh)?, &device.placement())?;
     let name = path.file_stem().map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
     LoadedModel::new(weights, tokenizer, name, source)
 }

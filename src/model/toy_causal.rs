@@ -51,6 +51,8 @@ pub(super) fn load(device: &Device, fresh: Option<u64>) -> Result<LoadedModel, M
             family: NAME.into(),
             kind: ModelKind::Causal,
             d_model: D_MODEL,
+            d_block: D_MODEL,
+            d_inner: D_MODEL,
             n_layers: 1,
             n_heads: 1,
             vocab_size,

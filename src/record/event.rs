@@ -128,6 +128,14 @@ pub enum Event {
         /// Rows of a batch, fixed for the run.
         batch_size: usize,
     },
+    /// The device ran out of memory at an earlier attempt at this trial or another, so its batches are smaller than planned: the
+    /// numbers of this trial need not be those of another run in their last bits (contract, definition 12).
+    Halved {
+        /// Rows of a batch now.
+        batch_size: usize,
+        /// Rows that were planned.
+        planned: usize,
+    },
     /// A step of a search, as the search describes it.
     Step {
         /// The step's number from 0.

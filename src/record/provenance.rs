@@ -40,6 +40,9 @@ pub struct Provenance {
     pub device: String,
     /// Its kind: `cpu` or `wgpu`. A record is continued on the same kind only.
     pub device_kind: String,
+    /// The type of number that products with weights were computed in: `f32`, `f16`, `bf16`. A record is continued in the same.
+    #[serde(default = "f32_name")]
+    pub dtype: String,
     /// Rows of a batch, fixed at the first start.
     pub batch_size: usize,
     /// Operating system and processor.
@@ -52,6 +55,11 @@ pub struct Provenance {
     pub metric: String,
     /// The trials of the experiment as it is now, by folder name. Others in the folder are of earlier versions of it.
     pub trials: Vec<String>,
+}
+
+/// What records without a dtype were computed in.
+fn f32_name() -> String {
+    "f32".into()
 }
 
 impl Provenance {

@@ -1,12 +1,13 @@
 //! Flags: warnings that stand beside a number (contract, definition 13).
 
 /// The known flags in the order in which they are listed; others follow in alphabetical order.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "failed",
     "nan",
     "budget_cut",
     "dev_only",
     "one_seed",
+    "batch_halved",
     "majority_class",
     "label_leak",
     "retokenises",

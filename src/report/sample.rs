@@ -202,6 +202,7 @@ pub(super) fn write(folder: &Path, trials: &[TrialRecord], metric: &str) {
         experiment_blake3: String::new(),
         device: "CPU".into(),
         device_kind: "cpu".into(),
+        dtype: "f32".into(),
         batch_size: 32,
         machine: String::new(),
         models: Vec::new(),

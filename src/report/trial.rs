@@ -169,7 +169,7 @@ impl<'a> Trial<'a> {
                 }
                 Event::Failed { reason, seconds } => read.end = End::Failed { reason, seconds: *seconds },
                 Event::Step { trace, .. } => meters.extend(trace.get("hotflip_spearman").and_then(|rho| rho.as_f64())),
-                Event::Started { .. } => {}
+                Event::Started { .. } | Event::Halved { .. } => {}
             }
         }
         read.candidates = by_number.into_values().collect();

@@ -5,7 +5,11 @@
 //! - 2026-11: all that can be refused is refused while planning, before a results folder is touched: prompts against every
 //!   model, words against every tokenizer, shots against the data.
 //! - 2026-11: which trials run beside each other is decided by the size of their models; see `schedule`.
+//! - 2026-11: a trial that runs out of the device's memory begins anew with batches of half the size, and so do those after it;
+//!   the event `halved` and the flag `batch_halved` say so. On the CPU the system ends the program instead, so there the size
+//!   that is chosen at the start has to do, or one that `--batch-size` gives.
 
+mod batch_size;
 #[cfg(test)]
 mod brute_force;
 mod calibrated;
@@ -19,6 +23,7 @@ mod ledger;
 mod listener;
 mod matrix;
 mod oracle;
+mod out_of_memory;
 mod pace;
 mod plan;
 mod plan_notes;
@@ -32,6 +37,7 @@ mod selection;
 mod shortlist;
 mod trial;
 
+pub use batch_size::{BatchSize, settings_for};
 pub use calibrated::Calibrated;
 pub use cell::TaskPrompt;
 pub use ensemble::PlannedEnsemble;

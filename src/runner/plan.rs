@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
-use crate::prompt::Verbalizer;
+use crate::prompt::{Prompt, Verbalizer};
 use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
 use crate::search::discrete::Synonyms;
@@ -14,6 +14,7 @@ use crate::spec::{Calibration, Control, Experiment, Gcg, Method, MultiToken, Pro
 use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
 use super::RunnerError;
+use super::batch_size::{BatchSize, GPU_LENGTH_STEP, Load, takes_gradients};
 use super::cell::{TaskPrompt, cells, demonstrations, prompts};
 use super::control;
 use super::diagnosis;
@@ -22,13 +23,6 @@ use super::oracle::set_hash;
 use super::pool::even_order;
 use super::rank_correlation::n_compared;
 use super::trial::TrialData;
-
-/// Sequences in a batch on the CPU: large enough for the matrix products, small enough for the caches.
-const CPU_BATCH: usize = 32;
-/// Sequences in a batch on a GPU.
-const GPU_BATCH: usize = 128;
-/// On a GPU batches are padded to a multiple of so many tokens, so that there are few shapes to tune for.
-const GPU_LENGTH_STEP: usize = 16;
 
 /// Texts that prompts are chosen on at 0 shots where `limits.unlabelled` says nothing.
 pub(super) const UNLABELLED: u64 = 256;
@@ -58,6 +52,8 @@ pub struct Plan {
     pub ensembles: Vec<PlannedEnsemble>,
     /// What is worth saying before it runs, a sentence each.
     pub notes: Vec<String>,
+    /// How its batches are sized.
+    pub batch_size: BatchSize,
 }
 
 /// A trial that would run.
@@ -82,6 +78,8 @@ pub struct PlannedTrial {
     pub candidate_evaluations: u64,
     /// Evaluations for test, outside the budget.
     pub test_evaluations: u64,
+    /// Whether its method passes backward through the model.
+    pub backward: bool,
     /// Evaluations, about, for the rank correlation of the label-free score with test, outside the budget; at 0 shots.
     pub correlation_evaluations: u64,
     /// Evaluations, at most, for the surfaces of the chosen prompt, outside the budget.
@@ -98,7 +96,8 @@ impl PlannedTrial {
 impl Plan {
     /// Loads and checks all that `experiment` names.
     ///
-    /// `batch_size` is that of an earlier start of the same run, where there was one.
+    /// `batch_size` is that of an earlier start of the same run, where there was one, or that which the user wants; else it is
+    /// chosen from the memory that is free now.
     ///
     /// # Errors
     /// The first thing that keeps the experiment from running, in the order experiment, data, model.
@@ -111,15 +110,26 @@ impl Plan {
         let settings = Settings {
             multi_token: experiment.task.multi_token,
             truncate: experiment.task.truncate,
-            batch_size: batch_size.unwrap_or(if gpu { GPU_BATCH } else { CPU_BATCH }),
+            batch_size: 1,
             length_step: if gpu { GPU_LENGTH_STEP } else { 1 },
         };
         let mut scorers = Vec::new();
         for (index, source) in experiment.models.iter().enumerate() {
             let place = || experiment.place(&format!("models[{index}]")).or_else(|| experiment.place("models"));
             let loaded = model::load(&experiment.model(source), &device).map_err(|e| Error::from(e).at(place()))?;
-            scorers.push(Arc::new(Scorer::new(loaded, settings)));
+            scorers.push(Scorer::new(loaded, settings));
         }
+        let all_prompts: Vec<Prompt> = experiment.search.iter().flat_map(|item| prompts(item, &task)).collect();
+        let load = Load {
+            prompts: &all_prompts,
+            dataset: &dataset,
+            backward: experiment.search.iter().any(|item| item.cells.iter().any(takes_gradients)),
+            scorers: scorers.iter().collect(),
+        };
+        let batch_size = load.batch_size(&device, batch_size);
+        let settings = Settings { batch_size: batch_size.size, ..settings };
+        let sized = scorers.into_iter().map(|scorer| Arc::new(Scorer::new(scorer.loaded().clone(), settings)));
+        let scorers: Vec<Arc<Scorer>> = sized.collect();
         for (index, item) in experiment.search.iter().enumerate() {
             for method in &item.cells {
                 let Method::Gcg(Gcg { probe: Some(probe), .. }) = method else { continue };
@@ -152,6 +162,7 @@ impl Plan {
             trials: Vec::new(),
             ensembles: Vec::new(),
             notes: Vec::new(),
+            batch_size,
         };
         plan.check_demonstrations(&draws)?;
         plan.lay_out(draws)?;
@@ -179,6 +190,11 @@ impl Plan {
     pub fn scorer(&self, item: usize, model: usize) -> Arc<Scorer> {
         let scorer = &self.scorers[model];
         with_rule(scorer, &self.experiment.search[item])
+    }
+
+    /// The same with batches of another size.
+    pub fn scorer_with(&self, item: usize, model: usize, batch_size: usize) -> Arc<Scorer> {
+        with_batches(self.scorer(item, model), batch_size)
     }
 
     /// Checks the items that show training examples against every draw.
@@ -297,6 +313,7 @@ impl Plan {
                             passes: fewest_passes,
                             candidate_evaluations,
                             test_evaluations,
+                            backward: item.cells.iter().any(takes_gradients),
                             correlation_evaluations,
                             diagnostic_evaluations: match control {
                                 None => {
@@ -421,6 +438,7 @@ impl Plan {
         part(format!("{:?} {:?} {:?}", experiment.task.metric, experiment.select, experiment.budget).as_bytes());
         part(format!("{:?} {}", scorer.settings(), self.device.kind).as_bytes());
         part(format!("{} {:?}", self.n_diagnosed(), self.rules_compared(key.item)).as_bytes());
+        part(self.device.precision.name().as_bytes());
         part(format!("{} {} {} {:?} {}", key.item, key.model, key.shots, key.seeds, key.calibration).as_bytes());
         if key.calibration == Calibration::Batch.name() {
             part(format!("{:?}", experiment.limits.calibration.unwrap_or(BATCH_TEXTS)).as_bytes());
@@ -444,6 +462,14 @@ impl Plan {
             Some(least) if least > budget => Err(RunnerError::Budget { budget, least }.into()),
             _ => Ok(()),
         }
+    }
+}
+
+/// The same scorer with batches of another size.
+pub(super) fn with_batches(scorer: Arc<Scorer>, batch_size: usize) -> Arc<Scorer> {
+    match *scorer.settings() {
+        settings if settings.batch_size == batch_size => scorer,
+        settings => Arc::new(Scorer::new(scorer.loaded().clone(), Settings { batch_size, ..settings })),
     }
 }
 

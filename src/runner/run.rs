@@ -21,8 +21,9 @@ use super::cell::cells;
 use super::control::{self, ShuffledLabels};
 use super::ensemble::{self, PlannedEnsemble};
 use super::listener::{Beginning, Listener};
+use super::out_of_memory::{PANIC, ran_out_of_memory};
 use super::pace::Tables;
-use super::plan::{Plan, PlannedTrial};
+use super::plan::{Plan, PlannedTrial, with_batches};
 use super::schedule::{Phase, phases};
 use super::trial::{Stopped, Trial};
 
@@ -123,7 +124,8 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
     summary.kept = beginning.kept.len();
     listener.begins(&beginning);
     beginning.kept.iter().for_each(|key| listener.kept(key));
-    let work = Work { plan, folder: &folder, listener, stop, tables: Tables::default(), store: None };
+    let batch_size = AtomicUsize::new(plan.batch_size.size);
+    let work = Work { plan, folder: &folder, listener, stop, tables: Tables::default(), store: None, batch_size };
     if waiting.is_empty() {
         work.ensembles(&[], &mut summary)?;
         listener.trial_ended(folder.path())?;
@@ -199,6 +201,14 @@ fn check_same(before: &Provenance, plan: &Plan, folder: &ResultsFolder, fresh: b
         ))
         .into());
     }
+    if !fresh && before.dtype != plan.device.precision.name() {
+        return Err(foreign(format!(
+            "was computed in {}, this run would be in {}: go on with `--dtype {}`, begin anew with --fresh, or give another \
+             --results DIR",
+            before.dtype, plan.device.precision, before.dtype
+        ))
+        .into());
+    }
     Ok(())
 }
 
@@ -235,6 +245,7 @@ fn provenance(plan: &Plan) -> Provenance {
         experiment_blake3: blake3::hash(yaml.as_bytes()).to_hex().to_string(),
         device: plan.device.description.clone(),
         device_kind: plan.device.kind.to_string(),
+        dtype: plan.device.precision.to_string(),
         batch_size: plan.scorers.first().map_or(1, |s| s.settings().batch_size),
         machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         models: plan
@@ -271,6 +282,8 @@ struct Work<'a> {
     stop: &'a AtomicBool,
     tables: Tables,
     store: Option<Arc<dyn ScoreStore>>,
+    /// Rows of a batch: as planned, or halved once or more.
+    batch_size: AtomicUsize,
 }
 
 /// Trials done and failed, whether the user stopped, and what keeps the run from going on.
@@ -349,7 +362,7 @@ impl Work<'_> {
     }
 
     fn ensemble(&self, planned: &PlannedEnsemble, records: &[TrialRecord]) -> Result<(), Stopped> {
-        self.recorded(&planned.key, |emit| {
+        self.recorded(&planned.key, None, |emit| {
             let files = ensemble::make(self.plan, planned, records, emit, self.stop)?;
             let folder = self.folder.trial_path(&planned.key);
             let fatal = |e: RecordError| Stopped::Fatal(e.into());
@@ -359,35 +372,66 @@ impl Work<'_> {
                 None => Ok(()),
             }
         })
+        .map(|_| ())
     }
 
+    /// Runs a trial, anew with smaller batches as long as the device has too little memory.
     fn trial(&self, planned: &PlannedTrial) -> Result<(), Stopped> {
-        self.recorded(&planned.key, |emit| self.attempt(planned, emit))
+        loop {
+            let batch_size = self.batch_size.load(Ordering::Relaxed);
+            let attempt = |emit: &mut dyn FnMut(Event) -> Result<()>| self.attempt(planned, batch_size, emit);
+            match self.recorded(&planned.key, Some(batch_size), attempt)? {
+                Attempt::Done => return Ok(()),
+                // Another trial may have halved it meanwhile.
+                Attempt::OutOfMemory => {
+                    let _ = self.batch_size.compare_exchange(
+                        batch_size,
+                        batch_size / 2,
+                        Ordering::Relaxed,
+                        Ordering::Relaxed,
+                    );
+                }
+            }
+        }
     }
 
-    /// Records what an attempt emits, its end last of all.
+    /// Records what an attempt emits, its end last of all. Where it has a `batch_size`, running out of memory is no end.
     fn recorded(
         &self,
         key: &TrialKey,
+        batch_size: Option<usize>,
         attempt: impl FnOnce(&mut dyn FnMut(Event) -> Result<()>) -> Result<(), Stopped>,
-    ) -> Result<(), Stopped> {
+    ) -> Result<Attempt, Stopped> {
         let begun = Instant::now();
+        let planned = self.plan.batch_size.size;
+        let halved = batch_size.filter(|&size| size < planned);
         let mut writer = self.folder.begin(key).map_err(|e| Stopped::Fatal(e.into()))?;
         let mut last = None;
         let ended = {
             let mut emit = |event: Event| -> Result<()> {
                 if event.is_last() {
                     // Its files come first: a trial that says that it is finished has them.
-                    last = Some(event);
+                    last = Some(if halved.is_some() { flagged(event) } else { event });
                     return Ok(());
                 }
                 writer.append(&event)?;
                 self.listener.event(key, &event);
+                if let Some(batch_size) = halved.filter(|_| matches!(event, Event::Started { .. })) {
+                    let event = Event::Halved { batch_size, planned };
+                    writer.append(&event)?;
+                    self.listener.event(key, &event);
+                }
                 Ok(())
             };
             catch_unwind(AssertUnwindSafe(|| attempt(&mut emit)))
-                .unwrap_or_else(|panic| Err(Stopped::Failed(format!("internal error: {}", message(&*panic)))))
+                .unwrap_or_else(|panic| Err(Stopped::Failed(format!("{PANIC}{}", message(&*panic)))))
         };
+        if let Err(Stopped::Failed(reason)) = &ended
+            && batch_size.is_some_and(|size| size > 1)
+            && ran_out_of_memory(reason)
+        {
+            return Ok(Attempt::OutOfMemory);
+        }
         let event = match &ended {
             Ok(()) => last,
             Err(Stopped::Failed(reason)) => {
@@ -400,19 +444,26 @@ impl Work<'_> {
             self.listener.event(key, &event);
             self.tables.trial_ended(|| self.listener.trial_ended(self.folder.path())).map_err(Stopped::Fatal)?;
         }
-        ended
+        ended.map(|()| Attempt::Done)
     }
 
-    fn attempt(&self, planned: &PlannedTrial, emit: &mut dyn FnMut(Event) -> Result<()>) -> Result<(), Stopped> {
+    fn attempt(
+        &self,
+        planned: &PlannedTrial,
+        batch_size: usize,
+        emit: &mut dyn FnMut(Event) -> Result<()>,
+    ) -> Result<(), Stopped> {
         let plan = self.plan;
-        let own = plan.scorer(planned.item, planned.model);
+        let own = plan.scorer_with(planned.item, planned.model, batch_size);
         let item = &plan.experiment.search[planned.item];
         let seed = planned.key.seeds.first().copied().unwrap_or(0);
         // A control draws the random numbers of what it controls.
         let label = plan.label(planned.item);
         let purpose = format!("search {label} {} {}", planned.key.shots, own.loaded().weights_hash);
         let scorer = &match planned.control {
-            Some(Control::RandomModel) => control::fresh(plan, planned, seed).map_err(Stopped::Fatal)?,
+            Some(Control::RandomModel) => {
+                with_batches(control::fresh(plan, planned, seed).map_err(Stopped::Fatal)?, batch_size)
+            }
             _ => own,
         };
         let drawn = plan.data(planned);
@@ -451,6 +502,24 @@ impl Work<'_> {
             predictions.save(&folder.join("predictions.parquet")).map_err(fatal)?;
         }
         Ok(())
+    }
+}
+
+/// How an attempt at a trial ended, where it did not fail.
+enum Attempt {
+    Done,
+    OutOfMemory,
+}
+
+/// The last event of a trial with halved batches, which says so.
+fn flagged(event: Event) -> Event {
+    match event {
+        Event::Finished { spent, mut flags, seconds } => {
+            flags.push("batch_halved".into());
+            flags.sort();
+            Event::Finished { spent, flags, seconds }
+        }
+        other => other,
     }
 }
 

@@ -27,10 +27,7 @@ pub(super) struct Phase<'p> {
 
 /// The phases of a run, one after the other. `asked` is the number of trials at a time that the user wants, of any model.
 pub(super) fn phases<'p>(plan: &Plan, waiting: Vec<&'p PlannedTrial>, asked: Option<usize>) -> Vec<Phase<'p>> {
-    let cores = match plan.device.kind {
-        DeviceChoice::Cpu => rayon::current_num_threads(),
-        _ => 1,
-    };
+    let cores = at_once(plan.device.kind, 0);
     let sizes: Vec<usize> = plan.scorers.iter().map(|scorer| scorer.loaded().model.shape().n_parameters).collect();
     divide(
         waiting,
@@ -41,6 +38,14 @@ pub(super) fn phases<'p>(plan: &Plan, waiting: Vec<&'p PlannedTrial>, asked: Opt
             trial.evaluations + trial.test_evaluations + trial.correlation_evaluations + trial.diagnostic_evaluations
         },
     )
+}
+
+/// Trials of a model with so many weights that run at a time, where nobody asks for another number.
+pub(super) fn at_once(device: DeviceChoice, n_parameters: usize) -> usize {
+    match device {
+        DeviceChoice::Cpu if n_parameters <= SMALL_MODEL => rayon::current_num_threads(),
+        _ => 1,
+    }
 }
 
 fn divide<'p>(
@@ -96,6 +101,7 @@ mod tests {
             calibration: Calibration::None,
             passes: 1,
             test_evaluations: 0,
+            backward: false,
             correlation_evaluations: 0,
             diagnostic_evaluations: 0,
         }

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Writes the seeds of the fuzz targets' corpus: small sound files, and the lies that readers have to see through.
 
+Files that the fuzzer found are kept beside them, under the name `found-...`.
+
     python make_corpus.py       # numpy and the package gguf, for the sound file with blocks
 """
+import io
 import json
 import os
 import struct
 import tempfile
+import zipfile
 
 import gguf
 import numpy as np
@@ -86,7 +90,107 @@ def sound_gguf(kind, **changes):
         return file.read()
 
 
+# ---- pytorch_model.bin: a zip file with a pickle, written instruction by instruction
+
+def word(s):
+    return b"X" + struct.pack("<I", len(s)) + s.encode()
+
+
+def numbers(*values):
+    return b"(" + b"".join(b"J" + struct.pack("<i", v) for v in values) + b"t"
+
+
+def called(module, name):
+    return f"c{module}\n{name}\n".encode()
+
+
+def storage(key="0", kind="FloatStorage", n=6):
+    return b"(" + word("storage") + called("torch", kind) + word(key) + word("cpu") + b"K" + bytes([n]) + b"tQ"
+
+
+def pickled_tensor(shape=(2, 3), strides=(3, 1), offset=0, **stored):
+    arguments = storage(**stored) + b"J" + struct.pack("<i", offset) + numbers(*shape) + numbers(*strides) + b"\x89"
+    return called("torch._utils", "_rebuild_tensor_v2") + b"(" + arguments + called("collections", "OrderedDict") + b")RtR"
+
+
+def state_dict(*pairs):
+    return b"\x80\x02}(" + b"".join(word(name) + value for name, value in pairs) + b"u."
+
+
+SOUND = state_dict(("a", pickled_tensor()))
+NUMBERS = {"data/0": struct.pack("<6f", *range(6))}
+
+
+def torch_file(pickle=SOUND, records=NUMBERS, root="m", how=zipfile.ZIP_STORED):
+    """As `torch.save` writes it, in all that a reader looks at."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", how) as archive:
+        for name, data in {"data.pkl": pickle, "version": b"3\n", **records}.items():
+            if data is not None:
+                archive.writestr(zipfile.ZipInfo(f"{root}/{name}", (1980, 1, 1, 0, 0, 0)), data, how)
+    return out.getvalue()
+
+
+def changed(data, place, value):
+    return data[:place] + value + data[place + len(value):]
+
+
+def pytorch():
+    sound = torch_file()
+    end, directory = sound.rindex(b"PK\x05\x06"), sound.index(b"PK\x01\x02")
+    half = state_dict(("a", pickled_tensor(kind="HalfStorage")), ("b", pickled_tensor(shape=(3, 2), strides=(1, 3), kind="HalfStorage")))
+    parameter = called("torch._utils", "_rebuild_parameter") + b"(" + pickled_tensor() + b"\x89" + called("collections", "OrderedDict") + b")RtR"
+    memo = b"\x80\x02}q\x00(" + word("a") + b"q\x01" + pickled_tensor() + b"q\x02" + word("b") + b"h\x02u."
+    for name, data in {
+        "sound": sound,
+        "sound-shared": torch_file(memo),
+        "sound-parameter": torch_file(state_dict(("a", parameter))),
+        "half": torch_file(half, {"data/0": struct.pack("<6e", *range(6))}),
+        "nan": torch_file(records={"data/0": b"\xff" * 24}),
+        "whole-numbers": torch_file(state_dict(("a", pickled_tensor(kind="LongStorage"))), {"data/0": bytes(48)}),
+        "runs-a-command": torch_file(b"\x80\x02" + called("posix", "system") + b"(" + word("true") + b"tR."),
+        "runs-by-name": torch_file(b"\x80\x04" + b"\x8c\x08builtins\x8c\x04eval\x93(" + word("1") + b"tR."),
+        "whole-model": torch_file(b"\x80\x02" + called("transformers", "BertModel") + b")\x81."),
+        "no-dict": torch_file(b"\x80\x02]."),
+        "dict-of-texts": torch_file(state_dict(("a", word("b")))),
+        "nested-dicts": torch_file(b"\x80\x02" + b"}" + word("a") + (b"}" + word("a")) * 3000 + b"N" + b"s" * 3001 + b"."),
+        "dict-in-itself": torch_file(b"\x80\x02}q\x00" + word("a") + b"h\x00s."),
+        "stack-empty": torch_file(b"\x80\x02."),
+        "marks": torch_file(b"\x80\x02" + b"(" * 5000 + b"."),
+        "unknown-instruction": torch_file(b"\x80\x02\xff."),
+        "protocol-9": torch_file(b"\x80\x09}."),
+        "pickle-cut": torch_file(SOUND[:40]),
+        "huge-shape": torch_file(state_dict(("a", pickled_tensor(shape=(2**31 - 1, 2**31 - 1), strides=(0, 0))))),
+        "all-one-number": torch_file(state_dict(*[(str(n), pickled_tensor(shape=(300, 300), strides=(0, 0))) for n in range(50)])),
+        "negative": torch_file(state_dict(("a", pickled_tensor(offset=-1)))),
+        "negative-strides": torch_file(state_dict(("a", pickled_tensor(strides=(-3, 1))))),
+        "beyond": torch_file(state_dict(("a", pickled_tensor(offset=4)))),
+        "other-size": torch_file(state_dict(("a", pickled_tensor(n=7)))),
+        "no-storage": torch_file(state_dict(("a", pickled_tensor(key="1")))),
+        "storage-elsewhere": torch_file(state_dict(("a", pickled_tensor(key="../data.pkl")))),
+        "tensor-twice": torch_file(state_dict(("a", pickled_tensor()), ("a", pickled_tensor()))),
+        "big-endian": torch_file(records=NUMBERS | {"byteorder": b"big"}),
+        "script": torch_file(records=NUMBERS | {"constants.pkl": b"\x80\x02)."}),
+        "compressed": torch_file(how=zipfile.ZIP_DEFLATED),
+        "no-pickle": torch_file(pickle=None),
+        "no-end": sound[:end],
+        "directory-beyond": changed(sound, end + 16, struct.pack("<I", 2**32 - 1)),
+        "directory-long": changed(sound, end + 12, struct.pack("<I", 2**31)),
+        "record-beyond": changed(sound, directory + 42, struct.pack("<I", len(sound))),
+        "record-long": changed(sound, directory + 20, struct.pack("<II", 2**31, 2**31)),
+        "record-64": changed(sound, directory + 20, struct.pack("<II", 2**32 - 1, 2**32 - 1)),
+        "encrypted": changed(sound, directory + 8, b"\1\0"),
+        "legacy": b"\x80\x02\x8a\x0a" + bytes(40),
+        "empty": b"",
+        "magic": b"PK\x03\x04",
+        "text": b"<!DOCTYPE html><html><body>Not found</body></html>",
+        "lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+    }.items():
+        put("pytorch", name, data)
+
+
 def main():
+    pytorch()
     big = 2**64 - 1
     deep = b"\0"
     for _ in range(6):

@@ -6,7 +6,6 @@
 //! Reference: `modeling_albert.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/albert/modeling_albert.py>.
 
 use burn::Tensor;
-use burn::tensor::Device;
 
 use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use super::{BertConfig, LoadedWeights};
@@ -15,6 +14,7 @@ use crate::model::layer::{
     Activation, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear, MaskedEncoderParts, MaskedHead,
     Norm, SelfAttention,
 };
+use crate::model::placement::Placement;
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelShape};
 
@@ -58,12 +58,12 @@ impl AlbertConfig {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         const PREFIX: &str = "albert";
         const WORDS: &str = "albert.embeddings.word_embeddings.weight";
         let bert = &self.bert;
         let names = |name: &str| canonical(name, PREFIX, &["embeddings", "encoder", "pooler"]);
-        let mut weights = Weights::new(file, files, names, device)?;
+        let mut weights = Weights::new(file, files, names, place)?;
         let words = weights.tensor(WORDS, [bert.vocab_size, self.embedding_size]);
         let added = bert.embeddings(&mut weights, "albert.embeddings", self.embedding_size);
         let projection = Linear::load(

@@ -3,7 +3,6 @@
 //! Reference: `modeling_bert.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/bert/modeling_bert.py>.
 
 use burn::Tensor;
-use burn::tensor::Device;
 
 use super::LoadedWeights;
 use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
@@ -12,6 +11,7 @@ use crate::model::layer::{
     Activation, AddedEmbeddings, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear,
     MaskedEncoderParts, MaskedHead, Norm, SelfAttention,
 };
+use crate::model::placement::Placement;
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelKind, ModelShape};
 
@@ -78,8 +78,8 @@ impl BertConfig {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
-        self.load_as("bert", file, files, device, |_, _| None)
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
+        self.load_as("bert", file, files, place, |_, _| None)
     }
 
     /// The same with another family's prefix and a further constant embedding.
@@ -88,11 +88,11 @@ impl BertConfig {
         family: &str,
         file: String,
         files: Vec<WeightFile>,
-        device: &Device,
+        place: &Placement,
         constant: impl FnOnce(&mut Weights, &str) -> Option<Tensor<1>>,
     ) -> Result<LoadedWeights, ModelError> {
         let names = |name: &str| canonical(name, family, &["embeddings", "encoder", "pooler"]);
-        let mut weights = Weights::new(file, files, names, device)?;
+        let mut weights = Weights::new(file, files, names, place)?;
         let embeddings = format!("{family}.embeddings");
         let words_name = format!("{embeddings}.word_embeddings.weight");
         let words = weights.tensor(&words_name, [self.vocab_size, self.hidden_size]);
@@ -118,6 +118,8 @@ impl BertConfig {
             family: family.into(),
             kind: ModelKind::Masked,
             d_model: self.hidden_size,
+            d_block: self.hidden_size,
+            d_inner: self.intermediate_size,
             n_layers: self.num_hidden_layers,
             n_heads: self.num_attention_heads,
             vocab_size: self.vocab_size,

@@ -2,8 +2,6 @@
 //!
 //! Reference: `modeling_distilbert.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/distilbert/modeling_distilbert.py>.
 
-use burn::tensor::Device;
-
 use super::LoadedWeights;
 use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use crate::model::config::ConfigFile;
@@ -11,6 +9,7 @@ use crate::model::layer::{
     Activation, AddedEmbeddings, AttentionNames, EncoderLayer, FeedForward, InputEmbeddings, Linear,
     MaskedEncoderParts, MaskedHead, Norm, SelfAttention,
 };
+use crate::model::placement::Placement;
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelKind, ModelShape};
 
@@ -69,13 +68,13 @@ impl DistilBertConfig {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         const PREFIX: &str = "distilbert";
         const WORDS: &str = "distilbert.embeddings.word_embeddings.weight";
         const DECODER: DecoderNames<'static> =
             DecoderNames { weight: "vocab_projector.weight", bias: "vocab_projector.bias", decoder_bias: None };
         let names = |name: &str| canonical(name, PREFIX, &["embeddings", "transformer"]);
-        let mut weights = Weights::new(file, files, names, device)?;
+        let mut weights = Weights::new(file, files, names, place)?;
         let words = weights.tensor(WORDS, [self.vocab_size, self.dim]);
         let added = AddedEmbeddings {
             positions: weights
@@ -105,6 +104,8 @@ impl DistilBertConfig {
                     family: PREFIX.into(),
                     kind: ModelKind::Masked,
                     d_model: self.dim,
+                    d_block: self.dim,
+                    d_inner: self.hidden_dim,
                     n_layers: self.n_layers,
                     n_heads: self.n_heads,
                     vocab_size: self.vocab_size,

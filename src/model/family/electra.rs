@@ -5,12 +5,12 @@
 //! Reference: `modeling_electra.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/electra/modeling_electra.py>.
 
 use burn::Tensor;
-use burn::tensor::Device;
 
 use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use super::{BertConfig, LoadedWeights};
 use crate::model::config::ConfigFile;
 use crate::model::layer::{Activation, InputEmbeddings, Linear, MaskedEncoderParts, MaskedHead, Norm};
+use crate::model::placement::Placement;
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelShape};
 
@@ -36,12 +36,12 @@ impl ElectraConfig {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs, or are those of a discriminator, which scores no vocabulary.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         const PREFIX: &str = "electra";
         const WORDS: &str = "electra.embeddings.word_embeddings.weight";
         let bert = &self.bert;
         let names = |name: &str| canonical(name, PREFIX, &["embeddings", "embeddings_project", "encoder"]);
-        let mut weights = Weights::new(file.clone(), files, names, device)?;
+        let mut weights = Weights::new(file.clone(), files, names, place)?;
         if weights.has("discriminator_predictions.dense.weight") && !weights.has("generator_predictions.dense.weight") {
             return Err(ModelError::Weights {
                 file,

@@ -2,11 +2,10 @@
 //!
 //! Reference: `modeling_ernie.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/ernie/modeling_ernie.py>.
 
-use burn::tensor::Device;
-
 use super::{BertConfig, LoadedWeights};
 use crate::model::ModelError;
 use crate::model::config::ConfigFile;
+use crate::model::placement::Placement;
 use crate::model::weights::WeightFile;
 
 /// `ErnieConfig`: BERT's and the task types.
@@ -35,9 +34,9 @@ impl ErnieConfig {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         let d_model = self.bert.hidden_size;
-        self.bert.load_as("ernie", file, files, device, |weights, embeddings| {
+        self.bert.load_as("ernie", file, files, place, |weights, embeddings| {
             self.task_types.map(|n_types| {
                 weights
                     .tensor(&format!("{embeddings}.task_type_embeddings.weight"), [n_types, d_model])

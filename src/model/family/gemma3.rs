@@ -8,13 +8,12 @@
 //!   reference's embedding does (its `inputs_embeds` are scaled too), so that a soft prompt and a word have the same size and
 //!   gradients are those of the reference. The head, tied to the table, is not scaled.
 
-use burn::tensor::Device;
-
 use super::relation::{Defaults, Relation, sliding_layers};
 use super::{LlamaConfig, LoadedWeights};
 use crate::model::ModelError;
 use crate::model::config::ConfigFile;
 use crate::model::layer::{Activation, RopeParameters};
+use crate::model::placement::Placement;
 use crate::model::weights::WeightFile;
 
 /// `Gemma3TextConfig`: Llama's, and two kinds of layers.
@@ -98,7 +97,7 @@ impl Gemma3TextConfig {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         let relation = Relation {
             norms: ["input_layernorm", "pre_feedforward_layernorm"],
             norms_after: Some(["post_attention_layernorm", "post_feedforward_layernorm"]),
@@ -111,7 +110,7 @@ impl Gemma3TextConfig {
             kind_of: self.sliding.iter().map(|&sliding| usize::from(sliding)).collect(),
             ..Relation::llama("gemma3_text", &self.llama)
         };
-        self.llama.load_as(&relation, file, files, device)
+        self.llama.load_as(&relation, file, files, place)
     }
 }
 

@@ -3,13 +3,12 @@
 //!
 //! Reference: `modeling_glm.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/glm/modeling_glm.py>.
 
-use burn::tensor::Device;
-
 use super::relation::{Defaults, Relation};
 use super::{LlamaConfig, LoadedWeights};
 use crate::model::ModelError;
 use crate::model::config::ConfigFile;
 use crate::model::layer::Pairing;
+use crate::model::placement::Placement;
 use crate::model::weights::WeightFile;
 
 /// `GlmConfig`.
@@ -42,8 +41,8 @@ impl GlmConfig {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
-        self.llama.load_as(&self.relation("glm"), file, files, device)
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
+        self.llama.load_as(&self.relation("glm"), file, files, place)
     }
 
     pub(super) fn relation(&self, family: &'static str) -> Relation {

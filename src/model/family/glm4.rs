@@ -2,12 +2,11 @@
 //!
 //! Reference: `modeling_glm4.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/glm4/modeling_glm4.py>.
 
-use burn::tensor::Device;
-
 use super::relation::Relation;
 use super::{GlmConfig, LoadedWeights};
 use crate::model::ModelError;
 use crate::model::config::ConfigFile;
+use crate::model::placement::Placement;
 use crate::model::weights::WeightFile;
 
 /// `Glm4Config`.
@@ -30,11 +29,11 @@ impl Glm4Config {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         let relation = Relation {
             norms_after: Some(["post_self_attn_layernorm", "post_mlp_layernorm"]),
             ..self.glm.relation("glm4")
         };
-        self.glm.llama.load_as(&relation, file, files, device)
+        self.glm.llama.load_as(&relation, file, files, place)
     }
 }

@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
-
 use super::LoadedWeights;
 use super::llama::{MOST_LAYERS, pad_id};
 use crate::model::config::ConfigFile;
@@ -13,6 +11,7 @@ use crate::model::layer::{
     Activation, CausalAttention, CausalDecoder, CausalDecoderParts, DecoderLayer, FeedForward, Linear, Norm, SightKind,
     StateFeedForward, StateNorm,
 };
+use crate::model::placement::Placement;
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelKind, ModelShape};
 
@@ -79,10 +78,10 @@ impl Gpt2Config {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         const WORDS: &str = "transformer.wte.weight";
         const HEAD: &str = "lm_head.weight";
-        let mut weights = Weights::new(file, files, canonical, device)?;
+        let mut weights = Weights::new(file, files, canonical, place)?;
         let table = [self.vocab_size, self.n_embd];
         if self.tie_word_embeddings {
             // First, because it holds both tables for a moment.
@@ -102,6 +101,8 @@ impl Gpt2Config {
                 family: "gpt2".into(),
                 kind: ModelKind::Causal,
                 d_model: self.n_embd,
+                d_block: self.n_embd,
+                d_inner: self.n_inner,
                 n_layers: self.n_layer,
                 n_heads: self.n_head,
                 vocab_size: self.vocab_size,

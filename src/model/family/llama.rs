@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
-
 use super::LoadedWeights;
 use super::relation::{Defaults, Relation};
 use crate::model::config::ConfigFile;
@@ -13,6 +11,7 @@ use crate::model::layer::{
     Activation, CausalAttention, CausalDecoder, CausalDecoderParts, DecoderLayer, GatedFeedForward, Linear, RmsNorm,
     RopeParameters, Rotary, SightKind, StateFeedForward, StateNorm,
 };
+use crate::model::placement::Placement;
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelKind, ModelShape};
 
@@ -133,9 +132,9 @@ impl LlamaConfig {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         let relation = Relation { output_bias: self.attention_bias, ..Relation::llama("llama", self) };
-        self.load_as(&relation, file, files, device)
+        self.load_as(&relation, file, files, place)
     }
 
     /// The same as a relative of Llama's.
@@ -144,11 +143,11 @@ impl LlamaConfig {
         relation: &Relation,
         file: String,
         files: Vec<WeightFile>,
-        device: &Device,
+        place: &Placement,
     ) -> Result<LoadedWeights, ModelError> {
         const WORDS: &str = "model.embed_tokens.weight";
         const HEAD: &str = "lm_head.weight";
-        let mut weights = Weights::new(file, files, canonical, device)?;
+        let mut weights = Weights::new(file, files, canonical, place)?;
         let table = [self.vocab_size, self.hidden_size];
         if self.tie_word_embeddings {
             // First, because it holds both tables for a moment.
@@ -173,7 +172,7 @@ impl LlamaConfig {
         weights.finish(is_dispensable)?;
 
         let sights = relation.kinds.iter().map(|(rope, window)| SightKind {
-            rotary: Some(Rotary::new(rope.frequencies(self.head_dim), relation.pairing, self.head_dim, device)),
+            rotary: Some(Rotary::new(rope.frequencies(self.head_dim), relation.pairing, self.head_dim, &place.device)),
             window: *window,
         });
         let model = CausalDecoder::new(CausalDecoderParts {
@@ -181,6 +180,8 @@ impl LlamaConfig {
                 family: relation.family.into(),
                 kind: ModelKind::Causal,
                 d_model: self.hidden_size,
+                d_block: self.hidden_size,
+                d_inner: self.intermediate_size,
                 n_layers: self.num_hidden_layers,
                 n_heads: self.num_attention_heads,
                 vocab_size: self.vocab_size,

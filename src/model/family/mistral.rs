@@ -2,12 +2,11 @@
 //!
 //! Reference: `modeling_mistral.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/mistral/modeling_mistral.py>.
 
-use burn::tensor::Device;
-
 use super::relation::{Defaults, Relation};
 use super::{LlamaConfig, LoadedWeights};
 use crate::model::ModelError;
 use crate::model::config::ConfigFile;
+use crate::model::placement::Placement;
 use crate::model::weights::WeightFile;
 
 /// `MistralConfig`: Llama's and the window.
@@ -37,11 +36,11 @@ impl MistralConfig {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         let mut relation = Relation::llama("mistral", &self.llama);
         if let Some(window) = self.sliding_window {
             relation = relation.with_windows(window, &vec![true; self.llama.num_hidden_layers]);
         }
-        self.llama.load_as(&relation, file, files, device)
+        self.llama.load_as(&relation, file, files, place)
     }
 }

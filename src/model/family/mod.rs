@@ -21,8 +21,6 @@ mod roberta;
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
-
 pub use albert::AlbertConfig;
 pub use bert::BertConfig;
 pub use distilbert::DistilBertConfig;
@@ -39,6 +37,7 @@ pub use qwen3::Qwen3Config;
 pub use roberta::RobertaConfig;
 
 use crate::model::config::ConfigFile;
+use crate::model::placement::Placement;
 use crate::model::weights::WeightFile;
 use crate::model::{LanguageModel, ModelError};
 
@@ -62,23 +61,23 @@ pub fn load(
     config: &ConfigFile,
     file: String,
     files: Vec<WeightFile>,
-    device: &Device,
+    place: &Placement,
 ) -> Result<LoadedWeights, ModelError> {
     match config.text("model_type")? {
-        Some("albert") => AlbertConfig::parse(config)?.load(file, files, device),
-        Some("bert") => BertConfig::parse(config)?.load(file, files, device),
-        Some("distilbert") => DistilBertConfig::parse(config)?.load(file, files, device),
-        Some("electra") => ElectraConfig::parse(config)?.load(file, files, device),
-        Some("ernie") => ErnieConfig::parse(config)?.load(file, files, device),
-        Some("gemma3_text") => Gemma3TextConfig::parse(config)?.load(file, files, device),
-        Some("glm") => GlmConfig::parse(config)?.load(file, files, device),
-        Some("glm4") => Glm4Config::parse(config)?.load(file, files, device),
-        Some("gpt2") => Gpt2Config::parse(config)?.load(file, files, device),
-        Some("llama") => LlamaConfig::parse(config)?.load(file, files, device),
-        Some("mistral") => MistralConfig::parse(config)?.load(file, files, device),
-        Some("qwen2") => Qwen2Config::parse(config)?.load(file, files, device),
-        Some("qwen3") => Qwen3Config::parse(config)?.load(file, files, device),
-        Some(family @ ("roberta" | "xlm-roberta")) => RobertaConfig::parse(config, family)?.load(file, files, device),
+        Some("albert") => AlbertConfig::parse(config)?.load(file, files, place),
+        Some("bert") => BertConfig::parse(config)?.load(file, files, place),
+        Some("distilbert") => DistilBertConfig::parse(config)?.load(file, files, place),
+        Some("electra") => ElectraConfig::parse(config)?.load(file, files, place),
+        Some("ernie") => ErnieConfig::parse(config)?.load(file, files, place),
+        Some("gemma3_text") => Gemma3TextConfig::parse(config)?.load(file, files, place),
+        Some("glm") => GlmConfig::parse(config)?.load(file, files, place),
+        Some("glm4") => Glm4Config::parse(config)?.load(file, files, place),
+        Some("gpt2") => Gpt2Config::parse(config)?.load(file, files, place),
+        Some("llama") => LlamaConfig::parse(config)?.load(file, files, place),
+        Some("mistral") => MistralConfig::parse(config)?.load(file, files, place),
+        Some("qwen2") => Qwen2Config::parse(config)?.load(file, files, place),
+        Some("qwen3") => Qwen3Config::parse(config)?.load(file, files, place),
+        Some(family @ ("roberta" | "xlm-roberta")) => RobertaConfig::parse(config, family)?.load(file, files, place),
         Some(other) => Err(config.fault(format!("unknown `model_type` \"{other}\" (known: {KNOWN})"))),
         None => Err(config.fault(format!("`model_type` is missing (known: {KNOWN})"))),
     }

@@ -2,12 +2,11 @@
 //!
 //! Reference: `modeling_qwen2.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/qwen2/modeling_qwen2.py>.
 
-use burn::tensor::Device;
-
 use super::relation::{Defaults, Relation, sliding_layers};
 use super::{LlamaConfig, LoadedWeights};
 use crate::model::ModelError;
 use crate::model::config::ConfigFile;
+use crate::model::placement::Placement;
 use crate::model::weights::WeightFile;
 
 /// `Qwen2Config`: Llama's and the windows.
@@ -36,9 +35,9 @@ impl Qwen2Config {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         let relation = with_windows(Relation::llama("qwen2", &self.llama), self.windows.as_ref());
-        self.llama.load_as(&relation, file, files, device)
+        self.llama.load_as(&relation, file, files, place)
     }
 }
 

@@ -2,13 +2,12 @@
 //!
 //! Reference: `modeling_qwen3.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/qwen3/modeling_qwen3.py>.
 
-use burn::tensor::Device;
-
 use super::qwen2::{windows, with_windows};
 use super::relation::{Defaults, Relation};
 use super::{LlamaConfig, LoadedWeights};
 use crate::model::ModelError;
 use crate::model::config::ConfigFile;
+use crate::model::placement::Placement;
 use crate::model::weights::WeightFile;
 
 /// `Qwen3Config`: Llama's and the windows.
@@ -37,12 +36,12 @@ impl Qwen3Config {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         let relation = Relation {
             query_key_norms: true,
             output_bias: self.llama.attention_bias,
             ..Relation::llama("qwen3", &self.llama)
         };
-        self.llama.load_as(&with_windows(relation, self.windows.as_ref()), file, files, device)
+        self.llama.load_as(&with_windows(relation, self.windows.as_ref()), file, files, place)
     }
 }

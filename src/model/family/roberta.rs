@@ -7,12 +7,12 @@
 //! Reference: `modeling_roberta.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/roberta/modeling_roberta.py>.
 
 use burn::Tensor;
-use burn::tensor::Device;
 
 use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use super::{BertConfig, LoadedWeights};
 use crate::model::config::ConfigFile;
 use crate::model::layer::{Activation, AddedEmbeddings, InputEmbeddings, Linear, MaskedEncoderParts, MaskedHead, Norm};
+use crate::model::placement::Placement;
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelShape};
 
@@ -54,10 +54,10 @@ impl RobertaConfig {
     ///
     /// # Errors
     /// If the tensors are not exactly those it needs.
-    pub fn load(&self, file: String, files: Vec<WeightFile>, device: &Device) -> Result<LoadedWeights, ModelError> {
+    pub fn load(&self, file: String, files: Vec<WeightFile>, place: &Placement) -> Result<LoadedWeights, ModelError> {
         let bert = &self.bert;
         let names = |name: &str| canonical(name, PREFIX, &["embeddings", "encoder", "pooler"]);
-        let mut weights = Weights::new(file, files, names, device)?;
+        let mut weights = Weights::new(file, files, names, place)?;
         let embeddings = format!("{PREFIX}.embeddings");
         let words_name = format!("{embeddings}.word_embeddings.weight");
         let words = weights.tensor(&words_name, [bert.vocab_size, bert.hidden_size]);

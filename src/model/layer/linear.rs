@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::Tensor;
 use burn::tensor::module::linear;
-use burn::tensor::{TensorData, assert_shape};
+use burn::tensor::{DType, FloatDType, TensorData, assert_shape};
 
 use crate::model::kernel::{FrozenMap, is_cpu, map};
 use crate::model::weights::{Weights, transpose};
@@ -63,7 +63,8 @@ impl Linear {
             Form::Frozen(Arc::new(FrozenMap::upright(weight, bias, shape)))
         } else {
             Form::Plain {
-                weight: Tensor::from_data(TensorData::new(weight.to_vec(), shape), device),
+                weight: Tensor::<2>::from_data(TensorData::new(weight.to_vec(), shape), device)
+                    .cast(weights.precision().dtype()),
                 bias: bias.map(|bias| Tensor::from_data(TensorData::new(bias.to_vec(), [shape[1]]), device)),
             }
         };
@@ -113,7 +114,7 @@ impl Linear {
         assert_shape!(input, [_, _, self.d_input]);
         match &self.form {
             Form::Frozen(frozen) => map(input, std::slice::from_ref(frozen), None),
-            Form::Plain { weight, bias } => linear(input, weight.clone(), bias.clone()),
+            Form::Plain { weight, bias } => plain(input, weight, bias.as_ref()),
         }
     }
 
@@ -131,11 +132,25 @@ impl Linear {
     }
 }
 
+/// The map by burn's operators. A weight of a half type meets an input of that type, and the sum with the bias is one of f32.
+fn plain(input: Tensor<3>, weight: &Tensor<2>, bias: Option<&Tensor<1>>) -> Tensor<3> {
+    let dtype = weight.dtype();
+    if dtype == DType::F32 {
+        return linear(input, weight.clone(), bias.cloned());
+    }
+    let product = linear(input.cast(FloatDType::from(dtype)), weight.clone(), None).cast(FloatDType::F32);
+    match bias {
+        Some(bias) => product + bias.clone().unsqueeze(),
+        None => product,
+    }
+}
+
 /// Part `number` of `n` along the last axis, with memory of its own, because a product with a view into a wider matrix is slower.
 fn part<const D: usize>(tensor: &Tensor<D>, number: usize, n: usize) -> Tensor<D> {
     let width = tensor.dims()[D - 1];
     // The stand-in for a missing tensor has no parts.
     let length = (width / n).max(1);
     let view = tensor.clone().narrow(D - 1, (number * length).min(width - length), length);
-    Tensor::from_data(view.into_data(), &tensor.device())
+    let part = Tensor::<D>::from_data(view.into_data(), &tensor.device());
+    part.cast(FloatDType::from(tensor.dtype()))
 }

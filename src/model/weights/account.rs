@@ -10,6 +10,7 @@ use safetensors::tensor::Dtype;
 use super::WeightFile;
 use crate::model::ModelError;
 use crate::model::error::TensorFaults;
+use crate::model::placement::{Placement, Precision};
 
 /// The tensors of one checkpoint.
 ///
@@ -20,7 +21,7 @@ pub struct Weights {
     /// Canonical name -> (file, name in the file, taken).
     names: BTreeMap<String, Place>,
     faults: TensorFaults,
-    device: Device,
+    place: Placement,
     n_parameters: usize,
 }
 
@@ -44,7 +45,7 @@ impl Weights {
         file: String,
         files: Vec<WeightFile>,
         canonical: impl Fn(&str) -> String,
-        device: &Device,
+        place: &Placement,
     ) -> Result<Self, ModelError> {
         let mut names: BTreeMap<String, Place> = BTreeMap::new();
         for (number, weights) in files.iter().enumerate() {
@@ -58,12 +59,17 @@ impl Weights {
                 }
             }
         }
-        Ok(Self { file, files, names, faults: TensorFaults::default(), device: device.clone(), n_parameters: 0 })
+        Ok(Self { file, files, names, faults: TensorFaults::default(), place: place.clone(), n_parameters: 0 })
     }
 
     /// The device that tensors are put on.
     pub fn device(&self) -> &Device {
-        &self.device
+        &self.place.device
+    }
+
+    /// The type of the matrices of linear maps.
+    pub fn precision(&self) -> Precision {
+        self.place.precision
     }
 
     /// Takes a tensor of exactly this shape as plain numbers, row-major. Where there is none, the fault is kept.
@@ -85,8 +91,8 @@ impl Weights {
     /// - output: `shape`
     pub fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<D> {
         match self.numbers(name, &shape) {
-            Some(values) => Tensor::from_data(TensorData::new(values, shape), &self.device),
-            None => Tensor::zeros([1; D], &self.device),
+            Some(values) => Tensor::from_data(TensorData::new(values, shape), &self.place.device),
+            None => Tensor::zeros([1; D], &self.place.device),
         }
     }
 

@@ -17,4 +17,5 @@ pub use account::{Weights, transpose};
 pub use fresh::{FreshFile, Recipe};
 pub use gguf::{Gguf, GgufWeights};
 pub use safetensors::{SafetensorsFile, open_folder};
+pub use torch_file::TorchFile;
 pub use weight_file::WeightFile;

@@ -53,8 +53,18 @@ impl TorchFile {
     /// # Errors
     /// If it cannot be read, is damaged or of another format, or its pickle asks for anything but tensors.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let name = path.display().to_string();
-        let bytes = Bytes::map(path)?;
+        Self::read(path.display().to_string(), Bytes::map(path)?)
+    }
+
+    /// The same from bytes in memory, which `name` stands for in messages.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn from_bytes(bytes: Vec<u8>, name: &str) -> Result<Self, ModelError> {
+        Self::read(name.to_owned(), Bytes::Owned(bytes))
+    }
+
+    fn read(name: String, bytes: Bytes) -> Result<Self, ModelError> {
         match entries(&bytes) {
             Ok(entries) => Ok(Self { name, bytes, entries }),
             Err(what) => Err(ModelError::Weights { file: name, what }),
