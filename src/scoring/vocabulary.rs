@@ -38,13 +38,13 @@ pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter
         .filter(|&id| {
             let Some((text, continuing)) = tokenizer.token_text(id) else { return false };
             let word = !filter.words_only || (!continuing && text.chars().all(char::is_alphabetic));
-            word && !text.is_empty()
-                && !text.starts_with("[unused")
-                && of_script(&text)
-                && !(filter.lower_case && text.chars().any(char::is_uppercase))
-                && !label_texts.contains(&text.to_lowercase())
-                && !excluded.contains(&text.to_lowercase())
-                && (continuing || stands_alone(tokenizer, id, &text))
+            if filter.lower_case && text.chars().any(char::is_uppercase) {
+                return false;
+            }
+            let lower = text.to_lowercase();
+            let is_text = !text.is_empty() && !text.starts_with("[unused") && of_script(&text);
+            let is_free = !label_texts.contains(&lower) && !excluded.contains(&lower);
+            word && is_text && is_free && (continuing || stands_alone(tokenizer, id, &text))
         })
         .collect()
 }

@@ -1,6 +1,7 @@
 //! The binary from end to end, with the toy model and small files.
 
 mod bad_input;
+mod calibration;
 mod causal;
 mod commands;
 mod controls;
