@@ -35,10 +35,10 @@ pub(super) struct Trial<'a> {
     pub(super) rules: Option<&'a RuleScores>,
     /// How the label-free score and test agree, at 0 shots.
     pub(super) correlation: Option<Correlation>,
-    /// The evaluations that racing saved.
-    pub(super) saved: Option<u64>,
     /// The mean over steps of the rank correlation of first-order estimates with true falls of the loss, and the steps.
     pub(super) hotflip: Option<(f64, usize)>,
+    /// The evaluations that racing saved.
+    pub(super) saved: Option<u64>,
     pub(super) end: End<'a>,
 }
 
@@ -113,8 +113,8 @@ impl<'a> Trial<'a> {
             diagnosis: None,
             rules: None,
             correlation: None,
-            saved: None,
             hotflip: None,
+            saved: None,
             end: End::Open,
         };
         if let Some(label) = dev_gold.iter().chain(test_gold).find(|label| usize::from(**label) >= labels.len()) {

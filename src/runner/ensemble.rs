@@ -27,7 +27,8 @@ use crate::task::racing::Racing;
 use crate::task::{Draw, Example, Metric};
 
 use super::plan::Plan;
-use super::trial::{Stopped, Trial, set_scores};
+use super::selection::set_scores;
+use super::trial::{Stopped, Trial};
 
 /// An ensemble that would be made.
 pub struct PlannedEnsemble {

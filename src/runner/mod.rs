@@ -28,6 +28,7 @@ mod rank_correlation;
 mod read_back;
 mod run;
 mod schedule;
+mod selection;
 mod shortlist;
 mod trial;
 

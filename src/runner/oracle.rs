@@ -38,10 +38,10 @@ pub struct TrialOracle<'a> {
     pub n_selection: usize,
     /// The ids that may stand in a trigger.
     pub vocabulary: &'a [u32],
-    /// Which training examples cost most.
-    pub hardness: &'a mut Hardness,
     /// A second, smaller model with the same tokenizer.
     pub probe: Option<&'a Scorer>,
+    /// Which training examples cost most.
+    pub hardness: &'a mut Hardness,
 }
 
 impl TrialOracle<'_> {
@@ -49,18 +49,21 @@ impl TrialOracle<'_> {
         indices.iter().map(|&i| self.train[i]).collect()
     }
 
+    fn first_texts(&self, n_texts: usize) -> &[&Example] {
+        &self.texts[..n_texts.min(self.texts.len())]
+    }
+
     /// The cross-entropy of each prompt on each example, charged: `[prompt][example]`.
     fn losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<Vec<f64>>, SearchError> {
         let examples: Vec<&Example> = examples.iter().map(|&i| self.train[i]).collect();
         let set = Set { columns: self.columns, examples: &examples, hash: set_hash("train", &examples) };
         let found = self.calibrated.score(self.cache, self.scorer, prompts, set)?;
-        let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
         Ok(found
             .into_iter()
             .map(|Corrected { scores, cost, prior }| {
                 self.ledger.charge(cost);
                 self.ledger.charge(prior);
-                scores.iter().zip(&gold).map(|(scores, &gold)| -scores[gold]).collect()
+                losses(&scores, &examples)
             })
             .collect())
     }
@@ -73,10 +76,12 @@ impl TrialOracle<'_> {
             _ => Ok(()),
         }
     }
+}
 
-    fn first_texts(&self, n_texts: usize) -> &[&Example] {
-        &self.texts[..n_texts.min(self.texts.len())]
-    }
+/// The cross-entropy of the gold label of each example, from the labels' log-probabilities.
+fn losses(scores: &[Vec<f64>], examples: &[&Example]) -> Vec<f64> {
+    let gold = examples.iter().filter_map(|e| e.label);
+    scores.iter().zip(gold).map(|(scores, gold)| -scores[gold]).collect()
 }
 
 /// Examples after which [`Oracle::train_losses_below`] looks who is still in.
@@ -200,13 +205,19 @@ impl Oracle for TrialOracle<'_> {
         let mut cost = Cost::default();
         known.iter().for_each(|known| cost += known.cost);
         self.ledger.charge(Cost { evaluations: self.probe_cost(cost.evaluations), ..cost });
-        Ok(known.into_iter().map(|known| loss(&known.scores, &examples)).collect())
+        Ok(known.into_iter().map(|known| mean(&losses(&known.scores, &examples))).collect())
     }
 
     fn probe_cost(&self, evaluations: u64) -> u64 {
         let weights = |scorer: &Scorer| scorer.loaded().model.shape().n_parameters.max(1) as u64;
         let Some(probe) = self.probe else { return evaluations };
         evaluations.saturating_mul(weights(probe)).div_ceil(weights(self.scorer))
+    }
+
+    fn gradients(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<PromptGradient>, SearchError> {
+        let gradients = self.scorer.gradients(prompts, self.columns, &self.examples(examples))?;
+        gradients.iter().for_each(|gradient| self.ledger.charge(gradient.cost));
+        Ok(gradients)
     }
 
     fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
@@ -312,12 +323,6 @@ impl WordOracle for TrialOracle<'_> {
     }
 }
 
-/// Mean cross-entropy of the gold labels, from the labels' log-probabilities.
-fn loss(scores: &[Vec<f64>], examples: &[&Example]) -> f64 {
-    let gold = examples.iter().filter_map(|e| e.label);
-    -scores.iter().zip(gold).map(|(scores, gold)| scores[gold]).sum::<f64>() / examples.len() as f64
-}
-
 /// Identifies examples of a split, in their order.
 pub fn set_hash(split: &str, examples: &[&Example]) -> SetHash {
     let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 example set");
@@ -373,8 +378,8 @@ mod tests {
                 unlabelled: &train,
                 n_selection: 0,
                 vocabulary: &[],
-                hardness: &mut Hardness::new(train.len()),
                 probe: None,
+                hardness: &mut Hardness::new(train.len()),
             };
             let losses = match below {
                 false => oracle.train_losses(&prompts, examples).unwrap().into_iter().map(Some).collect(),

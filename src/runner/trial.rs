@@ -7,26 +7,22 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::prompt::{Candidate, Prompt, SoftPrompt};
 use crate::record::{
-    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SetScores, SoftRecord, Spent,
-    TrialKey,
+    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SoftRecord, Spent, TrialKey,
 };
-use crate::scoring::{
-    Calibrator, Outcome, Prior, ScoreCache, ScoreStore, Scorer, ScoringError, SetHash, argmax, information_parts,
-    mutual_information,
-};
+use crate::scoring::{Calibrator, Outcome, Prior, ScoreCache, ScoreStore, Scorer, SetHash, information_parts};
 use crate::search::{Proposal, Scored, SearchError};
 use crate::spec::{MultiToken, SelectBy};
 use crate::task::racing::Racing;
 use crate::task::{Dataset, Example, Metric};
 
-use super::calibrated::{Calibrated, Corrected, Set};
+use super::calibrated::{Calibrated, Set};
 use super::cell::Cell;
 use super::hardness::Hardness;
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
-use super::pool::{Pool, PoolSettings, Run, selection_score};
 use super::race_tally::RaceTally;
 use super::rank_correlation::RankCorrelation;
+use super::selection::{below_complete, figures, gold, runs, set_scores};
 use super::shortlist::{Entry, Shortlist};
 
 /// Unlabelled texts over which perplexity is taken, of the chosen prompt and of all that a search for fluent ones proposes: a
@@ -298,8 +294,8 @@ impl Work<'_, '_> {
                 unlabelled: &self.trial.data.unlabelled,
                 n_selection: self.trial.data.selection().len(),
                 vocabulary: &cell.vocabulary,
-                hardness: &mut self.hardness,
                 probe: cell.probe.as_deref(),
+                hardness: &mut self.hardness,
             };
             let proposal = match cell.search.propose(&mut oracle) {
                 Err(SearchError::OutOfBudget) => Proposal::OutOfBudget,
@@ -340,15 +336,16 @@ impl Work<'_, '_> {
         let columns = &trial.dataset.columns;
         let n_selection = trial.data.selection().len();
         let prompts: Vec<Prompt> = candidates.iter().map(|c| c.prompt.clone()).collect();
-        let runs = self
-            .runs(&prompts, cell.search.races(), best.as_ref().map(|(_, scores)| scores.as_slice()))
+        let to_beat = best.as_ref().map(|(_, scores)| scores.as_slice());
+        let calibrated_cache = (&mut self.calibrated, &mut self.cache);
+        let runs = runs(trial, calibrated_cache, self.selection, &prompts, cell.search.races(), to_beat)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         let mut all = Vec::new();
         for (candidate, run) in candidates.into_iter().zip(runs) {
             self.ledger.charge(run.cost);
             self.ledger.charge(run.prior);
             let number = self.candidates.n();
-            let (scored, dev, label_free) = self.figures(number, &run.scores);
+            let (scored, dev, label_free) = figures(trial, number, &run.scores);
             let dropped = run.scores.len() < n_selection;
             self.races.count(&run, n_selection);
             if !dropped && best.as_ref().is_none_or(|(best, _)| scored.beats(best)) {
@@ -386,51 +383,6 @@ impl Work<'_, '_> {
             all.push((scored, dropped));
         }
         Ok(below_complete(all, best.as_ref().map(|(best, _)| *best)))
-    }
-
-    /// Scores prompts on the selection examples, or on as many of them as a race needs.
-    fn runs(
-        &mut self,
-        prompts: &[Prompt],
-        may_race: bool,
-        best: Option<&[Vec<f64>]>,
-    ) -> Result<Vec<Run>, ScoringError> {
-        let trial = self.trial;
-        let examples = trial.data.selection();
-        let columns = &trial.dataset.columns;
-        if trial.data.dev.is_empty() || !may_race || trial.racing == Racing::None {
-            let set = Set { columns, examples, hash: self.selection };
-            let found = self.calibrated.score(&mut self.cache, trial.scorer, prompts, set)?;
-            let run = |Corrected { scores, cost, prior }| Run { scores, cost, prior };
-            return Ok(found.into_iter().map(run).collect());
-        }
-        let settings = PoolSettings {
-            scorer: trial.scorer,
-            columns,
-            examples,
-            n_labels: trial.dataset.labels.len(),
-            metric: trial.metric,
-            select_by: trial.select_by,
-        };
-        Pool::new(settings, (&mut self.calibrated, &mut self.cache), prompts, best).race(trial.racing)
-    }
-
-    /// The figures of a candidate that was scored on the first selection examples, or on all of them.
-    fn figures(&self, number: u64, scores: &[Vec<f64>]) -> (Scored, Option<SetScores>, Option<f64>) {
-        let trial = self.trial;
-        if trial.data.dev.is_empty() {
-            let score = mutual_information(scores);
-            return (Scored { candidate: number, score, margin: 0.0, signature: signature(scores) }, None, Some(score));
-        }
-        let gold = &gold(&trial.data.dev)[..scores.len()];
-        let n_labels = trial.dataset.labels.len();
-        let outcome = Outcome::of(scores, gold, n_labels, trial.metric);
-        let score = selection_score(&outcome, gold, n_labels, trial.select_by);
-        (
-            Scored { candidate: number, score, margin: outcome.margin, signature: signature(scores) },
-            Some(set_scores(outcome)),
-            None,
-        )
     }
 
     /// Scores the chosen prompt on test, once and outside the budget.
@@ -479,40 +431,5 @@ impl Work<'_, '_> {
             Some(event) => self.emit(event),
             None => Ok(()),
         }
-    }
-}
-
-/// What a search hears: a dropped candidate is never ahead of a complete one, whatever its first examples say.
-fn below_complete(scored: Vec<(Scored, bool)>, best: Option<Scored>) -> Vec<Scored> {
-    let complete = scored.iter().filter(|(_, dropped)| !dropped).map(|(scored, _)| scored);
-    let lowest = complete.chain(&best).map(|scored| scored.score).fold(f64::INFINITY, f64::min);
-    let told = |(scored, dropped): (Scored, bool)| match dropped {
-        true => Scored { score: scored.score.min(lowest), margin: f64::MIN, ..scored },
-        false => scored,
-    };
-    scored.into_iter().map(told).collect()
-}
-
-/// Identifies the labels that are predicted.
-fn signature(scores: &[Vec<f64>]) -> u64 {
-    let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 predictions");
-    for scores in scores {
-        hasher.update(&(argmax(scores) as u16).to_le_bytes());
-    }
-    let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
-fn gold(examples: &[&Example]) -> Vec<usize> {
-    examples.iter().filter_map(|e| e.label).collect()
-}
-
-pub(super) fn set_scores(outcome: Outcome) -> SetScores {
-    SetScores {
-        metric: outcome.metric,
-        margin: outcome.margin,
-        log_likelihood: outcome.log_likelihood,
-        predicted: outcome.predicted,
-        margins: outcome.margins,
     }
 }

@@ -50,11 +50,11 @@ pub struct TriggerLikelihoods {
     pub cost: Cost,
 }
 
-/// What is known of each template.
-type Encodings<'p> = HashMap<&'p Template, OwnPlaces>;
+/// A template on the texts, with the places of its own tokens.
+type Own = Arc<Vec<(Encoded, Vec<usize>)>>;
 
-/// The examples encoded with a template, each with the places of the prompt's own tokens.
-type OwnPlaces = Arc<Vec<(Encoded, Vec<usize>)>>;
+/// The templates of a call.
+type Encodings<'p> = HashMap<&'p Template, Own>;
 
 impl Scorer {
     /// The mean negative log-likelihood of the own tokens of each prompt on some texts.
@@ -214,7 +214,7 @@ impl Scorer {
         columns: &[String],
         examples: &[&Example],
         encodings: &mut Encodings<'p>,
-    ) -> Result<OwnPlaces, ScoringError> {
+    ) -> Result<Own, ScoringError> {
         let place = match encodings.entry(&prompt.template) {
             Entry::Occupied(known) => return Ok(Arc::clone(known.get())),
             Entry::Vacant(place) => place,

@@ -23,6 +23,7 @@ mod ensemble;
 mod error;
 mod explain;
 mod fill;
+mod fitting;
 mod gap;
 mod generate;
 mod gradient;

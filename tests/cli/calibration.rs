@@ -55,6 +55,8 @@ fn exact_racing_of_calibrated_scores_gives_the_pick_of_scoring_everything_for_fe
                 .filter(|row| row["calibration"] == all["calibration"] && !row["dropped_at"].is_empty())
                 .count();
             assert!(dropped > 0, "{by}, {}", all["calibration"]);
+            let classes = |row: &Row| row["dropped_at"].is_empty() != row["equivalence_class"].is_empty();
+            assert!(candidates.iter().all(classes), "only the complete are compared in all they do");
             let (all, raced) = (number(all, "evaluations"), number(raced, "evaluations"));
             assert!(raced < all, "{by}: {raced} of {all}");
         }

@@ -50,8 +50,8 @@ impl<'a> Bench<'a> {
             unlabelled: &self.train,
             n_selection: self.dev.len(),
             vocabulary: &self.vocabulary,
-            hardness: &mut self.hardness,
             probe: None,
+            hardness: &mut self.hardness,
         }
     }
 
