@@ -6,6 +6,8 @@
 //!   prompts on test, or on dev where there is no labelled test split; those of a candidate are on dev.
 //! - 2026-11: the worst change of a surface is the lowest of metric minus metric as it is, over all surfaces of a prompt; it is
 //!   above 0 where every other surface does better.
+//! - 2026-11: a candidate that racing dropped has no class of equal behaviour, since it was not asked of all examples; its collapse
+//!   and its accuracy by class are those of the examples that it was.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -87,7 +89,7 @@ impl Diagnostics {
         let over: Vec<&&Trial<'_>> = entry.over.iter().filter(|trial| trial.is_complete()).collect();
         let behaviours = |trial: &&&Trial<'_>| {
             let mut distinct: Vec<&Vec<u16>> =
-                trial.candidates.iter().filter_map(|scored| scored.dev.map(|dev| &dev.predicted)).collect();
+                trial.candidates.iter().filter_map(|scored| complete(trial, scored)).collect();
             distinct.sort();
             distinct.dedup();
             distinct.len()
@@ -132,9 +134,9 @@ impl CandidateDiagnostics {
     /// The diagnostics of the candidates that are ranked together, with their ranks.
     pub(super) fn of(list: &[(&Trial<'_>, &Scored<'_>)], ranks: &[usize]) -> Vec<Self> {
         let mut classes: HashMap<&[u16], (usize, usize)> = HashMap::new();
-        for ((_, scored), &rank) in list.iter().zip(ranks) {
-            if let Some(dev) = scored.dev {
-                let class = classes.entry(&dev.predicted).or_insert((rank, 0));
+        for ((trial, scored), &rank) in list.iter().zip(ranks) {
+            if let Some(predicted) = complete(trial, scored) {
+                let class = classes.entry(predicted).or_insert((rank, 0));
                 *class = (class.0.min(rank), class.1 + 1);
             }
         }
@@ -167,6 +169,11 @@ fn class_words(values: &[(String, f64)]) -> String {
         format!("{}={}", name.replace([';', '=', '\n'], " "), super::cell::decimal(*value, 6))
     };
     values.iter().map(one).collect::<Vec<_>>().join(";")
+}
+
+/// The dev predictions of a candidate that nobody dropped.
+fn complete<'a>(trial: &Trial<'a>, scored: &Scored<'a>) -> Option<&'a Vec<u16>> {
+    scored.dev.map(|dev| &dev.predicted).filter(|predicted| predicted.len() == trial.dev_gold.len())
 }
 
 /// The share of the most frequent prediction.

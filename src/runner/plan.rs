@@ -182,8 +182,8 @@ impl Plan {
     /// [`crate::scoring::ScoringError::CalibrationTexts`].
     pub fn calibrator(&self, way: Calibration, data: &TrialData<'_>) -> Result<Calibrator> {
         let n = self.experiment.limits.calibration.unwrap_or(BATCH_TEXTS);
-        Ok(Calibrator::new(way, self.dataset.columns.len(), &data.unlabelled, n)
-            .map_err(|e| Error::from(e).at(self.experiment.place("calibration")))?)
+        Calibrator::new(way, self.dataset.columns.len(), &data.unlabelled, n)
+            .map_err(|e| Error::from(e).at(self.experiment.place("calibration")))
     }
 
     /// The model of an item's trials, with the rule for words of several tokens that the item has.

@@ -1,6 +1,7 @@
 //! Prompts that are the same to the model.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use crate::prompt::{Prompt, Template};
@@ -65,10 +66,12 @@ impl Scorer {
             let mut passes = Vec::with_capacity(reading.1.len());
             for pass in &reading.1 {
                 let place = (&prompt.template, pass.filled.len());
-                if !encodings.contains_key(&place) {
-                    encodings.insert(place, self.encoder(&prompt.template, columns, place.1)?.encode(first)?);
-                }
-                let encoded = &encodings[&place];
+                let encoded = match encodings.entry(place) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => {
+                        &*new.insert(self.encoder(&prompt.template, columns, place.1)?.encode(first)?)
+                    }
+                };
                 passes.push((encoded.filled(&prompt.triggers.0, &pass.filled), encoded.read_at));
             }
             let soft = prompt.soft.as_ref().map(|soft| *blake3::hash(&soft.bytes()).as_bytes());

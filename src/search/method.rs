@@ -102,6 +102,11 @@ pub trait Oracle {
     /// The examples on which a candidate is scored for selection, those of its calibration included.
     fn n_selection(&self) -> usize;
 
+    /// Whether a candidate's scores are calibrated, so that they take a second call for its prior.
+    fn calibrates(&self) -> bool {
+        false
+    }
+
     /// Mean cross-entropy of the gold labels among the labels, in nats, of each prompt on some training examples; all
     /// prompts in one round.
     ///

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod batches;
+mod calibration;
 mod causal;
 mod commands;
 mod controls;

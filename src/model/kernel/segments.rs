@@ -125,7 +125,7 @@ mod tests {
         let segments = Segments::new(&[3, 2, 1, 4], Some(&[None, Some(0), Some(1), None]));
         assert_eq!(segments.positions(), [0, 1, 2, 3, 4, 5, 0, 1, 2, 3]);
         assert_eq!(segments.seen(2), [0..3, 3..5, 5..6]);
-        assert_eq!(segments.seen(3), [6..10]);
+        assert_eq!(segments.seen(3), std::slice::from_ref(&(6..10)));
         assert_eq!(segments.families(), [vec![0, 1, 2], vec![3]]);
         assert_eq!((segments.n_rows(), segments.before(2)), (10, 5));
     }

@@ -267,7 +267,7 @@ fn no_gradient_is_computed_for_what_is_not_tracked() {
     let frozen = Arc::new(FrozenMap::of_outputs(&numbers(12, 1), None, [3, 4]));
     let leaf = tensor([1, 2, 4], 2);
     let plain = Tensor::from_inner(tensor([1, 2, 3], 3).inner());
-    let output = map(leaf.clone(), &[frozen.clone()], Some(plain.clone()));
+    let output = map(leaf.clone(), std::slice::from_ref(&frozen), Some(plain.clone()));
     let gradients = output.sum().backward();
     assert!(leaf.grad(&gradients).is_some() && plain.grad(&gradients).is_none());
     assert!(!map(leaf.inner(), &[frozen], Some(plain.inner())).is_autodiff());

@@ -33,6 +33,7 @@ pub struct CausalAttention {
 
 /// What a forward pass tells its attention: the same for all layers of a kind.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one or two a forward pass, never in a list")]
 pub enum Sight {
     /// Of padded rows.
     Padded {

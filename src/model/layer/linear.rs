@@ -18,6 +18,7 @@ pub struct Linear {
 
 /// How the map is stored.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one a layer, beside the weights that it holds")]
 enum Form {
     /// For operators of our own on the CPU.
     Frozen(Arc<FrozenMap>),

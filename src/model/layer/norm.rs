@@ -17,6 +17,7 @@ pub struct Norm {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one a layer, beside the weights that it holds")]
 enum Form {
     Frozen(Arc<Normaliser>),
     Plain { gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64 },

@@ -16,6 +16,7 @@ pub struct RmsNorm {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one a layer, beside the weights that it holds")]
 enum Form {
     Frozen(Arc<Normaliser>),
     Plain { gamma: Tensor<1>, epsilon: f64 },

@@ -34,7 +34,7 @@ pub(super) fn search_both(
     let thesaurus = Arc::new(paraphrase::thesaurus(&method.paraphrase, task, place)?);
     let rounds = paraphrase::config(&method.paraphrase);
     let rewriter = move |prompt: Prompt, turn: usize| -> Box<dyn Search> {
-        Box::new(Rounds::new(rounds.clone(), Arc::clone(&thesaurus), &[prompt], stream(turn)))
+        Box::new(Rounds::new(rounds, Arc::clone(&thesaurus), &[prompt], stream(turn)))
     };
     Ok(Box::new(InTurn::new(config(&method.words), prompt, Box::new(rewriter))))
 }

@@ -159,8 +159,9 @@ impl Demonstrations {
         let pool: Vec<Demonstration> = (0..n_train).filter_map(|index| self.demonstration(oracle, index)).collect();
         let template = self.prompt.template.with_nearest(nearest);
         let prompt = Prompt { template, pool: Some(Arc::new(DemonstrationPool(pool))), ..self.prompt.clone() };
-        // The pool's representations come on top of those of the texts, which the passes hold.
-        let cost = oracle.passes(&prompt)? * oracle.n_selection() as u64 + n_train as u64;
+        // The pool's representations come on top of those of the texts, which the passes hold; they are counted in every call.
+        let n_calls = 1 + u64::from(oracle.calibrates());
+        let cost = oracle.passes(&prompt)? * oracle.n_selection() as u64 + n_calls * n_train as u64;
         if !oracle.affords(cost) {
             return Ok(Proposal::OutOfBudget);
         }

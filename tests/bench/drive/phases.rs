@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use super::Failure;
 use super::job::Job;
 
+/// Token ids, the places that are read, the rows of the output map that are, and whether the whole vocabulary counts.
+type Sequence = (Vec<u32>, Vec<usize>, Vec<u32>, bool);
+
 /// Does what scoring does, phase by phase, with batches of one length group each, and then lets the scorer do it.
 pub fn run(job: &Job) -> Result<Value, Failure> {
     let ready = job.ready()?;
@@ -23,7 +26,7 @@ pub fn run(job: &Job) -> Result<Value, Failure> {
     let whole = begun.elapsed().as_secs_f64();
 
     let begun = Instant::now();
-    let mut sequences: Vec<(Vec<u32>, Vec<usize>, Vec<u32>, bool)> = Vec::new();
+    let mut sequences: Vec<Sequence> = Vec::new();
     for prompt in &ready.prompts {
         let Passes { passes, whole_vocabulary, .. } = ready.scorer.passes(prompt)?;
         for pass in passes {
