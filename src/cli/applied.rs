@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::error::Result;
+use crate::prompt::Prompt;
 use crate::scoring::{Ask, Cost};
 use crate::task::Example;
 
@@ -42,7 +43,13 @@ pub fn apply(asked: &Asked, columns: &[String], examples: &[Example], log: Log) 
 /// [`crate::scoring::ScoringError`].
 pub fn apply_all(asked: &[Asked], columns: &[String], examples: &[Example], log: Log) -> Result<Vec<Applied>> {
     let begun = Instant::now();
-    let asks: Vec<Ask<'_>> = asked.iter().map(|asked| asked.scorer.ask(&asked.prompt)).collect();
+    let prompts: Vec<Prompt> = (asked.iter())
+        .map(|asked| match &asked.prior {
+            Some(prior) => prior.asked(&asked.prompt),
+            None => asked.prompt.clone(),
+        })
+        .collect();
+    let asks: Vec<Ask<'_>> = asked.iter().zip(&prompts).map(|(asked, prompt)| asked.scorer.ask(prompt)).collect();
     let mut evaluations = 0;
     for asked in asked {
         evaluations += asked.scorer.evaluations_per_example(&asked.prompt)? * examples.len() as u64;
@@ -53,13 +60,13 @@ pub fn apply_all(asked: &[Asked], columns: &[String], examples: &[Example], log:
         let portion: Vec<&Example> = portion.iter().collect();
         let round = asked[0].scorer.score_mixed(&asks, columns, &portion)?;
         let of_prompts = round.scores.into_iter().zip(round.truncated).zip(round.costs);
-        for (applied, ((mut scores, truncated), cost)) in all.iter_mut().zip(of_prompts) {
+        for ((applied, asked), ((mut scores, truncated), cost)) in all.iter_mut().zip(asked).zip(of_prompts) {
+            if let Some(prior) = &asked.prior {
+                scores = scores.iter().map(|scores| prior.calibrate(&asked.prompt.verbalizer, scores)).collect();
+            }
             applied.scores.append(&mut scores);
             applied.truncated += truncated;
-            applied.cost.evaluations += cost.evaluations;
-            applied.cost.forwards += cost.forwards;
-            applied.cost.backwards += cost.backwards;
-            applied.cost.tokens += cost.tokens;
+            applied.cost += cost;
             if let Some(bar) = &bar {
                 bar.inc(cost.evaluations);
             }

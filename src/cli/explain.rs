@@ -3,10 +3,11 @@
 use clap::Args;
 
 use crate::error::Result;
-use crate::scoring::{Explanation, NearToken};
+use crate::scoring::{Calibrated, Explanation, NearToken};
 use crate::task::Example;
 
 use super::CliError;
+use super::calibration_option::CalibrationOptions;
 use super::fill::{Format, tables};
 use super::log::Log;
 use super::model_option::Opened;
@@ -31,6 +32,8 @@ words' log-probabilities, and what they make of the labels.";
 pub struct Arguments {
     #[command(flatten)]
     prompt: PromptOptions,
+    #[command(flatten)]
+    calibration: CalibrationOptions,
     /// The text for the template's slot
     text: String,
     /// The text for the template's second slot
@@ -49,7 +52,8 @@ pub struct Arguments {
 /// # Errors
 /// What is wrong with the prompt, the model or the text.
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
-    let (opened, asked) = arguments.prompt.ready_one(log)?;
+    let (opened, mut asked) = arguments.prompt.ready_one(log)?;
+    arguments.calibration.apply(std::slice::from_mut(&mut asked))?;
     let columns: Vec<String> = asked.prompt.template.columns().into_iter().map(str::to_owned).collect();
     let texts: Vec<String> =
         [Some(&arguments.text), arguments.text_b.as_ref()].into_iter().flatten().cloned().collect();
@@ -65,7 +69,12 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
         return Err(CliError::Usage(what).into());
     }
     let example = Example { row: 0, fields: texts, label: None };
-    let explanation = asked.scorer.explain(&asked.prompt, &columns, &example, arguments.top_k as usize)?;
+    let mut explanation = asked.scorer.explain(&asked.prompt, &columns, &example, arguments.top_k as usize)?;
+    if let Some(prior) = &asked.prior {
+        let scores =
+            asked.scorer.score(&[prior.asked(&asked.prompt)], &columns, &[&example])?.scores.remove(0).remove(0);
+        explanation.calibrate(prior, &asked.prompt.verbalizer, &scores);
+    }
     match arguments.format {
         Format::Json => print_json(&explanation),
         Format::Table => print(&as_text(&explanation, &opened)),
@@ -88,6 +97,16 @@ fn as_text(explanation: &Explanation, opened: &Opened) -> String {
             format!("{:.4}", word.logprob.exp()),
         ]);
     }
+    let calibrated = match &explanation.calibration {
+        None => String::new(),
+        Some(Calibrated { name, prior, .. }) => {
+            let mut table = TextTable::new(&["", ">prior"]);
+            for (what, logprob) in prior {
+                table.row([what.clone(), format!("{logprob:.4}")]);
+            }
+            format!("their priors, by {name} calibration\n{}\n", table.print())
+        }
+    };
     let mut labels = TextTable::new(&["label", ">logprob", ">probability", ""]);
     let best = explanation.labels.iter().map(|(_, logprob)| *logprob).fold(f64::NEG_INFINITY, f64::max);
     let predicted = explanation.labels.iter().position(|(_, logprob)| *logprob == best);
@@ -111,7 +130,7 @@ fn as_text(explanation: &Explanation, opened: &Opened) -> String {
     format!(
         "1. the prompt ({})\n{}\ncut off: {truncated}\n\n2. its {} tokens ({passes})\n{}\n\n\
          3. the likeliest answers over the whole vocabulary\n{}\n\
-         4. the label words over the whole vocabulary\n{}\nthe labels among each other\n{}{nearest}",
+         4. the label words over the whole vocabulary\n{}\n{calibrated}the labels among each other\n{}{nearest}",
         opened.loaded.source,
         explanation.rendered,
         explanation.tokens.len(),

@@ -16,6 +16,7 @@
 
 mod applied;
 mod arguments;
+mod calibration_option;
 mod completions;
 mod datasets;
 mod doctor;

@@ -25,7 +25,7 @@ Examples:
 
 Data and models are opened and checked as a run would, and nothing is run or written. `evaluations` is what a trial may \
 spend at most (one prompt on one example is one), `test` what the chosen prompt costs on test, outside the budget; \
-`forwards` counts both, and at 0 shots the candidates on test once the choice is made. `n_texts` are texts of train \
+`forwards` counts both, the diagnostics of the chosen prompt, and at 0 shots the candidates on test once the choice is made. `n_texts` are texts of train \
 without their labels. The \
 time comes from timing a few examples on this machine.";
 
@@ -93,7 +93,7 @@ fn speed(plan: &Plan, scorer: &Scorer) -> Result<Speed> {
 }
 
 fn forwards(trial: &PlannedTrial) -> u64 {
-    trial.evaluations + trial.test_evaluations + trial.correlation_evaluations
+    trial.evaluations + trial.test_evaluations + trial.correlation_evaluations + trial.diagnostic_evaluations
 }
 
 fn as_text(plan: &Plan, speeds: &[Speed]) -> String {
@@ -171,7 +171,8 @@ fn as_json(plan: &Plan, speeds: &[Speed]) -> serde_json::Value {
                 "calibration": trial.key.calibration, "control": trial.key.control, "seeds": trial.key.seeds, "n_train": trial.draw.train.len(),
                 "n_dev": trial.draw.dev.len(), "n_texts": n_texts(trial), "n_test": trial.draw.test.len(), "evaluations": trial.evaluations,
                 "test_evaluations": trial.test_evaluations,
-                "correlation_evaluations": trial.correlation_evaluations, "forwards": forwards(trial),
+                "correlation_evaluations": trial.correlation_evaluations,
+                "diagnostic_evaluations": trial.diagnostic_evaluations, "forwards": forwards(trial),
                 "seconds": forwards(trial) as f64 * speed.seconds_per_forward, "bytes": speed.bytes,
             })
         })

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::error::Result;
 use crate::task::Table;
 
 use super::CliError;
 use super::applied::apply_all;
+use super::calibration_option::CalibrationOptions;
 use super::input_option::InputOptions;
 use super::log::Log;
 use super::output::{print, write_file};
@@ -25,6 +26,8 @@ Examples:
   promptmine predict --prompt sentiment.safetensors --prompt topic.json --input posts.tsv \\
       --output both.jsonl
 
+  promptmine predict --ensemble results/my/trials/<trial>/ensemble.json --input reviews.csv
+
 One line for each example: id (of the column `id`, or the row counted from 0), label where the input has one, predicted, \
 and logprob_<label>: the natural logarithm of the label's probability among the labels. With several prompts one line \
 for each example and prompt, with a field `prompt`; they share the model and its batches. The output is JSON lines, or CSV if it ends so.";
@@ -40,17 +43,8 @@ pub struct Arguments {
     /// Where to write: .jsonl or .csv; - or nothing for JSON lines on standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// How label scores are corrected
-    #[arg(long, value_name = "CALIBRATION", value_enum, default_value_t)]
-    calibration: Calibration,
-}
-
-/// How label scores are corrected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Calibration {
-    /// They are not.
-    #[default]
-    None,
+    #[command(flatten)]
+    calibration: CalibrationOptions,
 }
 
 /// What is written.
@@ -65,7 +59,6 @@ enum Shape {
 /// # Errors
 /// What is wrong with a prompt, the model, the input or the output.
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
-    let Calibration::None = arguments.calibration;
     let output = arguments.output.as_deref().filter(|path| *path != Path::new("-"));
     let shape = output.map_or(Ok(Shape::JsonLines), shape)?;
     if let Some(output) = output
@@ -83,7 +76,8 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
         let source = std::io::Error::new(std::io::ErrorKind::NotFound, "its folder does not exist");
         return Err(CliError::Write { what, source }.into());
     }
-    let ready = arguments.prompt.ready(log)?;
+    let mut ready = arguments.prompt.ready(log)?;
+    arguments.calibration.apply(&mut ready.prompts)?;
     let table = arguments.input.read(needed(&ready.prompts), None, false)?;
     let mut predictions = Vec::new();
     let applied = apply_all(&ready.prompts, &table.columns, &table.examples, log)?;
@@ -102,6 +96,11 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
             labels: asked.prompt.verbalizer.label_names(),
             logprobs: applied.scores,
         });
+    }
+    if let Some(ensemble) = &ready.ensemble {
+        let scores: Vec<Vec<Vec<f64>>> = predictions.drain(..).map(|one: Predictions| one.logprobs).collect();
+        let labels = ready.prompts[0].prompt.verbalizer.label_names();
+        predictions.push(Predictions { prompt: String::new(), labels, logprobs: ensemble.combine(&scores) });
     }
     let of_each = match ready.prompts.len() {
         1 => String::new(),

@@ -214,7 +214,8 @@ impl Listener for Progress {
                 drop(state);
                 self.over(key, &format!("failed: {reason}"));
             }
-            Event::Started { .. } | Event::Step { .. } | Event::ReadBack(_) => {}
+            Event::Started { .. } | Event::Step { .. } | Event::ReadBack(_) | Event::Diagnosed(_) | Event::Rules(_) => {
+            }
         }
     }
 

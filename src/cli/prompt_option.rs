@@ -8,9 +8,9 @@ use clap::{Args, ValueEnum};
 use crate::error::Result;
 use crate::model::LoadedModel;
 use crate::prompt::{Prompt, SoftPrompt, Template, TriggerTokens, Verbalizer};
-use crate::record::SavedPrompt;
-use crate::scoring::{Scorer, Settings};
-use crate::spec::MultiToken;
+use crate::record::{SavedEnsemble, SavedMember, SavedPrior, SavedPrompt};
+use crate::scoring::{Ensemble, Prior, Scorer, Settings};
+use crate::spec::{Calibration, EnsembleKind, MultiToken};
 
 use super::CliError;
 use super::log::Log;
@@ -46,17 +46,20 @@ impl From<MultiTokenName> for MultiToken {
 #[derive(Debug, Clone, Args)]
 pub struct PromptOptions {
     /// The model: builtin:NAME or a folder [default: the one that the prompt was found with]
-    #[arg(long, value_name = "MODEL", required_unless_present = "prompt")]
+    #[arg(long, value_name = "MODEL", required_unless_present_any = ["prompt", "ensemble"])]
     pub model: Option<String>,
     /// The template: text with the slots {text} and {mask}
-    #[arg(long, value_name = "TEMPLATE", required_unless_present = "prompt", requires = "verbalizer")]
+    #[arg(long, value_name = "TEMPLATE", required_unless_present_any = ["prompt", "ensemble"], requires = "verbalizer")]
     pub template: Option<String>,
     /// The words that stand for the labels, as in negative=terrible|awful,positive=great
-    #[arg(long, value_name = "WORDS", required_unless_present = "prompt", requires = "template")]
+    #[arg(long, value_name = "WORDS", required_unless_present_any = ["prompt", "ensemble"], requires = "template")]
     pub verbalizer: Option<String>,
     /// A prompt that a run saved (trials/<trial>/prompt.json or prompt.safetensors), in place of --template and --verbalizer
     #[arg(long, value_name = "FILE", conflicts_with_all = ["template", "verbalizer", "multi_token", "refuse_long"])]
     pub prompt: Vec<PathBuf>,
+    /// Prompts that a run put together (trials/<trial>/ensemble.json), in place of one; for `predict`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["template", "verbalizer", "multi_token", "refuse_long", "prompt"])]
+    pub ensemble: Option<PathBuf>,
     /// How a label word of several tokens is scored
     #[arg(long, value_name = "RULE", value_enum, default_value_t)]
     pub multi_token: MultiTokenName,
@@ -79,6 +82,8 @@ pub struct Asked {
     pub prompt: Prompt,
     /// A scorer with the prompt's settings.
     pub scorer: Scorer,
+    /// What its label scores are corrected by.
+    pub prior: Option<Prior>,
 }
 
 /// A model with the prompts to ask it.
@@ -87,6 +92,8 @@ pub struct Ready {
     pub opened: Opened,
     /// At least one.
     pub prompts: Vec<Asked>,
+    /// How their answers are put together, where they are an ensemble.
+    pub ensemble: Option<Ensemble>,
 }
 
 impl PromptOptions {
@@ -95,8 +102,17 @@ impl PromptOptions {
     /// # Errors
     /// What is wrong with a prompt, the model or the pair of them.
     pub fn ready(&self, log: Log) -> Result<Ready> {
-        let saved: Vec<(&Path, Saved)> =
+        let mut saved: Vec<(&Path, Saved)> =
             self.prompt.iter().map(|path| Ok((path.as_path(), load(path)?))).collect::<Result<_>>()?;
+        let ensemble = match &self.ensemble {
+            None => None,
+            Some(path) => {
+                let read = SavedEnsemble::load(path).map_err(CliError::PromptFile)?;
+                let ensemble = together(path, &read)?;
+                saved.extend(read.members.into_iter().map(|member| (path.as_path(), (member.prompt, None))));
+                Some(ensemble)
+            }
+        };
         let opened = open(&self.model_name(&saved)?, self.device.device)?;
         prepare_line(&opened.device, log);
         let prompts = if saved.is_empty() {
@@ -105,7 +121,7 @@ impl PromptOptions {
             let read = |(path, (prompt, soft)): (&Path, Saved)| from_saved(path, &prompt, soft, &opened.loaded, log);
             saved.into_iter().map(read).collect::<Result<_>>()?
         };
-        Ok(Ready { opened, prompts })
+        Ok(Ready { opened, prompts, ensemble })
     }
 
     /// As [`PromptOptions::ready`], for a command that takes one prompt.
@@ -113,6 +129,11 @@ impl PromptOptions {
     /// # Errors
     /// The same, and [`CliError::Usage`] for several prompts.
     pub fn ready_one(&self, log: Log) -> Result<(Opened, Asked)> {
+        if self.ensemble.is_some() {
+            return Err(
+                CliError::Usage("an ensemble is applied by `predict`; here one --prompt is taken".into()).into()
+            );
+        }
         if self.prompt.len() > 1 {
             return Err(CliError::Usage("one --prompt is taken here; `predict` takes several".into()).into());
         }
@@ -167,7 +188,7 @@ fn asked(name: String, prompt: Prompt, settings: Settings, loaded: &LoadedModel)
     let columns: Vec<String> = prompt.template.columns().into_iter().map(str::to_owned).collect();
     // The prompt's own columns: whether the data has them is a question to the data.
     scorer.check(&prompt, &columns)?;
-    Ok(Asked { name, prompt, scorer })
+    Ok(Asked { name, prompt, scorer, prior: None })
 }
 
 fn load(path: &Path) -> Result<Saved, CliError> {
@@ -243,7 +264,40 @@ fn from_saved(
         pool: saved.pool.clone().map(Arc::new),
     };
     let settings = Settings { multi_token, truncate: saved.truncate, ..Settings::default() };
-    asked(path.display().to_string(), prompt, settings, loaded)
+    let prior = saved.calibration.as_ref().map(|prior| saved_prior(prior, &prompt)).transpose().map_err(bad)?;
+    Ok(Asked { prior, ..asked(path.display().to_string(), prompt, settings, loaded)? })
+}
+
+/// How the members of a saved ensemble are put together.
+fn together(path: &Path, saved: &SavedEnsemble) -> Result<Ensemble, CliError> {
+    let bad = |what: String| CliError::BadPrompt { path: path.into(), what };
+    let Some(kind) = EnsembleKind::ALL.into_iter().find(|kind| kind.name() == saved.kind) else {
+        let known = EnsembleKind::ALL.map(EnsembleKind::name).join(", ");
+        return Err(bad(format!("unknown kind of ensemble `{}` (known: {known})", saved.kind)));
+    };
+    let names = |member: &SavedMember| -> Vec<String> {
+        member.prompt.verbalizer.iter().map(|label| label.label.clone()).collect()
+    };
+    let first = names(&saved.members[0]);
+    if let Some(other) = saved.members.iter().map(names).find(|other| *other != first) {
+        return Err(bad(format!("its members have different labels ({} and {})", first.join(", "), other.join(", "))));
+    }
+    let total: f64 = saved.members.iter().map(|member| member.weight).sum();
+    Ok(Ensemble { kind, weights: saved.members.iter().map(|member| member.weight / total).collect() })
+}
+
+fn saved_prior(saved: &SavedPrior, prompt: &Prompt) -> std::result::Result<Prior, String> {
+    let known = Calibration::ALL.into_iter().filter(|way| *way != Calibration::None);
+    let Some(way) = known.clone().find(|way| way.name() == saved.name) else {
+        let known: Vec<&str> = known.map(Calibration::name).collect();
+        return Err(format!("unknown calibration `{}` (known: {})", saved.name, known.join(", ")));
+    };
+    let prior = Prior { way, logprobs: saved.logprobs.clone() };
+    if !prior.fits(&prompt.verbalizer) || saved.logprobs.iter().any(|x| !x.is_finite()) {
+        let n = saved.logprobs.len();
+        return Err(format!("its calibration `{}` has {n} numbers, which do not fit the label words", saved.name));
+    }
+    Ok(prior)
 }
 
 /// The beginning of a hash, enough to tell two apart.

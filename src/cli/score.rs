@@ -9,6 +9,7 @@ use crate::task::Metric;
 use crate::task::statistics::{Interval, wilson};
 
 use super::applied::{Applied, apply};
+use super::calibration_option::CalibrationOptions;
 use super::fill::Format;
 use super::input_option::InputOptions;
 use super::log::Log;
@@ -38,6 +39,8 @@ pub struct Arguments {
     prompt: PromptOptions,
     #[command(flatten)]
     input: InputOptions,
+    #[command(flatten)]
+    calibration: CalibrationOptions,
     /// How to print it
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: Format,
@@ -48,7 +51,8 @@ pub struct Arguments {
 /// # Errors
 /// What is wrong with the prompt, the model or the file.
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
-    let (opened, asked) = arguments.prompt.ready_one(log)?;
+    let (opened, mut asked) = arguments.prompt.ready_one(log)?;
+    arguments.calibration.apply(std::slice::from_mut(&mut asked))?;
     let labels = asked.prompt.verbalizer.label_names();
     let needed = asked.prompt.template.columns().into_iter().map(str::to_owned).collect();
     let table = arguments.input.read(needed, Some(&labels), true)?;

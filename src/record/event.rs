@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::diagnosis::{Diagnosis, RuleScores};
 use super::read_back::ReadBack;
 use super::trial_key::TrialKey;
 use crate::prompt::SoftPrompt;
@@ -170,6 +171,10 @@ pub enum Event {
     },
     /// What the vectors of the chosen prompt are like: a diagnostic, outside the budget.
     ReadBack(ReadBack),
+    /// How much the chosen prompt hangs on its surface: a diagnostic, outside the budget.
+    Diagnosed(Diagnosis),
+    /// What each rule for words of several tokens gives for the same prompts, where an experiment has several rules.
+    Rules(RuleScores),
     /// The candidates' label-free scores were compared with how they do on test; at 0 shots, after the choice and its test,
     /// outside the budget.
     Correlated {

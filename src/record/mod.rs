@@ -13,6 +13,7 @@
 //!   fingerprint covers what it says. Refused: stopping with a request to remove the file, which nobody could answer better.
 
 mod atomic;
+mod diagnosis;
 mod error;
 mod event;
 mod folder;
@@ -20,6 +21,7 @@ mod matrix;
 mod predictions;
 mod provenance;
 mod read_back;
+mod saved_ensemble;
 mod saved_prompt;
 mod score_file;
 mod seal;
@@ -28,6 +30,7 @@ mod trial_key;
 mod trial_record;
 
 pub use atomic::write_atomically;
+pub use diagnosis::{Diagnosis, RuleScore, RuleScores, SurfaceScore};
 pub use error::RecordError;
 pub use event::{CandidateRecord, Event, FORMAT, SetScores, SoftRecord, Spent};
 pub use folder::{Found, ResultsFolder, load_trials};
@@ -35,7 +38,8 @@ pub use matrix::{MatrixBlock, MatrixWriter};
 pub use predictions::Predictions;
 pub use provenance::{ModelProvenance, Provenance};
 pub use read_back::{Neighbour, Neighbours, ReadBack};
-pub use saved_prompt::{SavedLabel, SavedPrompt};
+pub use saved_ensemble::{SavedEnsemble, SavedMember};
+pub use saved_prompt::{SavedLabel, SavedPrior, SavedPrompt};
 pub use score_file::{SCORES, ScoreFile, StoreFigures};
 pub use trial_key::TrialKey;
 pub use trial_record::{EVENTS, TrialRecord, TrialWriter};

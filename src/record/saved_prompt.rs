@@ -16,6 +16,16 @@ pub struct SavedLabel {
     pub words: Vec<String>,
 }
 
+/// A prior that a prompt's label scores are corrected by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPrior {
+    /// The calibration: `contextual`, `pmi_dc`, `batch`.
+    pub name: String,
+    /// The log-probability of each label, or of each label word under `pmi_dc`, in nats.
+    pub logprobs: Vec<f64>,
+}
+
 /// What `prompt.json` says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +48,9 @@ pub struct SavedPrompt {
     pub multi_token: String,
     /// Whether inputs that do not fit are shortened.
     pub truncate: bool,
+    /// The prior that its label scores are corrected by; absent where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<SavedPrior>,
     /// The model's source as written in the experiment.
     pub model: String,
     /// BLAKE3 (hex) of its weights.
@@ -105,6 +118,7 @@ mod tests {
             verbalizer: vec![SavedLabel { label: "差评".into(), words: vec!["很差".into()] }],
             multi_token: "joint".into(),
             truncate: true,
+            calibration: None,
             model: "builtin:toy".into(),
             weights_blake3: "w".into(),
             tokenizer_blake3: "t".into(),

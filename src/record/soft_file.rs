@@ -98,6 +98,7 @@ mod tests {
             verbalizer: Vec::new(),
             multi_token: "joint".into(),
             truncate: true,
+            calibration: None,
             model: "builtin:toy".into(),
             weights_blake3: "w".into(),
             tokenizer_blake3: "t".into(),

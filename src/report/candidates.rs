@@ -23,6 +23,7 @@ use crate::task::statistics::{
 
 use super::ReportError;
 use super::asked::Asked;
+use super::diagnostics::CandidateDiagnostics;
 use super::flag;
 use super::group::Group;
 use super::outcome;
@@ -91,6 +92,8 @@ pub struct CandidateRow {
     pub soft_blake3: Option<String>,
     /// The control that its trial is; these are ranked among themselves.
     pub control: Option<String>,
+    /// What is to be said of it beside its scores.
+    pub diagnostics: CandidateDiagnostics,
 }
 
 impl CandidateRow {
@@ -119,12 +122,16 @@ impl CandidateRow {
             // The order that equals keep: never that of the files.
             list.sort_by_key(|(trial, scored)| (trial.key.item, scored.record.candidate));
             let standings = rank(&list, metric, seed);
+            let ranks: Vec<usize> = standings.iter().map(|standing| standing.rank).collect();
+            let diagnostics = CandidateDiagnostics::of(&list, &ranks);
             let mut ranked: Vec<(Standing, Place, Self)> = standings
                 .into_iter()
                 .zip(&list)
-                .map(|(standing, (trial, scored))| {
+                .zip(diagnostics)
+                .map(|((standing, (trial, scored)), diagnostics)| {
                     let place = scored.place(trial.dev_gold.len());
-                    (standing, place, Self::of(&group, seed, trial, scored, standing, &intervals, &asked.select_by))
+                    let row = Self::of(&group, seed, trial, scored, standing, &intervals, &asked.select_by);
+                    (standing, place, Self { diagnostics, ..row })
                 })
                 .collect();
             ranked.sort_by(|(a, place, _), (b, other, _)| {
@@ -183,6 +190,7 @@ impl CandidateRow {
             n_soft: record.soft.as_ref().map(|soft| soft.n_soft),
             soft_blake3: record.soft.as_ref().map(|soft| soft.blake3.clone()),
             control: trial.key.control.clone(),
+            diagnostics: CandidateDiagnostics::default(),
         }
     }
 }
@@ -336,15 +344,17 @@ mod tests {
             table(&two_seeds()),
             "rank,rank_low,rank_high,tied,method,model,shots,calibration,seed,candidate,parent,prompt,verbalizer,dev_metric,\
              dev_low,dev_high,dev_margin,evaluations,perplexity,n_tokens,dropped_at,flags,label_free,log_likelihood,\
-             chosen,origin,trial,verdict,select_score,n_soft,soft_blake3,control\n\
+             chosen,origin,trial,verdict,select_score,n_soft,soft_blake3,control,collapse,class_accuracy,equivalence_class,\
+             n_equivalent\n\
              1,1,1,0,manual,builtin:toy,16,none,1,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
-             made by hand,0-manual_toy_16_none_all_01234567,resolved from every other,0.75,,,\n\
+             made by hand,0-manual_toy_16_none_all_01234567,resolved from every other,0.75,,,,0.75,a=1;b=0.5,1,1\n\
              1,1,3,2,autoprompt,builtin:toy,16,none,2,1,0,very {mask},\"a=bad,b=good\",1,0.675592,1,0.75,8,,2,,,,-0.5,yes,\
-             made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,1,,,\n\
+             made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,1,,,,0.5,a=1;b=1,1,1\n\
              2,1,3,2,manual,builtin:toy,16,none,2,0,,plain,\"a=bad,b=good\",0.75,0.409275,0.928521,0.5,4,,1,,,,-0.5,yes,\
-             made by hand,0-manual_toy_16_none_all_01234567,not resolved from 2 others,0.75,,,\n\
+             made by hand,0-manual_toy_16_none_all_01234567,not resolved from 2 others,0.75,,,,0.75,a=1;b=0.5,2,1\n\
              3,1,3,2,autoprompt,builtin:toy,16,none,2,0,,so {mask},\"a=bad,b=good\",0.5,0.215216,0.784784,0.25,4,,2,,\
-             majority_class,,-0.5,,made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,0.5,,,\n"
+             majority_class,,-0.5,,made by hand,1-autoprompt_toy_16_none_2_01234567,not resolved from 2 others,0.5,,,,1,a=1;b=0,\
+             3,1\n"
         );
     }
 

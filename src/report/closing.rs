@@ -91,7 +91,8 @@ impl Section {
         }
         if let Some(file) = &best.prompt_file {
             let path = quoted(&folder.join(file).to_string_lossy());
-            line(format!("  use it: promptmine predict --prompt {path} --input FILE"));
+            let option = if file.ends_with("ensemble.json") { "--ensemble" } else { "--prompt" };
+            line(format!("  use it: promptmine predict {option} {path} --input FILE"));
         }
     }
 }

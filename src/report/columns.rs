@@ -108,6 +108,13 @@ pub(super) const LEADERBOARD: &[Column<Row>] = &[
         Some(beats) => Cell::words(if beats { "yes" } else { "no" }),
         None => Cell::Unknown,
     }),
+    up("collapse", |row| Cell::number(row.diagnostics.collapse)),
+    up("class_accuracy", |row| Cell::words(row.diagnostics.class_words())),
+    down("surface_worst", |row| Cell::number(row.diagnostics.surface_worst)),
+    down("surface_mean", |row| Cell::number(row.diagnostics.surface_mean)),
+    up("surfaces", |row| Cell::words(row.diagnostics.surface_words())),
+    down("n_candidates", |row| Cell::count(row.diagnostics.n_candidates)),
+    down("n_behaviours", |row| Cell::count(row.diagnostics.n_behaviours)),
 ];
 
 /// The columns of `candidates.csv`.
@@ -144,6 +151,10 @@ pub(super) const CANDIDATES: &[Column<CandidateRow>] = &[
     up("n_soft", |row| Cell::count(row.n_soft)),
     up("soft_blake3", |row| words(&row.soft_blake3)),
     up("control", |row| words(&row.control)),
+    up("collapse", |row| Cell::number(row.diagnostics.collapse)),
+    up("class_accuracy", |row| Cell::words(row.diagnostics.class_words())),
+    up("equivalence_class", |row| Cell::count(row.diagnostics.equivalence_class)),
+    down("n_equivalent", |row| Cell::count(row.diagnostics.n_equivalent)),
 ];
 
 /// The leaderboard's column of that name.

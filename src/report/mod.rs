@@ -16,6 +16,7 @@ mod cell;
 mod closing;
 mod columns;
 mod control;
+mod diagnostics;
 mod digest;
 mod entry;
 mod error;

@@ -20,6 +20,7 @@ use crate::task::statistics::{expected_accuracy, majority_class, optimism_gap};
 
 use super::asked::Asked;
 use super::control::ControlOutcome;
+use super::diagnostics::Diagnostics;
 use super::entry::{Entry, deviation};
 use super::flag;
 use super::group::Group;
@@ -131,6 +132,8 @@ pub struct Row {
     pub controls: Vec<ControlOutcome>,
     /// The fewest and the most candidates of a trial, and the test examples, behind these correlations.
     pub correlated: Option<(usize, usize, usize)>,
+    /// What is to be said of it beside its scores.
+    pub diagnostics: Diagnostics,
 }
 
 impl Row {
@@ -148,7 +151,7 @@ impl Row {
         let gaps: (Vec<f64>, Vec<f64>) =
             entry.by_seed.values().filter_map(|t| Some((t.chosen()?.dev?.metric, t.test?.metric))).unzip();
         let spent = spent(entry);
-        let saved = shown.map(|(trial, scored)| (trial, file_name(scored)));
+        let saved = shown.map(|(trial, scored)| (trial, file_name(trial, scored)));
         let prompt_file = saved.map(|(trial, name)| Path::new("trials").join(trial.key.id()).join(name));
         let failures = entry.failures();
         Self {
@@ -213,6 +216,7 @@ impl Row {
                 .filter_map(|trial| trial.correlation)
                 .map(|of| (of.n_candidates, of.n_candidates, of.n_test))
                 .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1), a.2.min(b.2))),
+            diagnostics: Diagnostics::of(entry),
         }
     }
 }
@@ -275,7 +279,10 @@ fn seconds(trial: &Trial<'_>) -> f64 {
 }
 
 /// The file that holds a trial's chosen prompt.
-fn file_name(chosen: &Scored<'_>) -> &'static str {
+fn file_name(trial: &Trial<'_>, chosen: &Scored<'_>) -> &'static str {
+    if trial.key.method.starts_with("ensemble_") {
+        return "ensemble.json";
+    }
     if chosen.record.soft.is_some() { "prompt.safetensors" } else { "prompt.json" }
 }
 

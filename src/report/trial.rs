@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::record::{CandidateRecord, EVENTS, Event, ReadBack, RecordError, SetScores, Spent, TrialKey, TrialRecord};
+use crate::record::{
+    CandidateRecord, Diagnosis, EVENTS, Event, ReadBack, RecordError, RuleScores, SetScores, Spent, TrialKey,
+    TrialRecord,
+};
 
 use super::place::Place;
 
@@ -13,6 +16,7 @@ pub(super) struct Trial<'a> {
     pub(super) key: &'a TrialKey,
     pub(super) folder: &'a Path,
     pub(super) n_labels: usize,
+    pub(super) labels: &'a [String],
     pub(super) dev_gold: &'a [u16],
     pub(super) test_gold: &'a [u16],
     pub(super) dev_set: &'a str,
@@ -25,6 +29,10 @@ pub(super) struct Trial<'a> {
     pub(super) test: Option<&'a SetScores>,
     /// What the vectors of the chosen prompt are like.
     pub(super) read_back: Option<&'a ReadBack>,
+    /// How much the chosen prompt hangs on its surface.
+    pub(super) diagnosis: Option<&'a Diagnosis>,
+    /// What each rule for words of several tokens gives for the same prompts.
+    pub(super) rules: Option<&'a RuleScores>,
     /// How the label-free score and test agree, at 0 shots.
     pub(super) correlation: Option<Correlation>,
     /// The mean over steps of the rank correlation of first-order estimates with true falls of the loss, and the steps.
@@ -92,6 +100,7 @@ impl<'a> Trial<'a> {
             key,
             folder: &trial.folder,
             n_labels: labels.len(),
+            labels,
             dev_gold,
             test_gold,
             dev_set,
@@ -101,6 +110,8 @@ impl<'a> Trial<'a> {
             choice: None,
             test: None,
             read_back: None,
+            diagnosis: None,
+            rules: None,
             correlation: None,
             hotflip: None,
             saved: None,
@@ -142,6 +153,8 @@ impl<'a> Trial<'a> {
                     read.test = Some(test);
                 }
                 Event::ReadBack(read_back) => read.read_back = Some(read_back),
+                Event::Diagnosed(diagnosis) => read.diagnosis = Some(diagnosis),
+                Event::Rules(rules) => read.rules = Some(rules),
                 Event::Correlated { candidates, n_test, spearman, kendall, .. } => {
                     read.correlation = Some(Correlation {
                         n_candidates: candidates.len(),

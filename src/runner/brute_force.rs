@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::model::{ResolvedDevice, load_builtin};
 use crate::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
-use crate::scoring::{ScoreCache, Scorer, Settings};
+use crate::scoring::{Calibrator, ScoreCache, Scorer, Settings};
 use crate::search::discrete::{Autoprompt, AutopromptConfig, Gcg, GcgConfig, Objective, Pez, PezConfig, ProbeConfig};
 use crate::search::{Oracle, Proposal, Scored, Search};
 use crate::seed::Stream;
 use crate::spec::Nearness;
 use crate::task::Example;
 
+use super::calibrated::Calibrated;
 use super::hardness::Hardness;
 use super::ledger::Ledger;
 use super::oracle::TrialOracle;
@@ -69,11 +70,13 @@ impl World {
         let train: Vec<&Example> = self.train.iter().collect();
         let mut oracle = TrialOracle {
             scorer: &self.scorer,
+            calibrated: &mut Calibrated::new(Calibrator::none()),
             cache: &mut ScoreCache::default(),
             ledger: &mut Ledger::new(BUDGET),
             columns: &self.columns,
             train: &train,
             texts: &train,
+            unlabelled: &train,
             n_selection: 1,
             vocabulary: &self.vocabulary,
             probe: Some(&self.scorer),

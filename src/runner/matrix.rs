@@ -10,8 +10,8 @@ use crate::prompt::{DemonstrationPool, Prompt, SoftPrompt, Template, TriggerToke
 use crate::record::{
     CandidateRecord, Event, MatrixBlock, MatrixWriter, SavedPrompt, SoftRecord, TrialRecord, load_trials,
 };
-use crate::scoring::Outcome;
-use crate::spec::{MultiToken, SearchItem};
+use crate::scoring::{Calibrator, Outcome};
+use crate::spec::{Calibration, MultiToken, SearchItem};
 use crate::task::{Example, Shots, draw};
 
 use super::plan::Plan;
@@ -36,6 +36,7 @@ struct Found<'r> {
     model: usize,
     item: usize,
     rule: MultiToken,
+    calibrator: Arc<Calibrator>,
     candidate: &'r CandidateRecord,
     soft: Option<Arc<SoftPrompt>>,
     pool: Option<Arc<DemonstrationPool>>,
@@ -70,6 +71,10 @@ impl Plan {
             }
             let item = record.key().item;
             let Some(rule) = self.experiment.search.get(item).map(|item| self.rule(item)) else { continue };
+            // A trial that the experiment no longer has says nothing of the texts that it was calibrated on.
+            let Some(trial) = self.trials.iter().find(|trial| trial.key == *record.key()) else { continue };
+            let calibrator = Arc::new(self.calibrator(trial.calibration, &self.data(trial))?);
+            let asked = (model, rule, calibrator.set());
             for event in &record.events {
                 let Event::Scored { candidate, .. } = event else { continue };
                 let pool = match Template::parse(&candidate.template)?.nearest() {
@@ -85,18 +90,18 @@ impl Plan {
                 let of_pool = pool.as_ref().map(|pool| pool.content_hash());
                 let content =
                     (&candidate.template, &candidate.trigger_ids, &candidate.verbalizer, &candidate.soft, of_pool);
-                if !seen.insert((model, rule, content)) {
+                if !seen.insert((asked, content)) {
                     continue;
                 }
+                let calibrator = Arc::clone(&calibrator);
+                let of = |soft| Found { model, item, rule, calibrator, candidate, soft, pool };
                 match &candidate.soft {
-                    None => found.push(Found { model, item, rule, candidate, soft: None, pool }),
+                    None => found.push(of(None)),
                     Some(soft) => match kept(record, soft) {
-                        Some(soft) => {
-                            found.push(Found { model, item, rule, candidate, soft: Some(Arc::new(soft)), pool });
-                        }
+                        Some(soft) => found.push(of(Some(Arc::new(soft)))),
                         None => {
                             // Another trial may have chosen the same vectors.
-                            seen.remove(&(model, rule, content));
+                            seen.remove(&(asked, content));
                             left_out += 1;
                         }
                     },
@@ -108,8 +113,10 @@ impl Plan {
         let names = self.names(&found);
         let mut writer = MatrixWriter::new(folder, self.dataset.labels.clone());
         let mut done = 0;
-        for round in found.chunk_by(|a, b| (a.model, a.rule) == (b.model, b.rule)).flat_map(|alike| alike.chunks(ROUND))
-        {
+        let alike = |a: &Found<'_>, b: &Found<'_>| {
+            (a.model, a.rule) == (b.model, b.rule) && a.calibrator.set() == b.calibrator.set()
+        };
+        for round in found.chunk_by(alike).flat_map(|alike| alike.chunks(ROUND)) {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
@@ -145,13 +152,16 @@ impl Plan {
         let mut times: HashMap<String, usize> = HashMap::new();
         found
             .iter()
-            .map(|Found { model, rule, candidate, .. }| {
+            .map(|Found { model, rule, calibrator, candidate, .. }| {
                 let mut name = match self.experiment.models.as_slice() {
                     [_] => candidate.prompt.clone(),
                     models => format!("{}: {}", models[*model], candidate.prompt),
                 };
                 if *rule != self.experiment.task.multi_token {
                     name = format!("{name} ({})", rule.name());
+                }
+                if calibrator.way() != Calibration::None {
+                    name = format!("{name} (calibration {})", calibrator.way().name());
                 }
                 let times = times.entry(name.clone()).or_default();
                 *times += 1;
@@ -170,7 +180,7 @@ impl Plan {
         examples: &[&Example],
     ) -> Result<()> {
         let scorer = self.scorer(round[0].item, round[0].model);
-        let scores = scorer.score(prompts, &self.dataset.columns, examples)?.scores;
+        let scores = round[0].calibrator.score(&scorer, prompts, &self.dataset.columns, examples)?.scores;
         let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
         for ((Found { model, .. }, name), logprobs) in round.iter().zip(names).zip(scores) {
             let outcome = Outcome::of(&logprobs, &gold, self.dataset.labels.len(), self.experiment.task.metric);

@@ -8,8 +8,11 @@
 
 #[cfg(test)]
 mod brute_force;
+mod calibrated;
 mod cell;
 mod control;
+mod diagnosis;
+mod ensemble;
 mod error;
 mod hardness;
 mod ledger;
@@ -25,10 +28,13 @@ mod rank_correlation;
 mod read_back;
 mod run;
 mod schedule;
+mod selection;
 mod shortlist;
 mod trial;
 
+pub use calibrated::Calibrated;
 pub use cell::TaskPrompt;
+pub use ensemble::PlannedEnsemble;
 pub use error::RunnerError;
 pub use hardness::Hardness;
 pub use ledger::Ledger;

@@ -8,14 +8,16 @@ use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
 use crate::prompt::Verbalizer;
 use crate::record::TrialKey;
-use crate::scoring::{Scorer, Settings};
+use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
 use crate::search::discrete::Synonyms;
-use crate::spec::{Control, Experiment, Gcg, Method, Paraphrase, Probe, SearchItem};
+use crate::spec::{Calibration, Control, Experiment, Gcg, Method, MultiToken, Probe, SearchItem};
 use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
 use super::RunnerError;
 use super::cell::{TaskPrompt, cells, demonstrations, prompts};
 use super::control;
+use super::diagnosis;
+use super::ensemble::PlannedEnsemble;
 use super::oracle::set_hash;
 use super::pool::even_order;
 use super::rank_correlation::n_compared;
@@ -52,6 +54,8 @@ pub struct Plan {
     pub task: TaskPrompt,
     /// Its trials: those that are ranked, then the controls; within them items, then models, then shots, then seeds.
     pub trials: Vec<PlannedTrial>,
+    /// Its ensembles, which come after the trials.
+    pub ensembles: Vec<PlannedEnsemble>,
     /// What is worth saying before it runs, a sentence each.
     pub notes: Vec<String>,
 }
@@ -68,14 +72,20 @@ pub struct PlannedTrial {
     pub model: usize,
     /// Its examples.
     pub draw: Draw,
+    /// What corrects its scores.
+    pub calibration: Calibration,
     /// Evaluations at most within the budget.
     pub evaluations: u64,
-    /// Evaluations that one candidate costs, at least.
+    /// The passes of its prompts, at least.
+    pub passes: u64,
+    /// Evaluations that one candidate costs, at least; those for its calibration included.
     pub candidate_evaluations: u64,
     /// Evaluations for test, outside the budget.
     pub test_evaluations: u64,
     /// Evaluations, about, for the rank correlation of the label-free score with test, outside the budget; at 0 shots.
     pub correlation_evaluations: u64,
+    /// Evaluations, at most, for the surfaces of the chosen prompt, outside the budget.
+    pub diagnostic_evaluations: u64,
 }
 
 impl PlannedTrial {
@@ -118,7 +128,12 @@ impl Plan {
             for scorer in &scorers {
                 let scorer = &with_rule(scorer, item);
                 for prompt in prompts(item, &task) {
-                    scorer.check_template(&prompt, &dataset.columns).map_err(|source| {
+                    let calibrated = experiment.calibration.iter().try_for_each(|&way| {
+                        // What a calibration asks of a prompt does not depend on its texts.
+                        let text = crate::task::Example { row: 0, fields: Vec::new(), label: None };
+                        Calibrator::new(way, 0, &[&text], 1)?.check(&prompt)
+                    });
+                    scorer.check_template(&prompt, &dataset.columns).and(calibrated).map_err(|source| {
                         let file = experiment.place(&format!("search[{index}]"));
                         let place = file.unwrap_or_else(|| format!("search[{index}]"));
                         let place = format!("{place} with {}", scorer.loaded().source);
@@ -128,7 +143,16 @@ impl Plan {
                 cells(item, &task, scorer, 0, "check", &format!("search[{index}]"))?;
             }
         }
-        let mut plan = Self { experiment, dataset, scorers, device, task, trials: Vec::new(), notes: Vec::new() };
+        let mut plan = Self {
+            experiment,
+            dataset,
+            scorers,
+            device,
+            task,
+            trials: Vec::new(),
+            ensembles: Vec::new(),
+            notes: Vec::new(),
+        };
         plan.check_demonstrations(&draws)?;
         plan.lay_out(draws)?;
         plan.check_budget()?;
@@ -139,6 +163,16 @@ impl Plan {
     /// The examples of a trial.
     pub fn data(&self, trial: &PlannedTrial) -> TrialData<'_> {
         examples(&self.dataset, &trial.draw)
+    }
+
+    /// What corrects the scores of a trial.
+    ///
+    /// # Errors
+    /// [`crate::scoring::ScoringError::CalibrationTexts`].
+    pub fn calibrator(&self, way: Calibration, data: &TrialData<'_>) -> Result<Calibrator> {
+        let n = self.experiment.limits.calibration.unwrap_or(BATCH_TEXTS);
+        Ok(Calibrator::new(way, self.dataset.columns.len(), &data.unlabelled, n)
+            .map_err(|e| Error::from(e).at(self.experiment.place("calibration")))?)
     }
 
     /// The model of an item's trials, with the rule for words of several tokens that the item has.
@@ -167,12 +201,28 @@ impl Plan {
         Ok(())
     }
 
+    /// Examples of each split that diagnostics are taken on.
+    pub fn n_diagnosed(&self) -> usize {
+        self.experiment.limits.diagnostics.unwrap_or(diagnosis::EXAMPLES)
+    }
+
+    /// The rules for words of several tokens that the trials of an item compare: those of the experiment, in the first of the items
+    /// that differ in nothing else.
+    pub fn rules_compared(&self, item: usize) -> Vec<MultiToken> {
+        let search = &self.experiment.search;
+        if search[..item].iter().any(|before| before.cells == search[item].cells) {
+            return Vec::new();
+        }
+        diagnosis::distinct(search.iter().map(|item| item.multi_token.unwrap_or(self.experiment.task.multi_token)))
+    }
+
     fn lay_out(&mut self, draws: Vec<(Shots, SeedDraws)>) -> Result<()> {
         let mut trials = self.trials_of(&draws, None)?;
         for &control in &self.experiment.controls {
             trials.extend(self.trials_of(&draws, Some(control))?);
         }
         self.trials = trials;
+        self.ensembles = self.lay_out_ensembles(&draws);
         Ok(())
     }
 
@@ -199,9 +249,13 @@ impl Plan {
                         None => self.together(item, draws),
                         Some(_) => draws.iter().map(|(seed, draw)| (vec![*seed], draw.clone())).collect(),
                     };
-                    for (seeds, draw) in together {
+                    for ((seeds, draw), &calibration) in
+                        together.iter().flat_map(|of| self.experiment.calibration.iter().map(move |way| (of, way)))
+                    {
+                        let (seeds, draw) = (seeds.clone(), draw.clone());
                         let data = examples(&self.dataset, &draw);
-                        let n_selection = data.selection().len() as u64;
+                        let n_texts = self.calibrator(calibration, &data)?.texts().len();
+                        let n_selection = (data.selection().len() + n_texts) as u64;
                         let all: u64 = passes.iter().sum::<u64>() * n_selection;
                         let budget = self.experiment.budget.evaluations;
                         let evaluations = if matches!(item.cells.first(), Some(Method::Manual(_))) {
@@ -215,14 +269,15 @@ impl Plan {
                             label: label.clone(),
                             model: self.experiment.models[model].to_string(),
                             shots: shots.to_string(),
-                            calibration: "none".into(),
+                            calibration: calibration.name().into(),
                             seeds,
                             control: control.map(|control| control.name().into()),
                             fingerprint: String::new(),
                         };
                         key.fingerprint = self.fingerprint(&key, item, scorer, &data);
                         let test_evaluations = passes.iter().max().copied().unwrap_or(1) * data.test.len() as u64;
-                        let candidate_evaluations = passes.iter().min().copied().unwrap_or(1) * n_selection;
+                        let fewest_passes = passes.iter().min().copied().unwrap_or(1);
+                        let candidate_evaluations = fewest_passes * n_selection;
                         let n_candidates = evaluations / candidate_evaluations.max(1);
                         let correlation_evaluations = if *shots == Shots::Count(0) && n_candidates > 1 {
                             let passes = passes.iter().max().copied().unwrap_or(1);
@@ -237,16 +292,76 @@ impl Plan {
                             control,
                             model,
                             draw,
+                            calibration,
                             evaluations,
+                            passes: fewest_passes,
                             candidate_evaluations,
                             test_evaluations,
                             correlation_evaluations,
+                            diagnostic_evaluations: match control {
+                                None => {
+                                    let n = self.n_diagnosed().min(data.test.len().max(data.dev.len())) as u64;
+                                    diagnosis::SURFACES * passes.iter().max().copied().unwrap_or(1) * n
+                                }
+                                Some(_) => 0,
+                            },
                         });
                     }
                 }
             }
         }
         Ok(trials)
+    }
+
+    /// The ensembles: kinds, then models, then shots, then calibrations, then seeds. There are none at 0 shots, where no label
+    /// could choose.
+    fn lay_out_ensembles(&self, draws: &[(Shots, SeedDraws)]) -> Vec<PlannedEnsemble> {
+        let mut ensembles = Vec::new();
+        for (index, &kind) in self.experiment.ensembles.kinds.iter().enumerate() {
+            for model in 0..self.scorers.len() {
+                for (shots, draws) in draws.iter().filter(|(shots, _)| *shots != Shots::Count(0)) {
+                    for &calibration in &self.experiment.calibration {
+                        for (seed, draw) in draws {
+                            let of_cell = |trial: &PlannedTrial| {
+                                trial.control.is_none()
+                                    && trial.model == model
+                                    && trial.key.shots == shots.to_string()
+                                    && trial.calibration == calibration
+                                    && trial.key.seeds.contains(seed)
+                            };
+                            let trials: Vec<usize> =
+                                (0..self.trials.len()).filter(|&index| of_cell(&self.trials[index])).collect();
+                            let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 ensemble");
+                            hasher.update(format!("{} {}", kind.name(), self.experiment.ensembles.members).as_bytes());
+                            hasher.update(&seed.to_le_bytes());
+                            trials.iter().for_each(|&index| {
+                                hasher.update(self.trials[index].key.fingerprint.as_bytes());
+                            });
+                            let key = TrialKey {
+                                item: self.experiment.search.len() + index,
+                                method: kind.method().into(),
+                                label: kind.method().into(),
+                                model: self.experiment.models[model].to_string(),
+                                shots: shots.to_string(),
+                                calibration: calibration.name().into(),
+                                seeds: vec![*seed],
+                                control: None,
+                                fingerprint: hasher.finalize().to_hex().to_string(),
+                            };
+                            ensembles.push(PlannedEnsemble {
+                                key,
+                                kind,
+                                model,
+                                calibration,
+                                draw: draw.clone(),
+                                trials,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        ensembles
     }
 
     /// The trials of an item at one number of shots: a trial that cannot depend on the seed stands for all of them.
@@ -289,7 +404,7 @@ impl Plan {
         part(self.task.template.to_string().as_bytes());
         part(self.task.verbalizer.to_string().as_bytes());
         for method in &item.cells {
-            if let Method::Paraphrase(Paraphrase { synonyms: Some(path), .. }) = method {
+            if let Some(path) = method.synonyms() {
                 part(format!("{:?}", self.task.synonyms.get(path).map(|list| list.groups())).as_bytes());
             }
         }
@@ -305,7 +420,11 @@ impl Plan {
         let experiment = &self.experiment;
         part(format!("{:?} {:?} {:?}", experiment.task.metric, experiment.select, experiment.budget).as_bytes());
         part(format!("{:?} {}", scorer.settings(), self.device.kind).as_bytes());
+        part(format!("{} {:?}", self.n_diagnosed(), self.rules_compared(key.item)).as_bytes());
         part(format!("{} {} {} {:?} {}", key.item, key.model, key.shots, key.seeds, key.calibration).as_bytes());
+        if key.calibration == Calibration::Batch.name() {
+            part(format!("{:?}", experiment.limits.calibration.unwrap_or(BATCH_TEXTS)).as_bytes());
+        }
         part(scorer.loaded().weights_hash.as_bytes());
         part(scorer.loaded().tokenizer_hash.as_bytes());
         part(self.dataset.columns.join("\n").as_bytes());
@@ -395,7 +514,7 @@ fn synonyms(experiment: &Experiment) -> Result<BTreeMap<PathBuf, Arc<Synonyms>>,
     let mut lists = BTreeMap::new();
     for (index, item) in experiment.search.iter().enumerate() {
         for method in &item.cells {
-            let Method::Paraphrase(Paraphrase { synonyms: Some(path), .. }) = method else { continue };
+            let Some(path) = method.synonyms() else { continue };
             let resolved = experiment.resolve_path(path);
             let fault = |what: String| RunnerError::Synonyms {
                 place: format!("search[{index}]"),

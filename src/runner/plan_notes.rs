@@ -4,10 +4,12 @@ use crate::prompt::Prompt;
 use crate::scoring::Scorer;
 use crate::search::continuous::most_steps;
 use crate::search::discrete::{Offer, has_han};
-use crate::spec::{Control, Method, Paraphrase, Racing, SearchItem, Select, SelectBy};
+use crate::spec::{
+    Calibration, Control, LabelWords, Method, Paraphrase, Racing, SearchItem, Select, SelectBy, WordSearch,
+};
 use crate::task::{Metric, Shots, Split};
 
-use super::cell::{paraphrase, prompts, trigger};
+use super::cell::{label_words, paraphrase, prompts, trigger};
 use super::plan::{FEWEST_CANDIDATES, Plan, PlannedTrial, UNLABELLED};
 
 impl Plan {
@@ -35,6 +37,7 @@ impl Plan {
         }
         self.notes.extend(self.racing_note());
         self.notes.extend(self.control_note());
+        self.notes.extend(calibration_note(&self.trials));
         self.notes.extend(self.dataset.notes.iter().cloned());
         if self.dataset.split(Split::Test).is_none() {
             self.notes.push("the data has no test split: the leaderboard ranks on dev (flag dev_only)".into());
@@ -59,6 +62,15 @@ impl Plan {
                 if let Some(Method::Paraphrase(method)) = item.cells.first() {
                     let share = budget / item.cells.len() as u64;
                     self.notes.push(round_note(method, &prompts(item, &self.task), trial, share));
+                    break;
+                }
+                if let Some(Method::LabelWords(LabelWords { words, .. })) = item.cells.first() {
+                    self.notes.push(words_note(
+                        words,
+                        self.dataset.labels.len(),
+                        trial,
+                        budget / item.cells.len() as u64,
+                    ));
                     break;
                 }
                 let Some(step) = self.step_cost(item, trial) else { continue };
@@ -89,15 +101,19 @@ impl Plan {
             true => scorer.likelihood_evaluations(&prompt, &self.dataset.columns, texts).unwrap_or_default(),
             false => 0,
         };
-        let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
-        let examples = passes * walk.batch_size.min(trial.draw.train.len()) as u64;
+        let examples = trial.passes * walk.batch_size.min(trial.draw.train.len()) as u64;
         let probe = trigger::probe(method, &self.task, &scorer);
         let weights = |scorer: &Scorer| scorer.loaded().model.shape().n_parameters.max(1) as u64;
         let probe_cost = |cost: u64| match &probe {
             Some(probe) => (cost * weights(probe)).div_ceil(weights(&scorer)),
             None => cost,
         };
-        trigger::step_cost(method, examples, prompt.template.n_trigger(), likelihood, probe_cost)
+        // Every prompt that is compared has a prior of its own, where scores are calibrated; pez compares none.
+        let prior = match method {
+            Method::Pez(_) => 0,
+            _ => trial.candidate_evaluations - trial.passes * trial.n_selection() as u64,
+        };
+        trigger::step_cost(method, examples, prompt.template.n_trigger(), likelihood + prior, probe_cost)
     }
 
     /// What controls cost, and where there are none.
@@ -149,7 +165,7 @@ impl Plan {
         let share = self.experiment.budget.evaluations / item.cells.len() as u64;
         let batch_size = method.batch_size.min(trial.draw.train.len());
         let look = trial.candidate_evaluations;
-        let step = 3 * (look / (trial.n_selection() as u64).max(1)) * batch_size as u64;
+        let step = 3 * trial.passes * batch_size as u64;
         let steps = most_steps(|cost| cost <= share, step, look, method.eval_every, method.steps);
         let scorer = &self.scorers[trial.model];
         let prompt = prompts(item, &self.task).into_iter().next()?;
@@ -175,12 +191,49 @@ impl Plan {
     }
 }
 
+/// What `label_words` makes of its budget.
+fn words_note(words: &WordSearch, n_labels: usize, trial: &PlannedTrial, share: u64) -> String {
+    let (least, all) = label_words::config(words).before_candidates(n_labels, trial.draw.train.len());
+    let (label, shots) = (&trial.key.label, &trial.key.shots);
+    let candidate = trial.candidate_evaluations;
+    if least + candidate > share {
+        return format!(
+            "{share} evaluations do not cover finding the words of `{label}` at {shots} shots and one candidate, which cost {least} and \
+             {candidate}: it would score nothing (take a smaller batch_size, fewer templates or a larger budget)"
+        );
+    }
+    let left = share.saturating_sub(all) / candidate.max(1);
+    format!(
+        "`{label}` at {shots} shots: finding and scoring the words costs about {all} of {share} evaluations, which leaves about {left} \
+         candidates; where it does not fit, words of fewer tokens are searched"
+    )
+}
+
+/// What calibrating costs a candidate.
+fn calibration_note(trials: &[PlannedTrial]) -> Option<String> {
+    let mut ways: Vec<String> = Vec::new();
+    for trial in trials.iter().filter(|trial| trial.calibration != Calibration::None) {
+        let texts = trial.candidate_evaluations / trial.passes.max(1) - trial.n_selection() as u64;
+        let way = format!("{texts} texts under `{}`", trial.key.calibration);
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    (!ways.is_empty()).then(|| {
+        format!(
+            "calibration takes every candidate's prior on texts without labels, within the budget: {}; gradients are those of the \
+             loss before it",
+            ways.join(", ")
+        )
+    })
+}
+
 /// What `paraphrase` makes of its budget.
 fn round_note(method: &Paraphrase, starts: &[Prompt], trial: &PlannedTrial, share: u64) -> String {
     let config = paraphrase::config(method);
     let n_train = trial.draw.train.len();
     let n_texts = if n_train > 0 { n_train } else { trial.draw.unlabelled.len() };
-    let passes = trial.candidate_evaluations / (trial.n_selection() as u64).max(1);
+    let passes = trial.passes;
     let han = starts.iter().any(|start| has_han(&start.template));
     let offer = Offer { n_train, n_texts, n_selection: trial.n_selection(), passes, han };
     let n_starts = starts.len();

@@ -22,6 +22,7 @@ use crate::spec::SelectBy;
 use crate::task::racing::{self, Field, Racing};
 use crate::task::{Example, Metric, statistics};
 
+use super::calibrated::{Calibrated, Set};
 use super::oracle::set_hash;
 
 /// Looks at most at the scores of a race.
@@ -36,11 +37,14 @@ pub struct Run {
     pub scores: Vec<Vec<f64>>,
     /// What they cost.
     pub cost: Cost,
+    /// What the prior that they are calibrated by costs beside.
+    pub prior: Cost,
 }
 
 /// Prompts and the examples that they are raced over.
 pub struct Pool<'a> {
     scorer: &'a Scorer,
+    calibrated: &'a mut Calibrated,
     cache: &'a mut ScoreCache,
     columns: &'a [String],
     examples: &'a [&'a Example],
@@ -75,19 +79,33 @@ impl<'a> Pool<'a> {
     /// A pool of `prompts`; `best` is the complete scores of a candidate that they have to beat.
     pub fn new(
         settings: PoolSettings<'a>,
-        cache: &'a mut ScoreCache,
+        (calibrated, cache): (&'a mut Calibrated, &'a mut ScoreCache),
         prompts: &'a [Prompt],
         best: Option<&[Vec<f64>]>,
     ) -> Self {
         let PoolSettings { scorer, columns, examples, n_labels, metric, select_by } = settings;
         let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
         let mut runs = vec![Run::default(); prompts.len()];
-        runs.extend(best.map(|scores| Run { scores: scores.to_vec(), cost: Cost::default() }));
+        runs.extend(best.map(|scores| Run { scores: scores.to_vec(), ..Run::default() }));
         let mut names: Vec<String> =
             prompts.iter().map(|prompt| blake3::Hash::from(prompt.content_hash()).to_hex().to_string()).collect();
         names.resize(runs.len(), String::new());
         let block_ends = block_ends(&gold, n_labels);
-        Self { scorer, cache, columns, examples, gold, n_labels, metric, select_by, prompts, names, block_ends, runs }
+        Self {
+            scorer,
+            calibrated,
+            cache,
+            columns,
+            examples,
+            gold,
+            n_labels,
+            metric,
+            select_by,
+            prompts,
+            names,
+            block_ends,
+            runs,
+        }
     }
 
     /// Races the prompts and gives what each was scored on; at least one of them, or the one to be beaten, is complete.
@@ -171,14 +189,13 @@ impl Field for Pool<'_> {
         for (from, candidates) in rounds {
             let examples = &self.examples[from..seen];
             let prompts: Vec<Prompt> = candidates.iter().map(|&candidate| self.prompts[candidate].clone()).collect();
-            let known = self.cache.score(self.scorer, &prompts, self.columns, examples, set_hash("dev", examples))?;
-            for (candidate, known) in candidates.into_iter().zip(known) {
+            let set = Set { columns: self.columns, examples, hash: set_hash("dev", examples) };
+            let found = self.calibrated.score(self.cache, self.scorer, &prompts, set)?;
+            for (candidate, found) in candidates.into_iter().zip(found) {
                 let run = &mut self.runs[candidate];
-                run.scores.extend(known.scores);
-                run.cost.evaluations += known.cost.evaluations;
-                run.cost.forwards += known.cost.forwards;
-                run.cost.backwards += known.cost.backwards;
-                run.cost.tokens += known.cost.tokens;
+                run.scores.extend(found.scores);
+                run.cost += found.cost;
+                run.prior += found.prior;
             }
         }
         Ok(())

@@ -45,6 +45,8 @@ mod tests {
         let run = |n: usize, passes: u64| Run {
             scores: vec![vec![0.0, -1.0]; n],
             cost: Cost { evaluations: passes * n as u64, ..Cost::default() },
+            // Paid whether the candidate is dropped or not.
+            prior: Cost { evaluations: 1000, ..Cost::default() },
         };
         let mut tally = RaceTally::new(Racing::Exact);
         tally.count(&run(32, 1), 32);

@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::prompt::Prompt;
 use crate::record::Event;
-use crate::scoring::{Known, Outcome, ScoreCache, Scorer};
+use crate::scoring::{Outcome, ScoreCache, Scorer};
 use crate::task::{Dataset, Example, Metric, statistics};
 
+use super::calibrated::{Calibrated, Corrected, Set};
 use super::oracle::set_hash;
 use super::trial::Stopped;
 
@@ -54,7 +55,7 @@ impl RankCorrelation<'_> {
     pub fn event(
         &self,
         candidates: &[(u64, &Prompt, f64)],
-        cache: &mut ScoreCache,
+        (calibrated, cache): (&mut Calibrated, &mut ScoreCache),
         stop: &AtomicBool,
     ) -> Result<Option<Event>, Stopped> {
         if candidates.len() < 2 || self.test.is_empty() {
@@ -68,17 +69,17 @@ impl RankCorrelation<'_> {
         let n_test = n_compared(candidates.len() as u64, passes, self.budget, self.test.len() as u64) as usize;
         let examples = round_the_classes(self.test, n_test);
         let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
-        let set = set_hash("test", &examples);
+        let set = Set { columns: &self.dataset.columns, examples: &examples, hash: set_hash("test", &examples) };
         let mut test_metrics = Vec::with_capacity(candidates.len());
         for round in candidates.chunks(ROUND) {
             if stop.load(Ordering::Relaxed) {
                 return Err(Stopped::Interrupted);
             }
             let prompts: Vec<Prompt> = round.iter().map(|(_, prompt, _)| (*prompt).clone()).collect();
-            let known = cache.score(self.scorer, &prompts, &self.dataset.columns, &examples, set).map_err(failed)?;
+            let scored = calibrated.score(cache, self.scorer, &prompts, set).map_err(failed)?;
             let metric =
-                |known: &Known| Outcome::of(&known.scores, &gold, self.dataset.labels.len(), self.metric).metric;
-            test_metrics.extend(known.iter().map(metric));
+                |found: &Corrected| Outcome::of(&found.scores, &gold, self.dataset.labels.len(), self.metric).metric;
+            test_metrics.extend(scored.iter().map(metric));
         }
         let label_free: Vec<f64> = candidates.iter().map(|(_, _, score)| *score).collect();
         Ok(Some(Event::Correlated {
@@ -92,7 +93,7 @@ impl RankCorrelation<'_> {
 }
 
 /// `n` examples, as many of each class as there are, in an order that depends on their content only.
-fn round_the_classes<'a>(examples: &[&'a Example], n: usize) -> Vec<&'a Example> {
+pub(super) fn round_the_classes<'a>(examples: &[&'a Example], n: usize) -> Vec<&'a Example> {
     if n >= examples.len() {
         return examples.to_vec();
     }

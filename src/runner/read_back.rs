@@ -31,7 +31,8 @@ impl Trial<'_> {
             }
             let gold: Vec<usize> = examples.iter().filter_map(|example| example.label).collect();
             let prompt = std::slice::from_ref(&projected);
-            let scores = self.scorer.score(prompt, &self.dataset.columns, examples)?.scores.remove(0);
+            let columns = &self.dataset.columns;
+            let scores = self.calibrator.score(self.scorer, prompt, columns, examples)?.scores.remove(0);
             Ok(Some(Outcome::of(&scores, &gold, self.dataset.labels.len(), self.metric).metric))
         };
         let tokenizer = &self.scorer.loaded().tokenizer;

@@ -9,13 +9,17 @@ use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::model::DeviceChoice;
-use crate::record::{Event, Found, ModelProvenance, Provenance, RecordError, ResultsFolder, ScoreFile, StoreFigures};
+use crate::record::{
+    Event, Found, ModelProvenance, Provenance, RecordError, ResultsFolder, ScoreFile, StoreFigures, TrialKey,
+    TrialRecord,
+};
 use crate::scoring::ScoreStore;
 use crate::spec::{Control, Experiment};
 
 use super::RunnerError;
 use super::cell::cells;
 use super::control::{self, ShuffledLabels};
+use super::ensemble::{self, PlannedEnsemble};
 use super::listener::{Beginning, Listener};
 use super::pace::Tables;
 use super::plan::{Plan, PlannedTrial};
@@ -119,25 +123,30 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
     summary.kept = beginning.kept.len();
     listener.begins(&beginning);
     beginning.kept.iter().for_each(|key| listener.kept(key));
+    let work = Work { plan, folder: &folder, listener, stop, tables: Tables::default(), store: None };
     if waiting.is_empty() {
+        work.ensembles(&[], &mut summary)?;
         listener.trial_ended(folder.path())?;
         return Ok(summary);
     }
 
     let scores = scores(plan, options).map(Arc::new);
     let store = scores.as_ref().map(|scores| scores.clone() as Arc<dyn ScoreStore>);
-    let work = Work { plan, folder: &folder, listener, stop, tables: Tables::default(), store };
+    let work = Work { store, ..work };
     let tally: Mutex<Tally> = Mutex::default();
-    for phase in phases(plan, waiting, options.jobs) {
+    for phase in phases(plan, waiting.clone(), options.jobs) {
         work.phase(&phase, &tally);
     }
     let (done, failed, interrupted, fatal) = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = fatal {
         return Err(error);
     }
+    let mut summary = Summary { done, failed, interrupted, ..summary };
+    if !interrupted {
+        work.ensembles(&waiting, &mut summary)?;
+    }
     listener.trial_ended(folder.path())?;
-    let scores = scores.map(|scores| scores.figures());
-    Ok(Summary { done, failed, interrupted, scores, ..summary })
+    Ok(Summary { scores: scores.map(|scores| scores.figures()), ..summary })
 }
 
 /// The scores of earlier runs, where a score is the same bits in any batch. A run goes on without them where they cannot be had.
@@ -250,7 +259,7 @@ fn provenance(plan: &Plan) -> Provenance {
             .map(|(split, hash)| (split.to_string(), hash.clone()))
             .collect::<BTreeMap<_, _>>(),
         metric: plan.experiment.task.metric.name().into(),
-        trials: plan.trials.iter().map(|t| t.key.id()).collect(),
+        trials: (plan.trials.iter().map(|t| t.key.id())).chain(plan.ensembles.iter().map(|e| e.key.id())).collect(),
     }
 }
 
@@ -305,9 +314,65 @@ impl Work<'_> {
         });
     }
 
+    /// Makes the ensembles whose cells are over, those again of which a trial was among `ran`.
+    fn ensembles(&self, ran: &[&PlannedTrial], summary: &mut Summary) -> Result<()> {
+        for planned in &self.plan.ensembles {
+            let members: Vec<&PlannedTrial> = planned.trials.iter().map(|&index| &self.plan.trials[index]).collect();
+            let mut records = Vec::new();
+            let mut over = true;
+            for trial in &members {
+                match self.folder.find(&trial.key)? {
+                    Found::Complete => records.extend(TrialRecord::load(&self.folder.trial_path(&trial.key))?),
+                    Found::Failed => {}
+                    Found::New | Found::Unfinished | Found::Damaged(_) => over = false,
+                }
+            }
+            let anew = members.iter().any(|trial| ran.iter().any(|ran| std::ptr::eq(*ran, *trial)));
+            if !over {
+                continue;
+            }
+            if !anew && matches!(self.folder.find(&planned.key)?, Found::Complete) {
+                summary.kept += 1;
+                continue;
+            }
+            match self.ensemble(planned, &records) {
+                Ok(()) => summary.done += 1,
+                Err(Stopped::Failed(_)) => summary.failed += 1,
+                Err(Stopped::Interrupted) => {
+                    summary.interrupted = true;
+                    return Ok(());
+                }
+                Err(Stopped::Fatal(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn ensemble(&self, planned: &PlannedEnsemble, records: &[TrialRecord]) -> Result<(), Stopped> {
+        self.recorded(&planned.key, |emit| {
+            let files = ensemble::make(self.plan, planned, records, emit, self.stop)?;
+            let folder = self.folder.trial_path(&planned.key);
+            let fatal = |e: RecordError| Stopped::Fatal(e.into());
+            files.ensemble.save(&folder.join("ensemble.json")).map_err(fatal)?;
+            match files.predictions {
+                Some(predictions) => predictions.save(&folder.join("predictions.parquet")).map_err(fatal),
+                None => Ok(()),
+            }
+        })
+    }
+
     fn trial(&self, planned: &PlannedTrial) -> Result<(), Stopped> {
+        self.recorded(&planned.key, |emit| self.attempt(planned, emit))
+    }
+
+    /// Records what an attempt emits, its end last of all.
+    fn recorded(
+        &self,
+        key: &TrialKey,
+        attempt: impl FnOnce(&mut dyn FnMut(Event) -> Result<()>) -> Result<(), Stopped>,
+    ) -> Result<(), Stopped> {
         let begun = Instant::now();
-        let mut writer = self.folder.begin(&planned.key).map_err(|e| Stopped::Fatal(e.into()))?;
+        let mut writer = self.folder.begin(key).map_err(|e| Stopped::Fatal(e.into()))?;
         let mut last = None;
         let ended = {
             let mut emit = |event: Event| -> Result<()> {
@@ -317,10 +382,10 @@ impl Work<'_> {
                     return Ok(());
                 }
                 writer.append(&event)?;
-                self.listener.event(&planned.key, &event);
+                self.listener.event(key, &event);
                 Ok(())
             };
-            catch_unwind(AssertUnwindSafe(|| self.attempt(planned, &mut emit)))
+            catch_unwind(AssertUnwindSafe(|| attempt(&mut emit)))
                 .unwrap_or_else(|panic| Err(Stopped::Failed(format!("internal error: {}", message(&*panic)))))
         };
         let event = match &ended {
@@ -332,7 +397,7 @@ impl Work<'_> {
         };
         if let Some(event) = event {
             writer.append(&event).map_err(|e| Stopped::Fatal(e.into()))?;
-            self.listener.event(&planned.key, &event);
+            self.listener.event(key, &event);
             self.tables.trial_ended(|| self.listener.trial_ended(self.folder.path())).map_err(Stopped::Fatal)?;
         }
         ended
@@ -358,16 +423,20 @@ impl Work<'_> {
         };
         let cells = cells(item, &plan.task, scorer, seed, &purpose, &format!("search[{}]", planned.item))
             .map_err(|e| Stopped::Fatal(e.into()))?;
+        let calibrator = plan.calibrator(planned.calibration, &data).map_err(Stopped::Fatal)?;
         let trial = Trial {
             key: &planned.key,
             scorer,
             dataset: &plan.dataset,
             data,
+            calibrator,
             budget: plan.experiment.budget.evaluations,
             metric: plan.experiment.task.metric,
             select_by: plan.experiment.select.by,
             racing: plan.experiment.select.racing,
             store: self.store.clone(),
+            diagnostics: if planned.control.is_none() { plan.n_diagnosed() } else { 0 },
+            rules: if planned.control.is_none() { plan.rules_compared(planned.item) } else { Vec::new() },
         };
         let progress = |spent: &crate::record::Spent| self.listener.progress(&planned.key, spent, planned.evaluations);
         let files = trial.run(cells, emit, &progress, self.stop)?;

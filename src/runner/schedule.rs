@@ -37,7 +37,9 @@ pub(super) fn phases<'p>(plan: &Plan, waiting: Vec<&'p PlannedTrial>, asked: Opt
         asked,
         cores,
         |trial| sizes[trial.model],
-        |trial| trial.evaluations + trial.test_evaluations + trial.correlation_evaluations,
+        |trial| {
+            trial.evaluations + trial.test_evaluations + trial.correlation_evaluations + trial.diagnostic_evaluations
+        },
     )
 }
 
@@ -69,6 +71,7 @@ fn divide<'p>(
 mod tests {
     use super::*;
     use crate::record::TrialKey;
+    use crate::spec::Calibration;
     use crate::task::Draw;
 
     fn trial(model: usize, evaluations: u64) -> PlannedTrial {
@@ -90,8 +93,11 @@ mod tests {
             draw: Draw::default(),
             evaluations,
             candidate_evaluations: 1,
+            calibration: Calibration::None,
+            passes: 1,
             test_evaluations: 0,
             correlation_evaluations: 0,
+            diagnostic_evaluations: 0,
         }
     }
 

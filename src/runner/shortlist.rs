@@ -31,19 +31,20 @@ impl Entry {
     }
 }
 
-/// The candidates of a trial so far. Where the score needs no labels their prompts are kept, for comparing it with test when
-/// all choices are made; else the record alone has them, so that the memory does not grow with their number.
+/// The candidates of a trial so far. Their prompts are kept where something is said of all of them when all choices are made;
+/// else the record alone has them, so that the memory does not grow with their number.
 pub(super) struct Shortlist {
     label_free: bool,
+    keeps: bool,
     n: u64,
     best: Option<Entry>,
     prompts: Vec<(u64, Prompt, f64)>,
 }
 
 impl Shortlist {
-    /// None yet.
-    pub(super) fn new(label_free: bool) -> Self {
-        Self { label_free, n: 0, best: None, prompts: Vec::new() }
+    /// None yet; whether their scores need no labels, and whether it keeps their prompts.
+    pub(super) fn new(label_free: bool, keeps: bool) -> Self {
+        Self { label_free, keeps, n: 0, best: None, prompts: Vec::new() }
     }
 
     /// How many there were; the number of the next.
@@ -56,7 +57,7 @@ impl Shortlist {
         self.best.as_ref()
     }
 
-    /// Number, prompt and label-free score of each, where they are kept.
+    /// Number, prompt and score of each, where they are kept.
     pub(super) fn prompts(&self) -> impl Iterator<Item = (u64, &Prompt, f64)> {
         self.prompts.iter().map(|(number, prompt, score)| (*number, prompt, *score))
     }
@@ -64,7 +65,7 @@ impl Shortlist {
     /// Adds one.
     pub(super) fn push(&mut self, entry: Entry) {
         self.n += 1;
-        if self.label_free {
+        if self.keeps {
             let score = stepped(entry.scored.score);
             self.prompts.push((entry.scored.candidate, entry.candidate.prompt.clone(), score));
         }
@@ -105,6 +106,7 @@ mod tests {
         fn the_best_is_the_first_of_the_least_whatever_the_order(
             figures in prop::collection::vec((0u8..3, 0u8..3, 0usize..2, "[ab]"), 1..30),
             label_free: bool,
+            keeps: bool,
         ) {
             let entries: Vec<Entry> = figures
                 .iter()
@@ -114,10 +116,10 @@ mod tests {
             let first = (0..entries.len()).min_by(|&a, &b| entries[a].order(&entries[b], label_free)).unwrap();
             let expected = entries[first].scored.candidate;
             let n = entries.len();
-            let mut list = Shortlist::new(label_free);
+            let mut list = Shortlist::new(label_free, keeps);
             entries.into_iter().for_each(|entry| list.push(entry));
             prop_assert_eq!(list.best().unwrap().scored.candidate, expected);
-            prop_assert_eq!(list.prompts().count(), if label_free { n } else { 0 });
+            prop_assert_eq!(list.prompts().count(), if keeps { n } else { 0 });
         }
     }
 }

@@ -7,23 +7,22 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::prompt::{Candidate, Prompt, SoftPrompt};
 use crate::record::{
-    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrompt, SetScores, SoftRecord, Spent, TrialKey,
+    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SoftRecord, Spent, TrialKey,
 };
-use crate::scoring::{
-    Outcome, ScoreCache, ScoreStore, Scorer, ScoringError, SetHash, argmax, information_parts, mutual_information,
-};
+use crate::scoring::{Calibrator, Outcome, Prior, ScoreCache, ScoreStore, Scorer, SetHash, information_parts};
 use crate::search::{Proposal, Scored, SearchError};
-use crate::spec::SelectBy;
+use crate::spec::{MultiToken, SelectBy};
 use crate::task::racing::Racing;
 use crate::task::{Dataset, Example, Metric};
 
+use super::calibrated::{Calibrated, Set};
 use super::cell::Cell;
 use super::hardness::Hardness;
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
-use super::pool::{Pool, PoolSettings, Run, selection_score};
 use super::race_tally::RaceTally;
 use super::rank_correlation::RankCorrelation;
+use super::selection::{below_complete, figures, gold, runs, set_scores};
 use super::shortlist::{Entry, Shortlist};
 
 /// Unlabelled texts over which perplexity is taken, of the chosen prompt and of all that a search for fluent ones proposes: a
@@ -56,6 +55,7 @@ impl TrialData<'_> {
 }
 
 /// Everything that a trial needs.
+#[derive(Clone)]
 pub struct Trial<'a> {
     /// Its identity.
     pub key: &'a TrialKey,
@@ -65,6 +65,8 @@ pub struct Trial<'a> {
     pub dataset: &'a Dataset,
     /// Its examples.
     pub data: TrialData<'a>,
+    /// What corrects its scores.
+    pub calibrator: Calibrator,
     /// Evaluations.
     pub budget: u64,
     /// What the leaderboard shows.
@@ -75,6 +77,10 @@ pub struct Trial<'a> {
     pub racing: Racing,
     /// Scores of other trials and runs, where they are the same bits.
     pub store: Option<Arc<dyn ScoreStore>>,
+    /// Examples of each split that diagnostics are taken on; 0 for none.
+    pub diagnostics: usize,
+    /// The rules for words of several tokens that are compared; fewer than two for none.
+    pub rules: Vec<MultiToken>,
 }
 
 /// Why a trial did not end well.
@@ -118,13 +124,16 @@ impl Trial<'_> {
     ) -> Result<Files, Stopped> {
         let begun = Instant::now();
         emit(self.started()).map_err(Stopped::Fatal)?;
+        // Of prompts that a person wrote the rules are compared on all, of mined ones on the chosen.
+        let compares_all = self.key.method == "manual" && self.rules.len() > 1;
         let mut work = Work {
             trial: self,
+            calibrated: Calibrated::new(self.calibrator.clone()),
             cache: ScoreCache::with_store(self.store.clone()),
             hardness: Hardness::new(self.data.train.len()),
             ledger: Ledger::new(self.budget),
             selection: set_hash(if self.data.dev.is_empty() { "unlabelled" } else { "dev" }, self.data.selection()),
-            candidates: Shortlist::new(self.data.dev.is_empty()),
+            candidates: Shortlist::new(self.data.dev.is_empty(), self.data.dev.is_empty() || compares_all),
             flags: Vec::new(),
             looks: 0,
             races: RaceTally::new(self.racing),
@@ -164,14 +173,24 @@ impl Trial<'_> {
         if let Some(raced) = work.races.event() {
             work.emit(raced)?;
         }
+        let others = work.candidates.prompts().filter(|(other, ..)| compares_all && *other != number);
+        let mut candidates = vec![(number, &chosen)];
+        candidates.extend(others.map(|(other, prompt, _)| (other, prompt)));
+        for event in self.diagnose(&candidates, stop)? {
+            (work.emit)(event).map_err(Stopped::Fatal)?;
+        }
         let (spent, mut flags) = (work.ledger.spent(), work.flags);
         flags.sort();
         flags.dedup();
         emit(Event::Finished { spent, flags, seconds: begun.elapsed().as_secs_f64() }).map_err(Stopped::Fatal)?;
-        Ok(Files { prompt: self.saved(&chosen), soft: chosen.soft, predictions })
+        let prior = self
+            .calibrator
+            .prior_of(self.scorer, &chosen, &self.dataset.columns)
+            .map_err(|e| Stopped::Failed(e.to_string()))?;
+        Ok(Files { prompt: self.saved(&chosen, prior), soft: chosen.soft, predictions })
     }
 
-    fn started(&self) -> Event {
+    pub(super) fn started(&self) -> Event {
         let gold = |examples: &[&Example]| examples.iter().filter_map(|e| e.label.map(|l| l as u16)).collect();
         let hex = |split, examples: &[&Example]| blake3::Hash::from(set_hash(split, examples).0).to_hex().to_string();
         Event::Started {
@@ -196,7 +215,7 @@ impl Trial<'_> {
         self.scorer.perplexity(prompt, &self.dataset.columns, texts).map_err(|e| Stopped::Failed(e.to_string()))
     }
 
-    fn saved(&self, prompt: &Prompt) -> SavedPrompt {
+    pub(super) fn saved(&self, prompt: &Prompt, prior: Option<Prior>) -> SavedPrompt {
         let loaded = self.scorer.loaded();
         let tokenizer = &loaded.tokenizer;
         SavedPrompt {
@@ -213,6 +232,7 @@ impl Trial<'_> {
                 .collect(),
             multi_token: self.scorer.settings().multi_token.name().into(),
             truncate: self.scorer.settings().truncate,
+            calibration: prior.map(|prior| SavedPrior { name: prior.way.name().into(), logprobs: prior.logprobs }),
             model: self.key.model.clone(),
             weights_blake3: loaded.weights_hash.clone(),
             tokenizer_blake3: loaded.tokenizer_hash.clone(),
@@ -236,6 +256,7 @@ impl Trial<'_> {
 /// A trial under way.
 struct Work<'t, 'a> {
     trial: &'t Trial<'a>,
+    calibrated: Calibrated,
     cache: ScoreCache,
     hardness: Hardness,
     ledger: Ledger,
@@ -264,17 +285,22 @@ impl Work<'_, '_> {
             }
             let mut oracle = TrialOracle {
                 scorer: self.trial.scorer,
+                calibrated: &mut self.calibrated,
                 cache: &mut self.cache,
                 ledger: &mut self.ledger,
                 columns: &self.trial.dataset.columns,
                 train: &self.trial.data.train,
                 texts: self.trial.data.texts(),
+                unlabelled: &self.trial.data.unlabelled,
                 n_selection: self.trial.data.selection().len(),
                 vocabulary: &cell.vocabulary,
                 probe: cell.probe.as_deref(),
                 hardness: &mut self.hardness,
             };
-            let proposal = cell.search.propose(&mut oracle)?;
+            let proposal = match cell.search.propose(&mut oracle) {
+                Err(SearchError::OutOfBudget) => Proposal::OutOfBudget,
+                proposal => proposal?,
+            };
             (self.progress)(&self.ledger.spent());
             let evaluations = self.ledger.spent().evaluations;
             match proposal {
@@ -310,14 +336,16 @@ impl Work<'_, '_> {
         let columns = &trial.dataset.columns;
         let n_selection = trial.data.selection().len();
         let prompts: Vec<Prompt> = candidates.iter().map(|c| c.prompt.clone()).collect();
-        let runs = self
-            .runs(&prompts, cell.search.races(), best.as_ref().map(|(_, scores)| scores.as_slice()))
+        let to_beat = best.as_ref().map(|(_, scores)| scores.as_slice());
+        let calibrated_cache = (&mut self.calibrated, &mut self.cache);
+        let runs = runs(trial, calibrated_cache, self.selection, &prompts, cell.search.races(), to_beat)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         let mut all = Vec::new();
         for (candidate, run) in candidates.into_iter().zip(runs) {
             self.ledger.charge(run.cost);
+            self.ledger.charge(run.prior);
             let number = self.candidates.n();
-            let (scored, dev, label_free) = self.figures(number, &run.scores);
+            let (scored, dev, label_free) = figures(trial, number, &run.scores);
             let dropped = run.scores.len() < n_selection;
             self.races.count(&run, n_selection);
             if !dropped && best.as_ref().is_none_or(|(best, _)| scored.beats(best)) {
@@ -357,49 +385,6 @@ impl Work<'_, '_> {
         Ok(below_complete(all, best.as_ref().map(|(best, _)| *best)))
     }
 
-    /// Scores prompts on the selection examples, or on as many of them as a race needs.
-    fn runs(
-        &mut self,
-        prompts: &[Prompt],
-        may_race: bool,
-        best: Option<&[Vec<f64>]>,
-    ) -> Result<Vec<Run>, ScoringError> {
-        let trial = self.trial;
-        let examples = trial.data.selection();
-        let columns = &trial.dataset.columns;
-        if trial.data.dev.is_empty() || !may_race || trial.racing == Racing::None {
-            let known = self.cache.score(trial.scorer, prompts, columns, examples, self.selection)?;
-            return Ok(known.into_iter().map(|known| Run { scores: known.scores, cost: known.cost }).collect());
-        }
-        let settings = PoolSettings {
-            scorer: trial.scorer,
-            columns,
-            examples,
-            n_labels: trial.dataset.labels.len(),
-            metric: trial.metric,
-            select_by: trial.select_by,
-        };
-        Pool::new(settings, &mut self.cache, prompts, best).race(trial.racing)
-    }
-
-    /// The figures of a candidate that was scored on the first selection examples, or on all of them.
-    fn figures(&self, number: u64, scores: &[Vec<f64>]) -> (Scored, Option<SetScores>, Option<f64>) {
-        let trial = self.trial;
-        if trial.data.dev.is_empty() {
-            let score = mutual_information(scores);
-            return (Scored { candidate: number, score, margin: 0.0, signature: signature(scores) }, None, Some(score));
-        }
-        let gold = &gold(&trial.data.dev)[..scores.len()];
-        let n_labels = trial.dataset.labels.len();
-        let outcome = Outcome::of(scores, gold, n_labels, trial.metric);
-        let score = selection_score(&outcome, gold, n_labels, trial.select_by);
-        (
-            Scored { candidate: number, score, margin: outcome.margin, signature: signature(scores) },
-            Some(set_scores(outcome)),
-            None,
-        )
-    }
-
     /// Scores the chosen prompt on test, once and outside the budget.
     fn test(&mut self, chosen: &Prompt) -> Result<Option<Predictions>, Stopped> {
         let trial = self.trial;
@@ -411,9 +396,10 @@ impl Work<'_, '_> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(Stopped::Interrupted);
         }
+        let set = Set { columns: &trial.dataset.columns, examples: test, hash: set_hash("test", test) };
         let known = self
-            .cache
-            .score(trial.scorer, std::slice::from_ref(chosen), &trial.dataset.columns, test, set_hash("test", test))
+            .calibrated
+            .score(&mut self.cache, trial.scorer, std::slice::from_ref(chosen), set)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         let logprobs = known.into_iter().next().map(|known| known.scores).unwrap_or_default();
         let outcome = Outcome::of(&logprobs, &gold(test), trial.dataset.labels.len(), trial.metric);
@@ -441,44 +427,9 @@ impl Work<'_, '_> {
             test: &trial.data.test,
             budget: trial.budget,
         };
-        match correlation.event(&prompts, &mut self.cache, self.stop)? {
+        match correlation.event(&prompts, (&mut self.calibrated, &mut self.cache), self.stop)? {
             Some(event) => self.emit(event),
             None => Ok(()),
         }
-    }
-}
-
-/// What a search hears: a dropped candidate is never ahead of a complete one, whatever its first examples say.
-fn below_complete(scored: Vec<(Scored, bool)>, best: Option<Scored>) -> Vec<Scored> {
-    let complete = scored.iter().filter(|(_, dropped)| !dropped).map(|(scored, _)| scored);
-    let lowest = complete.chain(&best).map(|scored| scored.score).fold(f64::INFINITY, f64::min);
-    let told = |(scored, dropped): (Scored, bool)| match dropped {
-        true => Scored { score: scored.score.min(lowest), margin: f64::MIN, ..scored },
-        false => scored,
-    };
-    scored.into_iter().map(told).collect()
-}
-
-/// Identifies the labels that are predicted.
-fn signature(scores: &[Vec<f64>]) -> u64 {
-    let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 predictions");
-    for scores in scores {
-        hasher.update(&(argmax(scores) as u16).to_le_bytes());
-    }
-    let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
-fn gold(examples: &[&Example]) -> Vec<usize> {
-    examples.iter().filter_map(|e| e.label).collect()
-}
-
-fn set_scores(outcome: Outcome) -> SetScores {
-    SetScores {
-        metric: outcome.metric,
-        margin: outcome.margin,
-        log_likelihood: outcome.log_likelihood,
-        predicted: outcome.predicted,
-        margins: outcome.margins,
     }
 }

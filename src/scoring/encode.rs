@@ -15,7 +15,6 @@ use crate::prompt::{Demonstration, Piece, SoftSlot, Template};
 use crate::task::Example;
 
 use super::ScoringError;
-use super::input::{Input, last_true};
 
 /// A prompt on one example as token ids, with places for masks, triggers and virtual tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,20 +56,20 @@ impl Encoded {
 /// Encodes examples for one template and one number of masks. For a model that continues text the masks are the tokens of a
 /// label word that are read as input: all but its last, so that there may be none.
 pub struct Encoder<'a> {
-    tokenizer: &'a Tokenizer,
-    model: &'a str,
-    template: &'a Template,
-    kind: ModelKind,
+    pub(super) tokenizer: &'a Tokenizer,
+    pub(super) model: &'a str,
+    pub(super) template: &'a Template,
+    pub(super) kind: ModelKind,
     /// What stands where a token is filled in later.
     blank: u32,
     n_mask: usize,
-    max_positions: usize,
-    truncate: bool,
+    pub(super) max_positions: usize,
+    pub(super) truncate: bool,
     parts: Vec<Part>,
-    columns: Vec<(String, usize)>,
+    pub(super) columns: Vec<(String, usize)>,
     /// The demonstrations with their texts.
-    shown: Vec<(&'a Demonstration, String)>,
-    known_columns: Vec<String>,
+    pub(super) shown: Vec<(&'a Demonstration, String)>,
+    pub(super) known_columns: Vec<String>,
 }
 
 /// The template cut where ids, not text, stand.
@@ -237,87 +236,6 @@ impl<'a> Encoder<'a> {
         Ok(encoder)
     }
 
-    /// The ids of `example`, shortened to the model's positions where that was asked for.
-    ///
-    /// # Errors
-    /// [`ScoringError::InputTooLong`] where the prompt does not fit and must not be shortened.
-    pub fn encode(&self, example: &Example) -> Result<Encoded, ScoringError> {
-        let mut texts = self.texts(example);
-        let encoded = self.assemble(&texts);
-        if self.kind == ModelKind::Causal && encoded.mask_at == 0 {
-            return Err(ScoringError::Template {
-                template: self.template.to_string(),
-                reason: format!(
-                    "row {}: nothing stands before the answer, so {} has nothing to continue",
-                    example.row + 1,
-                    self.model
-                ),
-            });
-        }
-        if encoded.ids.len() <= self.max_positions {
-            return Ok(encoded);
-        }
-        if !self.truncate {
-            return Err(ScoringError::InputTooLong {
-                row: format!("row {}", example.row + 1),
-                found: encoded.ids.len(),
-                positions: self.max_positions,
-                model: self.model.into(),
-            });
-        }
-        // Demonstrations go whole and before any of the input, the one in front first: the last stands next to the input.
-        let demonstrations = self.columns.len()..texts.len();
-        let mut left = texts[demonstrations.clone()].iter().filter(|text| !text.is_empty()).count();
-        let had_some = left > 0;
-        for place in demonstrations {
-            if std::mem::take(&mut texts[place]).is_empty() {
-                continue;
-            }
-            left -= 1;
-            let mut encoded = self.assemble(&texts);
-            if encoded.ids.len() <= self.max_positions {
-                encoded.shortened = vec![(DEMOS.into(), left)];
-                return Ok(encoded);
-            }
-        }
-        let mut encoded = self.shorten(&texts);
-        if had_some {
-            encoded.shortened.push((DEMOS.into(), 0));
-        }
-        Ok(encoded)
-    }
-
-    /// The texts of the columns, then of the demonstrations: an example is never shown as a demonstration of itself.
-    fn texts<'t>(&'t self, example: &'t Example) -> Vec<&'t str> {
-        let columns = self.columns.iter().map(|(_, field)| example.fields[*field].as_str());
-        let shown = self.shown.iter().map(|(demonstration, text)| {
-            if demonstration.is_of(&self.known_columns, &example.fields) { "" } else { text.as_str() }
-        });
-        columns.chain(shown).collect()
-    }
-
-    /// What of the columns' and demonstrations' texts stands in [`Encoder::encode`]'s ids for `example`, in the order in which
-    /// [`Encoder::render`] wants them.
-    pub fn kept_texts(&self, example: &Example, encoded: &Encoded) -> Vec<String> {
-        let kept = |name: &str| encoded.shortened.iter().find(|(n, _)| n == name).map(|(_, kept)| *kept);
-        let texts = self.texts(example);
-        let (columns, shown) = texts.split_at(self.columns.len());
-        let present = shown.iter().filter(|text| !text.is_empty()).count();
-        let mut dropped = kept(DEMOS).map_or(0, |kept| present - kept);
-        let columns = columns.iter().zip(&self.columns).map(|(text, (name, _))| match kept(name) {
-            Some(kept) => text.chars().take(kept).collect(),
-            None => (*text).to_owned(),
-        });
-        let shown = shown.iter().map(|text| {
-            if !text.is_empty() && dropped > 0 {
-                dropped -= 1;
-                return String::new();
-            }
-            (*text).to_owned()
-        });
-        columns.chain(shown).collect()
-    }
-
     /// The tokens of the template itself, virtual ones and demonstrations counted: no input, no masks, no special tokens at the
     /// ends.
     pub fn n_template_tokens(&self) -> usize {
@@ -399,7 +317,7 @@ impl<'a> Encoder<'a> {
         self.columns.iter().map(|(name, field)| (name.as_str(), example.fields[*field].as_str())).collect()
     }
 
-    fn assemble(&self, texts: &[&str]) -> Encoded {
+    pub(super) fn assemble(&self, texts: &[&str]) -> Encoded {
         let mut ids = Vec::new();
         let mut mask_at = 0;
         let mut trigger_at = Vec::new();
@@ -473,43 +391,6 @@ impl<'a> Encoder<'a> {
         let trimmed = self.tokenizer.between(special(before), &text, special(self.parts.get(number + 1)));
         let cut = if text.starts_with(trimmed) { 0 } else { text.len() - text.trim_start().len() };
         (trimmed.to_owned(), cut)
-    }
-
-    /// Cuts the texts at their right ends, each at a character, of several the one with most tokens first, to the longest
-    /// that fits.
-    fn shorten(&self, texts: &[&str]) -> Encoded {
-        let inputs: Vec<Input> = texts.iter().map(|text| Input::new(text)).collect();
-        let cut = |kept: &[usize]| -> Vec<&str> { inputs.iter().zip(kept).map(|(i, &k)| i.beginning(k)).collect() };
-        let fits = |kept: &[usize]| self.assemble(&cut(kept)).ids.len() <= self.max_positions;
-        let mut kept = vec![0; texts.len()];
-        if inputs.len() > 1 {
-            // Cutting the one with most tokens first ends where none has more than some number of them.
-            let capped = |most: usize| -> Vec<usize> {
-                let few = |text: &str| self.tokenizer.encode_text(text).len() <= most;
-                inputs.iter().map(|input| input.longest(0, |k| few(input.beginning(k)))).collect()
-            };
-            let most = last_true(0, self.max_positions, |most| fits(&capped(most)));
-            if most > 0 {
-                kept = capped(most);
-            }
-        }
-        // The tokens that are left over.
-        for (column, input) in inputs.iter().enumerate().rev() {
-            let mut tried = kept.clone();
-            kept[column] = input.longest(kept[column], |k| {
-                tried[column] = k;
-                fits(&tried)
-            });
-        }
-        let mut encoded = self.assemble(&cut(&kept));
-        encoded.shortened = inputs
-            .iter()
-            .zip(&self.columns)
-            .zip(kept)
-            .filter(|((input, _), k)| *k < input.n_characters())
-            .map(|((_, (name, _)), k)| (name.clone(), k))
-            .collect();
-        encoded
     }
 
     /// The template.

@@ -146,6 +146,11 @@ pub enum ScoringError {
         /// The prompt.
         prompt: String,
     },
+    /// Batch calibration has nothing to take its prior over.
+    #[error(
+        "calibration `batch` needs unlabelled texts, and there are none (allowed without any: none, contextual, pmi_dc)"
+    )]
+    CalibrationTexts,
     /// A text to fill is at fault.
     #[error("{0}")]
     Fill(String),
@@ -159,7 +164,7 @@ impl Fault for ScoringError {
         match self {
             Self::Template { .. } | Self::NoPool { .. } => ExitCode::Spec,
             Self::Fill(_) => ExitCode::Usage,
-            Self::InputTooLong { .. } | Self::Column { .. } => ExitCode::Data,
+            Self::InputTooLong { .. } | Self::Column { .. } | Self::CalibrationTexts => ExitCode::Data,
             _ => ExitCode::Model,
         }
     }

@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use crate::model::ModelKind;
-use crate::prompt::Prompt;
+use crate::prompt::{Prompt, Verbalizer};
+use crate::spec::Calibration;
 use crate::task::Example;
 
 use super::batch::Sequence;
 use super::encode::DEMOS;
 use super::fill::Filled;
-use super::{NearestTokens, Scorer, ScoringError, passes::Passes};
+use super::{NearestTokens, Prior, Scorer, ScoringError, passes::Passes};
 
 /// Neighbours of a virtual token that are shown.
 const NEAREST: usize = 3;
@@ -25,6 +26,17 @@ pub struct WordScore {
     pub tokens: Vec<String>,
     /// Its log-probability over the whole vocabulary, in nats (by the rule for words of several tokens).
     pub logprob: f64,
+}
+
+/// How labels were corrected.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Calibrated {
+    /// The calibration's name.
+    pub name: String,
+    /// The prior log-probability of each label, or of each label word under `pmi_dc`.
+    pub prior: Vec<(String, f64)>,
+    /// The labels' log-probabilities before it.
+    pub labels_before: Vec<(String, f64)>,
 }
 
 /// What happens to one example.
@@ -44,11 +56,30 @@ pub struct Explanation {
     pub words: Vec<WordScore>,
     /// The labels' log-probabilities among the labels.
     pub labels: Vec<(String, f64)>,
+    /// How the labels were corrected; absent where they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibrated>,
     /// Forward passes.
     pub passes: usize,
     /// The entries of the vocabulary that are nearest to each virtual token; empty without virtual tokens.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nearest: Vec<NearestTokens>,
+}
+
+impl Explanation {
+    /// Corrects the labels by a prior; `scores` are those of [`Prior::asked`] on the example.
+    pub fn calibrate(&mut self, prior: &Prior, verbalizer: &Verbalizer, scores: &[f64]) {
+        let names: Vec<String> = match prior.way {
+            Calibration::PmiDc => verbalizer.labels.iter().flat_map(|label| label.words.clone()).collect(),
+            _ => verbalizer.label_names(),
+        };
+        let labels = verbalizer.label_names().into_iter().zip(prior.calibrate(verbalizer, scores)).collect();
+        self.calibration = Some(Calibrated {
+            name: prior.way.name().into(),
+            prior: names.into_iter().zip(prior.logprobs.iter().copied()).collect(),
+            labels_before: std::mem::replace(&mut self.labels, labels),
+        });
+    }
 }
 
 impl Scorer {
@@ -99,6 +130,7 @@ impl Scorer {
             truncated,
             words: self.word_scores(prompt, columns, example, &passes)?,
             labels: prompt.verbalizer.labels.iter().map(|l| l.label.clone()).zip(labels).collect(),
+            calibration: None,
             passes: passes.passes.len(),
             nearest: prompt.soft.as_ref().map(|soft| self.nearest_tokens(soft, NEAREST)).unwrap_or_default(),
         })

@@ -12,14 +12,18 @@
 //!   score is the same whatever else ran before or beside the trial. On the CPU a score is the same bits in any batch, and a store
 //!   is shared by trials and runs. Refused: a store on the GPU, which would let the order of trials decide the last bits.
 
+mod answers;
 mod batch;
 mod beginnings;
 mod cache;
+mod calibration;
 mod duplicate;
 mod encode;
+mod ensemble;
 mod error;
 mod explain;
 mod fill;
+mod fitting;
 mod gap;
 mod generate;
 mod gradient;
@@ -36,10 +40,13 @@ mod scorer;
 mod tests;
 mod vocabulary;
 
+pub use answers::{AnswerStates, Answers};
 pub use cache::{Known, ScoreCache, ScoreKey, ScoreStore, SetHash};
+pub use calibration::{BATCH_TEXTS, Calibrator, Prior};
 pub use encode::{DEMOS, Encoded, Encoder};
+pub use ensemble::Ensemble;
 pub use error::ScoringError;
-pub use explain::{Explanation, WordScore};
+pub use explain::{Calibrated, Explanation, WordScore};
 pub use fill::Filled;
 pub use gap::{Gap, GapAnswers};
 pub use generate::{Decoding, Generated};

@@ -53,6 +53,15 @@ pub struct Cost {
     pub tokens: u64,
 }
 
+impl std::ops::AddAssign for Cost {
+    fn add_assign(&mut self, other: Self) {
+        self.evaluations += other.evaluations;
+        self.forwards += other.forwards;
+        self.backwards += other.backwards;
+        self.tokens += other.tokens;
+    }
+}
+
 /// The scores of a round of prompts on the same examples.
 #[derive(Debug, Clone)]
 pub struct Round {

@@ -20,6 +20,29 @@ pub enum SearchError {
         /// What was asked.
         what: &'static str,
     },
+    /// A built-in list of words is damaged.
+    #[error("a built-in list of words is damaged: {0}")]
+    Words(#[from] super::discrete::SynonymsError),
+    /// A pool has too few words to give every label its own.
+    #[error(
+        "`{template}`: {found} word(s) of {n_tokens} token(s) were found for label `{label}`, and per_label asks for {per_label} \
+         (take fewer per_label, a larger pool, or other n_tokens)"
+    )]
+    TooFewWords {
+        /// The template.
+        template: String,
+        /// The label.
+        label: String,
+        /// Words that no label before has.
+        found: usize,
+        /// Words a label.
+        per_label: usize,
+        /// The numbers of tokens, as a list.
+        n_tokens: String,
+    },
+    /// A comparison would overdraw the budget, and was not begun.
+    #[error("the budget does not cover the next comparison")]
+    OutOfBudget,
     /// The method needs labelled training examples.
     #[error("`{method}` needs labelled training examples, and this trial has none")]
     NoTraining {
@@ -40,8 +63,10 @@ impl Fault for SearchError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Scoring(e) => e.exit_code(),
-            Self::EmptyVocabulary | Self::Unanswered { .. } => ExitCode::Model,
-            Self::NoTraining { .. } | Self::TooFewDemonstrations { .. } => ExitCode::Spec,
+            Self::EmptyVocabulary | Self::Unanswered { .. } | Self::TooFewWords { .. } => ExitCode::Model,
+            Self::NoTraining { .. } | Self::TooFewDemonstrations { .. } | Self::OutOfBudget | Self::Words(_) => {
+                ExitCode::Spec
+            }
         }
     }
 }

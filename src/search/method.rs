@@ -3,7 +3,7 @@
 use crate::prompt::{Candidate, Prompt};
 use crate::scoring::{Gap, PromptGradient};
 
-use super::SearchError;
+use super::{SearchError, WordOracle};
 
 /// A method that mines prompts: a small state machine that is asked for candidates and told how they did.
 ///
@@ -99,7 +99,7 @@ pub trait Oracle {
     /// [`SearchError`] if the model cannot take the prompt.
     fn passes(&self, prompt: &Prompt) -> Result<u64, SearchError>;
 
-    /// The examples on which a candidate is scored for selection.
+    /// The examples on which a candidate is scored for selection, those of its calibration included.
     fn n_selection(&self) -> usize;
 
     /// Mean cross-entropy of the gold labels among the labels, in nats, of each prompt on some training examples; all
@@ -230,5 +230,10 @@ pub trait Oracle {
     /// What so many evaluations by the second model count: in proportion to its weights, rounded up.
     fn probe_cost(&self, evaluations: u64) -> u64 {
         evaluations
+    }
+
+    /// What a search of label words may ask beside; `None` of an oracle that does not know answers.
+    fn words(&mut self) -> Option<&mut dyn WordOracle> {
+        None
     }
 }

@@ -9,6 +9,8 @@ pub mod continuous;
 pub mod discrete;
 mod error;
 mod method;
+mod word_oracle;
 
 pub use error::SearchError;
 pub use method::{Oracle, Proposal, Scored, Search};
+pub use word_oracle::{WordOracle, WordScores};

@@ -81,12 +81,18 @@ pub enum TieBreak {
     Margin,
 }
 
-/// What is done to label scores before they are compared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What is done to label scores before they are compared: the label's log-probability minus its prior, normalised again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Calibration {
     /// Nothing.
     #[default]
     None,
+    /// The prior is the mean label distribution on content-free inputs (contextual calibration, arXiv 2102.09690).
+    Contextual,
+    /// Every label word's prior is its probability after the prompt without its input (PMI_DC, arXiv 2104.08315).
+    PmiDc,
+    /// The prior is the mean label distribution on a fixed set of unlabelled texts (batch calibration, arXiv 2309.17249).
+    Batch,
 }
 
 impl TieBreak {
@@ -99,10 +105,16 @@ impl TieBreak {
 }
 
 impl Calibration {
+    /// All of them, in the order in which they are listed.
+    pub const ALL: [Self; 4] = [Self::None, Self::Contextual, Self::PmiDc, Self::Batch];
+
     /// The name in YAML and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Contextual => "contextual",
+            Self::PmiDc => "pmi_dc",
+            Self::Batch => "batch",
         }
     }
 }
@@ -137,13 +149,13 @@ pub(super) fn calibration(reader: &mut Reader, at: Option<At>) -> Result<Vec<Cal
     let Some(at) = at else { return Ok(vec![Calibration::None]) };
     let items = at.items();
     if items.is_empty() {
-        reader.value(&at, "an empty list; at least one is needed (none)");
+        reader.value(&at, "an empty list; at least one is needed (none, contextual, pmi_dc, batch)");
     }
     let mut calibrations = Vec::new();
     for item in &items {
-        let known = [(Calibration::None.name(), Calibration::None)];
+        let known = Calibration::ALL.map(|way| (way.name(), way));
         let faults = reader.n_faults();
-        let calibration = reader.choice(item, "calibration", &known, &["contextual", "domain", "batch", "pmi"])?;
+        let calibration = reader.choice(item, "calibration", &known, &["domain_context", "prototypical"])?;
         if reader.n_faults() == faults {
             if calibrations.contains(&calibration) {
                 reader.value(item, "stands twice");
@@ -157,10 +169,16 @@ pub(super) fn calibration(reader: &mut Reader, at: Option<At>) -> Result<Vec<Cal
 pub(super) fn limits(reader: &mut Reader, at: Option<At>) -> Result<Limits, SpecError> {
     let mut limits = Limits::default();
     let Some(at) = at else { return Ok(limits) };
-    let fields = reader.fields(at, &["dev", "test", "unlabelled"])?;
-    for (key, limit) in [("dev", &mut limits.dev), ("test", &mut limits.test), ("unlabelled", &mut limits.unlabelled)] {
+    let fields = reader.fields(at, &["dev", "test", "unlabelled", "calibration", "diagnostics"])?;
+    for (key, limit, least) in [
+        ("dev", &mut limits.dev, 1),
+        ("test", &mut limits.test, 1),
+        ("unlabelled", &mut limits.unlabelled, 1),
+        ("calibration", &mut limits.calibration, 1),
+        ("diagnostics", &mut limits.diagnostics, 0),
+    ] {
         if let Some(at) = fields.get(key) {
-            *limit = Some(reader.whole(&at, 1..=1_000_000_000)? as usize);
+            *limit = Some(reader.whole(&at, least..=1_000_000_000)? as usize);
         }
     }
     Ok(limits)

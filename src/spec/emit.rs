@@ -3,7 +3,7 @@
 use serde_yaml::{Mapping, Value};
 
 use super::experiment::{Experiment, FORMAT};
-use super::method::{Choose, Method, Probe, SearchItem, SoftInit, TriggerSlots, Walk};
+use super::method::{Choose, Method, Paraphrase, Probe, SearchItem, SoftInit, TriggerSlots, Walk, WordSearch};
 use super::task::TaskSpec;
 use super::write::{self, scalar_text};
 use crate::prompt::Template;
@@ -38,7 +38,13 @@ impl Experiment {
     }
 
     fn entries(&self) -> Vec<(&'static str, Value)> {
-        let limits = [("dev", self.limits.dev), ("test", self.limits.test), ("unlabelled", self.limits.unlabelled)];
+        let limits = [
+            ("dev", self.limits.dev),
+            ("test", self.limits.test),
+            ("unlabelled", self.limits.unlabelled),
+            ("calibration", self.limits.calibration),
+            ("diagnostics", self.limits.diagnostics),
+        ];
         let limits = limits.into_iter().filter_map(|(key, limit)| Some((key, Value::from(limit?))));
         let mut entries = vec![("format", Value::from(FORMAT)), ("name", text(&self.name))];
         entries.extend(self.question.iter().map(|question| ("question", text(question))));
@@ -58,9 +64,14 @@ impl Experiment {
                 ]),
             ),
             ("calibration", Value::Sequence(self.calibration.iter().map(|way| text(way.name())).collect())),
-            ("limits", mapping(limits)),
-            ("controls", Value::Sequence(self.controls.iter().map(|control| text(control.name())).collect())),
         ]);
+        if !self.ensembles.kinds.is_empty() {
+            let kinds: Vec<&str> = self.ensembles.kinds.iter().map(|kind| kind.name()).collect();
+            let members = Value::from(self.ensembles.members as u64);
+            entries.push(("ensembles", mapping([("kinds", list(&kinds)), ("members", members)])));
+        }
+        let controls = self.controls.iter().map(|control| text(control.name())).collect();
+        entries.extend([("limits", mapping(limits)), ("controls", Value::Sequence(controls))]);
         entries
     }
 }
@@ -83,6 +94,8 @@ fn task(task: &TaskSpec) -> Value {
     if let Some(verbalizer) = &task.verbalizer {
         let words = verbalizer.labels.iter().map(|label| (text(&label.label), list(&label.words)));
         entries.push(("verbalizer", Value::Mapping(words.collect())));
+    } else if !task.words.is_empty() {
+        entries.push(("verbalizer", folded(task.words.iter().map(word_search).collect())));
     }
     entries.extend([
         ("multi_token", text(task.multi_token.name())),
@@ -147,8 +160,7 @@ fn item(item: &SearchItem) -> Value {
                 values.push(value.clone());
             }
         }
-        let value = if values.len() == 1 { values.remove(0) } else { Value::Sequence(values) };
-        entries.push((key, value));
+        entries.push((key, folded(values)));
     }
     mapping(entries)
 }
@@ -184,6 +196,26 @@ fn probe(probe: &Probe) -> Value {
         ("model", text(&probe.model)),
         ("sampling_factor", count(probe.sampling_factor)),
         ("reduction", count(probe.reduction)),
+    ])
+}
+
+/// One value as it is, several as a list.
+fn folded(mut values: Vec<Value>) -> Value {
+    if values.len() == 1 { values.remove(0) } else { Value::Sequence(values) }
+}
+
+fn word_search(words: &WordSearch) -> Value {
+    let n_tokens: Vec<Value> = words.n_tokens.iter().map(|&n| count(n)).collect();
+    mapping([
+        ("search", text(words.ranking.name())),
+        ("per_label", count(words.per_label)),
+        ("known_words", Value::from(words.known_words)),
+        ("n_tokens", folded(n_tokens)),
+        ("pool", count(words.pool)),
+        ("beam", count(words.beam)),
+        ("n_likely", count(words.n_likely)),
+        ("batch_size", count(words.batch_size)),
+        ("n_candidates", count(words.n_candidates)),
     ])
 }
 
@@ -223,17 +255,23 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
         Method::Paraphrase(method) => {
             let mut entries = Vec::new();
             entries.extend((!method.templates.is_empty()).then(|| ("templates", list(&method.templates))));
-            let generators: Vec<&str> = method.generators.iter().map(|generator| generator.name()).collect();
-            entries.extend([
-                ("generators", list(&generators)),
-                ("n_candidates", count(method.n_candidates)),
-                ("beam", count(method.beam)),
-                ("batch_size", count(method.batch_size)),
-                ("n_texts", count(method.n_texts)),
-                ("likelihood", Value::from(method.likelihood)),
-            ]);
+            entries.extend(rewriting(method));
             entries.extend(method.rounds.iter().map(|&rounds| ("rounds", count(rounds))));
             entries.extend(method.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
+            entries
+        }
+        Method::LabelWords(method) => {
+            let mut entries = Vec::new();
+            entries.extend(method.template.iter().map(|template| ("templates", text(template))));
+            entries.push(("verbalizer", word_search(&method.words)));
+            entries
+        }
+        Method::TemplateAndWords(method) => {
+            let mut entries = Vec::new();
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
+            entries.push(("verbalizer", word_search(&method.words)));
+            entries.extend(rewriting(&method.paraphrase));
+            entries.extend(method.paraphrase.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
             entries
         }
         Method::SoftPrompt(method) => {
@@ -276,6 +314,19 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
             entries
         }
     }
+}
+
+/// How a round rewrites templates.
+fn rewriting(method: &Paraphrase) -> [(&'static str, Value); 6] {
+    let generators: Vec<&str> = method.generators.iter().map(|generator| generator.name()).collect();
+    [
+        ("generators", list(&generators)),
+        ("n_candidates", count(method.n_candidates)),
+        ("beam", count(method.beam)),
+        ("batch_size", count(method.batch_size)),
+        ("n_texts", count(method.n_texts)),
+        ("likelihood", Value::from(method.likelihood)),
+    ]
 }
 
 fn text(text: impl ToString) -> Value {

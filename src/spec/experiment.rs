@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::choice::{Budget, Calibration, Select, budget, calibration, limits, select};
 use super::control::{Control, controls};
+use super::ensemble::{Ensembles, ensembles};
 use super::error::SpecError;
 use super::method::{SearchItem, search};
 use super::model_source::ModelSource;
@@ -31,7 +32,7 @@ const DEEPEST_PLACE: usize = 2;
 const MAX_NAME: usize = 80;
 
 /// The keys of an experiment file.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "format",
     "name",
     "question",
@@ -43,6 +44,7 @@ const KEYS: [&str; 13] = [
     "budget",
     "select",
     "calibration",
+    "ensembles",
     "limits",
     "controls",
 ];
@@ -70,6 +72,8 @@ pub struct Experiment {
     pub select: Select,
     /// Default none.
     pub calibration: Vec<Calibration>,
+    /// Default none.
+    pub ensembles: Ensembles,
     /// Fixed subsets; default the whole splits.
     pub limits: Limits,
     /// What every item is rerun under, beside the rows that are ranked; default nothing.
@@ -172,10 +176,11 @@ impl Experiment {
             None => DEFAULT_SEEDS.to_vec(),
         };
         let task = task.unwrap_or_else(TaskSpec::absent);
-        let search = search(reader, fields.get("search"), task.template.as_ref())?;
+        let search = search(reader, fields.get("search"), task.template.as_ref(), &task.words)?;
         let budget = budget(reader, fields.get("budget"))?;
         let select = select(reader, fields.get("select"), task.metric)?;
         let calibration = calibration(reader, fields.get("calibration"))?;
+        let ensembles = ensembles(reader, fields.get("ensembles"))?;
         let limits = limits(reader, fields.get("limits"))?;
         let controls = controls(reader, fields.get("controls"))?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -192,6 +197,7 @@ impl Experiment {
             budget,
             select,
             calibration,
+            ensembles,
             limits,
             controls,
             folder,
@@ -454,7 +460,7 @@ controls: [shuffled_labels, random_model]
         assert_eq!(
             message("format: 1\nname: x\nsedes: [1]\nmodles: 1\n"),
             "experiments/x.yaml:3:1: unknown key `sedes` (did you mean seeds? known: format, name, question, task, models, shots, \
-             seeds, search, budget, select, calibration, limits, controls)"
+             seeds, search, budget, select, calibration, ensembles, limits, controls)"
         );
         assert_eq!(
             message(&format!("{SMALL}budget: {{ evaluation: 5 }}\n")),
@@ -503,7 +509,7 @@ search:
   - { method: autoprompt, n_trigger: [0, 51], n_candidates: [] }
 budget: { evaluations: 0 }
 select: { by: accurcy, racing: exakt }
-calibration: contextual
+calibration: contextul
 limits: { dev: 0 }
 ";
         assert_eq!(
@@ -519,15 +525,15 @@ experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name,
 experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)
 experiments/x.yaml:9:8: seeds: an empty list; at least one is needed
 experiments/x.yaml:11:34: search[0].templates: {trigger:N} belongs to a method that fills it (random, autoprompt)
-experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations)
-experiments/x.yaml:13:15: search[2].method: method `prefix` is not in this version (this version has manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations)
+experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words)
+experiments/x.yaml:13:15: search[2].method: method `prefix` is not in this version (this version has manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words)
 experiments/x.yaml:14:39: search[3].n_trigger[0]: 0 is not allowed (1 to 50)
 experiments/x.yaml:14:42: search[3].n_trigger[1]: 51 is not allowed (1 to 50)
 experiments/x.yaml:14:61: search[3].n_candidates: an empty list; at least one value is needed
 experiments/x.yaml:15:24: budget.evaluations: 0 is not allowed (1 to 1000000000000)
 experiments/x.yaml:16:15: select.by: unknown selection `accurcy` (did you mean accuracy? known: accuracy, macro_f1, matthews, margin, mean_log_likelihood, expected_accuracy)
 experiments/x.yaml:16:32: select.racing: unknown racing `exakt` (did you mean exact? known: none, exact, confidence, successive_halving, continuously_reject)
-experiments/x.yaml:17:14: calibration: calibration `contextual` is not in this version (this version has none)
+experiments/x.yaml:17:14: calibration: unknown calibration `contextul` (did you mean contextual? known: none, contextual, pmi_dc, batch)
 experiments/x.yaml:18:16: limits.dev: 0 is not allowed (1 to 1000000000)"
         );
     }

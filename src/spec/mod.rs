@@ -15,6 +15,7 @@
 mod choice;
 mod control;
 mod emit;
+mod ensemble;
 mod error;
 mod experiment;
 mod method;
@@ -28,11 +29,13 @@ mod yaml;
 
 pub use choice::{Budget, Calibration, Racing, Select, SelectBy, TieBreak};
 pub use control::Control;
+pub use ensemble::{EnsembleKind, Ensembles};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
-    Autoprompt, Choose, Demonstrations, Gcg, Generator, METHODS, Manual, Method, Nearness, Order, Paraphrase, Pez,
-    Probe, Random, Script, SearchItem, SoftInit, SoftPromptParameters, TriggerSlots, VocabularyFilter, Walk,
+    Autoprompt, Choose, Demonstrations, Gcg, Generator, LabelWords, METHODS, Manual, Method, Nearness, Order,
+    Paraphrase, Pez, Probe, Random, Script, SearchItem, SoftInit, SoftPromptParameters, TemplateAndWords, TriggerSlots,
+    VocabularyFilter, Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;

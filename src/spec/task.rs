@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::error::SpecError;
+use super::method::{WordSearch, is_search, searches};
 use super::node::shortened;
 use super::reader::{At, Fields, Reader};
 use crate::prompt::{Piece, PromptError, Template, Verbalizer};
@@ -18,6 +19,9 @@ pub struct TaskSpec {
     pub template: Option<Template>,
     /// The label words; default those of the data set's card.
     pub verbalizer: Option<Verbalizer>,
+    /// How label words are searched by the items that search them; empty where `verbalizer` says words or nothing. With it the words
+    /// of other items are those of the data set's card.
+    pub words: Vec<WordSearch>,
     /// How a word of several tokens is scored; default [`MultiToken::Joint`].
     pub multi_token: MultiToken,
     /// How predictions are measured; default accuracy.
@@ -47,6 +51,7 @@ impl TaskSpec {
             dataset: DatasetSource::Builtin(String::new()),
             template: None,
             verbalizer: None,
+            words: Vec::new(),
             multi_token: MultiToken::default(),
             metric: Metric::Accuracy,
             truncate: true,
@@ -96,9 +101,10 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
         }
         None => None,
     };
-    let verbalizer = match fields.get("verbalizer") {
-        Some(at) => verbalizer(reader, &at)?,
-        None => None,
+    let (verbalizer, words) = match fields.get("verbalizer") {
+        Some(at) if is_search(&at) => (None, searches(reader, &at)?.unwrap_or_default()),
+        Some(at) => (verbalizer(reader, &at)?, Vec::new()),
+        None => (None, Vec::new()),
     };
     let multi_token = match fields.get("multi_token") {
         Some(at) => reader.choice(&at, "way", &MultiToken::ALL.map(|way| (way.name(), way)), &[])?,
@@ -112,7 +118,7 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
         Some(at) => reader.flag(&at)?,
         None => true,
     };
-    Ok(TaskSpec { dataset, template, verbalizer, multi_token, metric, truncate })
+    Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, metric, truncate })
 }
 
 /// A template with one mask and an input; `None` where it is at fault.

@@ -31,6 +31,10 @@ pub struct Limits {
     pub test: Option<usize>,
     /// Of the texts without labels.
     pub unlabelled: Option<usize>,
+    /// Of those, the texts that batch calibration takes its prior over.
+    pub calibration: Option<usize>,
+    /// Of the examples on which the surface of a chosen prompt is varied; 0 for none.
+    pub diagnostics: Option<usize>,
 }
 
 /// The examples of a trial, as places in their splits.
@@ -383,7 +387,7 @@ mod tests {
     fn limits_keep_the_classes_in_proportion_and_do_not_depend_on_the_seed() {
         let test: Vec<(u8, usize)> = (0..100).map(|i| (i, usize::from(i >= 70))).collect();
         let data = dataset([split(&balanced(100, 30)), split(&balanced(160, 30)), split(&test)]);
-        let limits = Limits { test: Some(33), dev: Some(11), unlabelled: Some(5) };
+        let limits = Limits { test: Some(33), dev: Some(11), unlabelled: Some(5), ..Limits::default() };
         let (a, b) = (draw(&data, Shots::Full, 1, &limits).unwrap(), draw(&data, Shots::Full, 2, &limits).unwrap());
         assert_eq!((&a.test, &a.dev), (&b.test, &b.dev));
         let good = a.test.iter().filter(|&&place| place >= 70).count();

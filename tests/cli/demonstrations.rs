@@ -117,7 +117,7 @@ fn explain_shows_the_demonstrations_and_which_did_not_fit() {
     assert!(longer.contains("{text} was shortened to its first") && longer.contains("kept 0"), "{longer}");
     // A text is no demonstration of itself.
     let own = explain("great fun");
-    assert_eq!(own.matches("great fun it was").count(), 1, "{own}");
+    assert!(own.contains("the plot was dull it was bad. great fun it was [MASK]."), "{own}");
 }
 
 #[test]

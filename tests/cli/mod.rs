@@ -21,5 +21,6 @@ mod score_cache;
 mod signals;
 mod soft_prompts;
 mod terminal;
+mod words;
 mod workplace;
 mod zero_shots;

@@ -51,7 +51,7 @@ fn assert_zero_shots(workplace: &Workplace, folder: &str, n_texts: usize) {
     for trial in workplace.trials(folder) {
         let events = events(&trial);
         let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
-        assert_eq!(names[names.len() - 4..], ["chosen", "tested", "correlated", "finished"], "{names:?}");
+        assert_eq!(names[names.len() - 5..], ["chosen", "tested", "correlated", "diagnosed", "finished"], "{names:?}");
         assert_eq!(events[0]["texts"].as_array().unwrap().len(), n_texts);
         assert_eq!(events[0]["n_train"], 0);
         let scored: Vec<&Value> = events.iter().filter(|event| event["event"] == "scored").collect();
@@ -64,7 +64,7 @@ fn assert_zero_shots(workplace: &Workplace, folder: &str, n_texts: usize) {
         }
         // Whatever was chosen, it has the highest score, and neither test nor the correlation was paid from the budget.
         let best = scored.iter().map(|event| event["label_free"].as_f64().unwrap()).fold(0.0, f64::max);
-        let chosen = &events[events.len() - 4]["candidate"];
+        let chosen = &events[events.len() - 5]["candidate"];
         let chosen = scored.iter().find(|event| event["candidate"] == *chosen).unwrap();
         assert!(best - chosen["label_free"].as_f64().unwrap() < 1e-6);
         let last = scored.last().unwrap();

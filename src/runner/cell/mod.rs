@@ -15,6 +15,7 @@ use crate::spec::{Method, SearchItem};
 use super::RunnerError;
 
 pub(super) mod demonstrations;
+pub(super) mod label_words;
 pub(super) mod paraphrase;
 mod soft_prompt;
 pub(super) mod trigger;
@@ -58,6 +59,8 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::Paraphrase(paraphrase) => paraphrase::templates(paraphrase, task),
         Method::SoftPrompt(soft_prompt) => soft_prompt::templates(soft_prompt, task),
         Method::Demonstrations(demonstrations) => demonstrations::templates(demonstrations, task),
+        Method::LabelWords(method) => label_words::template(method.template.as_ref(), task),
+        Method::TemplateAndWords(method) => label_words::template(method.template.as_ref(), task),
         Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
             method.trigger_template(&task.template).into_iter().collect()
         }
@@ -96,6 +99,12 @@ pub fn cells(
                 Method::Paraphrase(paraphrase) => {
                     (paraphrase::search(paraphrase, &prompts, task, stream(), place)?, Vec::new())
                 }
+                Method::LabelWords(method) => (label_words::search(method, prompts.remove(0)), Vec::new()),
+                Method::TemplateAndWords(method) => {
+                    let purpose = purpose.to_owned();
+                    let stream = move |turn| Stream::new(seed, &purpose, format!("{index} turn {turn}").as_bytes());
+                    (label_words::search_both(method, prompts.remove(0), task, stream, place)?, Vec::new())
+                }
                 Method::SoftPrompt(soft_prompt) => {
                     (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
@@ -127,6 +136,8 @@ fn describe(method: &Method) -> String {
         Method::Paraphrase(m) => paraphrase::describe(m),
         Method::SoftPrompt(m) => soft_prompt::describe(m),
         Method::Demonstrations(m) => demonstrations::describe(m),
+        Method::LabelWords(m) => label_words::describe(&m.words, m.template.as_ref()),
+        Method::TemplateAndWords(m) => label_words::describe(&m.words, m.template.as_ref()),
         Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => trigger::describe(method),
     }
 }

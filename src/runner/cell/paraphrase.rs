@@ -24,6 +24,12 @@ pub(super) fn search(
     stream: Stream,
     place: &str,
 ) -> Result<Box<dyn Search>, RunnerError> {
+    let thesaurus = thesaurus(method, task, place)?;
+    Ok(Box::new(Rounds::new(config(method), Arc::new(thesaurus), prompts, stream)))
+}
+
+/// The words that its rounds may put for others. `place` is the item's key path.
+pub(super) fn thesaurus(method: &Paraphrase, task: &TaskPrompt, place: &str) -> Result<Thesaurus, RunnerError> {
     let own = match &method.synonyms {
         None => None,
         Some(path) => Some(task.synonyms.get(path).cloned().ok_or_else(|| RunnerError::Synonyms {
@@ -32,12 +38,11 @@ pub(super) fn search(
             what: "it was not read".into(),
         })?),
     };
-    let thesaurus = Thesaurus::new(own).map_err(|e| RunnerError::Synonyms {
+    Thesaurus::new(own).map_err(|e| RunnerError::Synonyms {
         place: place.into(),
         path: "the built-in list".into(),
         what: e.to_string(),
-    })?;
-    Ok(Box::new(Rounds::new(config(method), Arc::new(thesaurus), prompts, stream)))
+    })
 }
 
 /// Its parameters.

@@ -4,6 +4,7 @@ mod autoprompt;
 mod demonstrations;
 mod filter;
 mod gcg;
+mod label_words;
 mod manual;
 mod paraphrase;
 mod pez;
@@ -13,11 +14,13 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod word_search;
 
 pub use autoprompt::Autoprompt;
 pub use demonstrations::{Choose, Demonstrations, Order};
 pub use filter::{Script, VocabularyFilter};
 pub use gcg::{Gcg, Probe};
+pub use label_words::{LabelWords, TemplateAndWords};
 pub use manual::Manual;
 pub use paraphrase::{Generator, Paraphrase};
 pub use pez::{Nearness, Pez};
@@ -25,6 +28,10 @@ pub use random::Random;
 pub use soft_prompt::{SoftInit, SoftPromptParameters};
 pub use sweep::TriggerSlots;
 pub use walk::Walk;
+pub use word_search::{WordRanking, WordSearch};
+pub(super) use word_search::{is_search, searches};
+
+use std::path::PathBuf;
 
 use super::error::SpecError;
 use super::reader::{At, Reader, not_yet, unknown};
@@ -33,11 +40,21 @@ use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 8] =
-    ["manual", "random", "paraphrase", "autoprompt", "gcg", "pez", "soft_prompt", "demonstrations"];
+pub const METHODS: [&str; 10] = [
+    "manual",
+    "random",
+    "paraphrase",
+    "autoprompt",
+    "gcg",
+    "pez",
+    "soft_prompt",
+    "demonstrations",
+    "label_words",
+    "template_and_words",
+];
 
 /// Methods that papers and the contract name and this version does not have.
-const LATER: [&str; 6] = ["prefix", "p_tuning", "evolution", "generate", "mine", "label_words"];
+const LATER: [&str; 5] = ["prefix", "p_tuning", "evolution", "generate", "mine"];
 
 /// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
 #[derive(Debug, Clone)]
@@ -83,6 +100,10 @@ pub enum Method {
     SoftPrompt(SoftPromptParameters),
     /// Training examples shown with their answers.
     Demonstrations(Demonstrations),
+    /// Label words for a template that stands.
+    LabelWords(LabelWords),
+    /// Label words and templates in turn.
+    TemplateAndWords(Box<TemplateAndWords>),
 }
 
 impl Method {
@@ -97,37 +118,43 @@ impl Method {
             Self::Pez(_) => METHODS[5],
             Self::SoftPrompt(_) => METHODS[6],
             Self::Demonstrations(_) => METHODS[7],
+            Self::LabelWords(_) => METHODS[8],
+            Self::TemplateAndWords(_) => METHODS[9],
         }
     }
 
     /// Whether it cannot do without labels, and so makes no trial at 0 shots.
     pub fn needs_labels(&self) -> bool {
-        matches!(
-            self,
-            Self::Autoprompt(_) | Self::Gcg(_) | Self::Pez(_) | Self::SoftPrompt(_) | Self::Demonstrations(_)
-        )
+        !matches!(self, Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_))
+    }
+
+    /// The list of synonyms that it names.
+    pub fn synonyms(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Paraphrase(method) => method.synonyms.as_ref(),
+            Self::TemplateAndWords(method) => method.paraphrase.synonyms.as_ref(),
+            _ => None,
+        }
     }
 
     /// Its trigger tokens; `None` for a method without them.
     pub fn trigger_slots(&self) -> Option<&TriggerSlots> {
         match self {
-            Self::Manual(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) | Self::Demonstrations(_) => None,
             Self::Random(method) => Some(&method.slots),
             Self::Autoprompt(method) => Some(&method.slots),
             Self::Gcg(method) => Some(&method.slots),
             Self::Pez(method) => Some(&method.slots),
+            _ => None,
         }
     }
 
     /// How it goes along gradients; `None` for a method that has none of trigger tokens.
     pub fn walk(&self) -> Option<&Walk> {
         match self {
-            Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_) | Self::SoftPrompt(_) | Self::Demonstrations(_) => {
-                None
-            }
             Self::Autoprompt(method) => Some(&method.walk),
             Self::Gcg(method) => Some(&method.walk),
             Self::Pez(method) => Some(&method.walk),
+            _ => None,
         }
     }
 
@@ -143,6 +170,7 @@ pub(super) fn search(
     reader: &mut Reader,
     at: Option<At>,
     manual: Option<&Template>,
+    words: &[WordSearch],
 ) -> Result<Vec<SearchItem>, SpecError> {
     let items = at.as_ref().map(At::items).unwrap_or_default();
     let names = items.iter().map(|item| method_name(reader, item)).collect::<Result<Vec<_>, _>>()?;
@@ -154,7 +182,7 @@ pub(super) fn search(
         for (index, (item, name)) in items.iter().zip(&names).enumerate() {
             let Some(name) = name else { continue };
             if matches!(*name, "random" | "paraphrase") == later {
-                read[index] = cells(reader, item, name, manual, &mut beside, &mut written)?;
+                read[index] = cells(reader, item, name, (manual, words), &mut beside, &mut written)?;
             }
         }
     }
@@ -176,6 +204,11 @@ pub(super) fn search(
         if !names.contains(&Some(name)) {
             search.push(SearchItem { cells, multi_token: None, added: true });
         }
+    }
+    let searched = |name: &Option<&str>| matches!(name, Some("label_words" | "template_and_words"));
+    if !words.is_empty() && !names.iter().any(searched) {
+        let of = |words: &WordSearch| Method::LabelWords(LabelWords { template: None, words: words.clone() });
+        search.push(SearchItem { cells: words.iter().map(of).collect(), multi_token: None, added: true });
     }
     Ok(search)
 }
@@ -212,7 +245,7 @@ fn cells(
     reader: &mut Reader,
     item: &At,
     name: &str,
-    manual: Option<&Template>,
+    (manual, words): (Option<&Template>, &[WordSearch]),
     beside: &mut Option<Triggers>,
     written: &mut Option<Vec<Template>>,
 ) -> Result<Option<Vec<Method>>, SpecError> {
@@ -234,6 +267,8 @@ fn cells(
         }
         "soft_prompt" => soft_prompt::read(reader, at)?,
         "demonstrations" => demonstrations::read(reader, at)?,
+        "label_words" => label_words::read(reader, at, words)?,
+        "template_and_words" => label_words::read_both(reader, at, words)?,
         _ => {
             let (triggers, cells) = match name {
                 "gcg" => gcg::read(reader, at)?,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::error::SpecError;
-use super::super::reader::{At, Reader};
+use super::super::reader::{At, Fields, Reader};
 use super::super::task::template;
 use super::Method;
 use super::sweep::{each, sweep, within};
@@ -73,7 +73,17 @@ const KEYS: [&str; 11] = [
 /// Its cells; `None` where they are too many. `templates` and `generators` are lists by nature; every other key may sweep.
 pub(super) fn read(reader: &mut Reader, at: At, written: Vec<Template>) -> Result<Option<Vec<Method>>, SpecError> {
     let fields = reader.fields(at.clone(), &KEYS)?;
-    let given = sweep(reader, &fields, "templates", Vec::new(), template)?;
+    Ok(parameters(reader, &fields, &at, written)?.map(|cells| cells.into_iter().map(Method::Paraphrase).collect()))
+}
+
+/// The parameters in `fields`, which need not have all of them.
+pub(super) fn parameters(
+    reader: &mut Reader,
+    fields: &Fields,
+    at: &At,
+    written: Vec<Template>,
+) -> Result<Option<Vec<Paraphrase>>, SpecError> {
+    let given = sweep(reader, fields, "templates", Vec::new(), template)?;
     if let Some(at) = fields.get("templates")
         && given.iter().flatten().any(|template| template.n_trigger() > 0)
     {
@@ -82,20 +92,20 @@ pub(super) fn read(reader: &mut Reader, at: At, written: Vec<Template>) -> Resul
     let given: Vec<Template> = given.into_iter().flatten().collect();
     let templates = if given.is_empty() { written } else { given };
     let known = Generator::ALL.map(|generator| (generator.name(), generator));
-    let generators = sweep(reader, &fields, "generators", Generator::ALL.to_vec(), |reader, at| {
+    let generators = sweep(reader, fields, "generators", Generator::ALL.to_vec(), |reader, at| {
         reader.choice(at, "generator", &known, &["back_translation", "endpoint", "span_fill"])
     })?;
     let mut whole = |key: &str, default: usize, most: u64| {
-        sweep(reader, &fields, key, vec![default], |reader, at| Ok(reader.whole(at, 1..=most)? as usize))
+        sweep(reader, fields, key, vec![default], |reader, at| Ok(reader.whole(at, 1..=most)? as usize))
     };
     let n_candidates = whole("n_candidates", 8, 10_000)?;
     let beam = whole("beam", 3, 1_000)?;
     let batch_size = whole("batch_size", 16, 100_000)?;
     let n_texts = whole("n_texts", 4, 1_000)?;
-    let likelihood = sweep(reader, &fields, "likelihood", vec![3.0], |reader, at| reader.number(at, 0.0..=1e6))?;
+    let likelihood = sweep(reader, fields, "likelihood", vec![3.0], |reader, at| reader.number(at, 0.0..=1e6))?;
     let rounds =
-        sweep(reader, &fields, "rounds", vec![None], |reader, at| Ok(Some(reader.whole(at, 1..=1_000_000)? as usize)))?;
-    let synonyms = sweep(reader, &fields, "synonyms", vec![None], |reader, at| {
+        sweep(reader, fields, "rounds", vec![None], |reader, at| Ok(Some(reader.whole(at, 1..=1_000_000)? as usize)))?;
+    let synonyms = sweep(reader, fields, "synonyms", vec![None], |reader, at| {
         let text = reader.text(at)?;
         if text.trim().is_empty() {
             reader.value(at, "it is empty; the path of a list of synonyms is expected");
@@ -111,7 +121,7 @@ pub(super) fn read(reader: &mut Reader, at: At, written: Vec<Template>) -> Resul
         rounds.len(),
         synonyms.len(),
     ];
-    if !within(reader, &at, &lengths) {
+    if !within(reader, at, &lengths) {
         return Ok(None);
     }
     let first = Paraphrase {
@@ -133,5 +143,5 @@ pub(super) fn read(reader: &mut Reader, at: At, written: Vec<Template>) -> Resul
     cells = each(cells, &likelihood, |cell, &value| cell.likelihood = value);
     cells = each(cells, &rounds, |cell, &value| cell.rounds = value);
     cells = each(cells, &synonyms, |cell, value| cell.synonyms.clone_from(value));
-    Ok(Some(cells.into_iter().map(Method::Paraphrase).collect()))
+    Ok(Some(cells))
 }

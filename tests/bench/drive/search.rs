@@ -1,8 +1,8 @@
 //! The oracle of a trial, and dev, for a search that is driven without a runner.
 
 use promptmine::prompt::{Candidate, Prompt};
-use promptmine::runner::{Hardness, Ledger, TrialOracle};
-use promptmine::scoring::{Outcome, ScoreCache, Scorer, SetHash};
+use promptmine::runner::{Calibrated, Hardness, Ledger, TrialOracle};
+use promptmine::scoring::{Calibrator, Outcome, ScoreCache, Scorer, SetHash};
 use promptmine::search::Scored;
 use promptmine::task::{Example, Metric};
 
@@ -15,6 +15,7 @@ pub struct Bench<'a> {
     pub train: Vec<&'a Example>,
     pub dev: Vec<&'a Example>,
     pub vocabulary: Vec<u32>,
+    pub calibrated: Calibrated,
     pub cache: ScoreCache,
     pub ledger: Ledger,
     pub hardness: Hardness,
@@ -29,6 +30,7 @@ impl<'a> Bench<'a> {
             train: train.iter().collect(),
             dev: dev.iter().collect(),
             vocabulary: Vec::new(),
+            calibrated: Calibrated::new(Calibrator::none()),
             cache: ScoreCache::default(),
             ledger: Ledger::new(u64::MAX),
             hardness: Hardness::new(train.len()),
@@ -39,11 +41,13 @@ impl<'a> Bench<'a> {
     pub fn oracle(&mut self) -> TrialOracle<'_> {
         TrialOracle {
             scorer: self.scorer,
+            calibrated: &mut self.calibrated,
             cache: &mut self.cache,
             ledger: &mut self.ledger,
             columns: self.columns,
             train: &self.train,
             texts: &self.train,
+            unlabelled: &self.train,
             n_selection: self.dev.len(),
             vocabulary: &self.vocabulary,
             probe: None,
