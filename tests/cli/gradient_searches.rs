@@ -5,7 +5,7 @@ use super::workplace::{Ran, Workplace};
 const ITEM: &str = "- { method: autoprompt, n_trigger: 2, n_candidates: 4, batch_size: 4 }";
 const GCG: &str = "- { method: gcg, n_trigger: 2, top_k: 12, search_width: 6, batch_size: 4, n_replace: [1, 2] }";
 const PEZ: &str = "- { method: pez, n_trigger: 2, batch_size: 4, eval_every: 2, learning_rate: 0.3 }";
-const WIDE: &str = "- { method: autoprompt, n_trigger: 2, n_candidates: 6, batch_size: 4, positions: 2, beam: 2, init: very, fluency: 0.2 }";
+const WIDE: &str = "- { method: autoprompt, n_trigger: 2, n_candidates: 16, batch_size: 4, positions: 2, beam: 2, init: very, fluency: 0.05 }";
 
 fn workplace(item: &str) -> Workplace {
     let workplace = Workplace::new();
@@ -37,7 +37,7 @@ fn every_search_runs_within_its_budget_and_shows_its_meter() {
     for make in [workplace, causal] {
         for (item, method) in [(GCG, "gcg"), (PEZ, "pez"), (WIDE, "autoprompt")] {
             let workplace = make(item);
-            workplace.done(&["run", "toy.yaml", "--set", "budget.evaluations=1200"]);
+            workplace.done(&["run", "toy.yaml", "--set", "budget.evaluations=1600"]);
             let board = rows(
                 &workplace,
                 "results/toy/leaderboard.csv",
@@ -45,7 +45,7 @@ fn every_search_runs_within_its_budget_and_shows_its_meter() {
                 &["evaluations", "backwards", "hotflip_spearman", "rank"],
             );
             let number = |cell: &str| cell.parse::<f64>().unwrap_or_else(|_| panic!("{method}: {board:?}"));
-            assert!(number(&board[0][0]) <= 2400.0 && number(&board[0][0]) > 300.0, "{board:?}");
+            assert!(number(&board[0][0]) <= 3200.0 && number(&board[0][0]) > 300.0, "{board:?}");
             assert!(number(&board[0][1]) > 0.0 && number(&board[0][2]).abs() <= 1.0, "{board:?}");
             let found = rows(&workplace, "results/toy/candidates.csv", method, &["parent", "perplexity", "origin"]);
             assert!(found.len() > 3 && found.iter().any(|row| !row[0].is_empty()), "{method}: {found:?}");
