@@ -1,6 +1,7 @@
 //! The room as a whole, against slow references that ask the model directly.
 
 mod cache;
+mod demonstrations;
 mod encoding;
 mod flags;
 mod gap;
