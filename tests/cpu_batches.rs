@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::Tensor;
 use promptmine::model::{Inputs, LoadedModel, ModelKind, ResolvedDevice, load_builtin, load_folder};
-use promptmine::prompt::{Prompt, Template, Verbalizer};
+use promptmine::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
 use promptmine::scoring::{Scorer, Settings};
 use promptmine::task::Example;
 
@@ -120,5 +120,28 @@ fn scores_are_the_same_to_the_last_bit_whatever_is_scored_beside_them() {
             }
         }
         assert!(loaded.model.shape().kind == ModelKind::Causal || !loaded.model.shares_beginnings());
+    }
+}
+
+#[test]
+fn gradients_are_the_same_to_the_last_bit_whatever_is_computed_beside_them() {
+    let loaded = load_builtin("reviews-en", &ResolvedDevice::cpu()).unwrap();
+    let verbalizer = Arc::new(Verbalizer::parse("negative=terrible,positive=great").unwrap());
+    let prompts: Vec<Prompt> = [[2000, 2100], [2200, 2300], [2400, 2000]]
+        .map(|ids| {
+            let template = Template::parse("{text} It was {trigger:2} {mask}.").unwrap();
+            Prompt::with_triggers(template, TriggerTokens(ids.to_vec()), verbalizer.clone())
+        })
+        .into();
+    let mut examples = examples();
+    examples.iter_mut().for_each(|example| example.label = Some(example.row % 2));
+    let every: Vec<&Example> = examples.iter().collect();
+    let columns = ["text".to_owned()];
+    let scorer = Scorer::new(loaded, Settings { batch_size: 3, ..Settings::default() });
+    let together = scorer.gradients(&prompts, &columns, &every).unwrap();
+    for (prompt, together) in prompts.iter().zip(&together) {
+        let alone = scorer.gradient(prompt, &columns, &every).unwrap();
+        assert_eq!((alone.loss, &alone.triggers, alone.cost), (together.loss, &together.triggers, together.cost));
+        assert!(alone.triggers.iter().flatten().any(|&x| x != 0.0));
     }
 }

@@ -229,8 +229,8 @@ mod tests {
              dev_low,dev_high,dev_margin,select_by,select_score,test_mean,test_std,test_low,test_high,optimism_gap,\
              vs_manual,vs_manual_p,vs_random,vs_random_p,trained_parameters,saved_bytes,dev_looks,evaluations,forwards,\
              backwards,tokens,flags,seconds,failures,prompt_file,verdict,projected_dev,projected_test,\
-             label_free_spearman,label_free_kendall,evaluations_saved,hotflip_spearman,random_model_test,vs_random_model,vs_random_model_p,\
-             shuffled_labels_test,vs_shuffled_labels,vs_shuffled_labels_p,beats_controls\n\
+             label_free_spearman,label_free_kendall,evaluations_saved,hotflip_spearman,random_model_test,vs_random_model,\
+             vs_random_model_p,shuffled_labels_test,vs_shuffled_labels,vs_shuffled_labels_p,beats_controls\n\
              1,1,1,0,autoprompt,builtin:toy,16,none,1,4,16,very {mask},\"a=bad,b=good\",1,0.510109,1,0.75,accuracy,1,1,,\
              0.806392,1,0,0.5,0.00391,,,0,,1,8,8,0,80,budget_cut;one_seed,1.5,,\
              trials/1-autoprompt_toy_16_none_1_01234567/prompt.json,resolved from every other,,,,,,,,,,,,,\n\

@@ -19,7 +19,6 @@ const HOW_TO_READ: &str = "\
 - `evaluations` counts prompts times examples scored within the budget, summed over seeds. The prompt shown is that of the seed
   with the best dev figure. `saved` is what scoring all candidates to the end would have cost more: candidates that racing
   dropped stand below the complete ones in `candidates.csv`, with the dev examples that they were scored on in `dropped_at`.
-  with the best dev figure.
 - A row flagged `not_above_control` does not beat the same search where there is nothing to find (the table of controls, where
   there is one): its figure is no evidence that it found something.
 - At 0 shots no label chooses: `score` is the mutual information in nats between texts of train and the labels that the prompt

@@ -27,10 +27,10 @@ pub(super) struct Trial<'a> {
     pub(super) read_back: Option<&'a ReadBack>,
     /// How the label-free score and test agree, at 0 shots.
     pub(super) correlation: Option<Correlation>,
-    /// The evaluations that racing saved.
-    pub(super) saved: Option<u64>,
     /// The mean over steps of the rank correlation of first-order estimates with true falls of the loss, and the steps.
     pub(super) hotflip: Option<(f64, usize)>,
+    /// The evaluations that racing saved.
+    pub(super) saved: Option<u64>,
     pub(super) end: End<'a>,
 }
 
@@ -102,8 +102,8 @@ impl<'a> Trial<'a> {
             test: None,
             read_back: None,
             correlation: None,
-            saved: None,
             hotflip: None,
+            saved: None,
             end: End::Open,
         };
         if let Some(label) = dev_gold.iter().chain(test_gold).find(|label| usize::from(**label) >= labels.len()) {

@@ -123,8 +123,7 @@ impl World {
 
 fn autoprompt(world: &World, objective: Objective, positions: usize, beam: usize) -> Autoprompt {
     let config = AutopromptConfig {
-        early_stop: false,
-        n_candidates: 24,
+        n_candidates: 40 * beam,
         positions,
         beam,
         batch_size: 6,

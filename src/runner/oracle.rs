@@ -33,10 +33,10 @@ pub struct TrialOracle<'a> {
     pub n_selection: usize,
     /// The ids that may stand in a trigger.
     pub vocabulary: &'a [u32],
-    /// Which training examples cost most.
-    pub hardness: &'a mut Hardness,
     /// A second, smaller model with the same tokenizer.
     pub probe: Option<&'a Scorer>,
+    /// Which training examples cost most.
+    pub hardness: &'a mut Hardness,
 }
 
 impl TrialOracle<'_> {
@@ -44,24 +44,29 @@ impl TrialOracle<'_> {
         indices.iter().map(|&i| self.train[i]).collect()
     }
 
+    fn first_texts(&self, n_texts: usize) -> &[&Example] {
+        &self.texts[..n_texts.min(self.texts.len())]
+    }
+
     /// The cross-entropy of each prompt on each example, charged: `[prompt][example]`.
     fn losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<Vec<f64>>, SearchError> {
         let examples: Vec<&Example> = examples.iter().map(|&i| self.train[i]).collect();
         let set = set_hash("train", &examples);
         let known = self.cache.score(self.scorer, prompts, self.columns, &examples, set)?;
-        let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
         Ok(known
             .into_iter()
             .map(|known| {
                 self.ledger.charge(known.cost);
-                known.scores.iter().zip(&gold).map(|(scores, &gold)| -scores[gold]).collect()
+                losses(&known.scores, &examples)
             })
             .collect())
     }
+}
 
-    fn first_texts(&self, n_texts: usize) -> &[&Example] {
-        &self.texts[..n_texts.min(self.texts.len())]
-    }
+/// The cross-entropy of the gold label of each example, from the labels' log-probabilities.
+fn losses(scores: &[Vec<f64>], examples: &[&Example]) -> Vec<f64> {
+    let gold = examples.iter().filter_map(|e| e.label);
+    scores.iter().zip(gold).map(|(scores, gold)| -scores[gold]).collect()
 }
 
 /// Examples after which [`Oracle::train_losses_below`] looks who is still in.
@@ -183,13 +188,19 @@ impl Oracle for TrialOracle<'_> {
             tokens: sum.tokens + known.cost.tokens,
         });
         self.ledger.charge(Cost { evaluations: self.probe_cost(cost.evaluations), ..cost });
-        Ok(known.into_iter().map(|known| loss(&known.scores, &examples)).collect())
+        Ok(known.into_iter().map(|known| mean(&losses(&known.scores, &examples))).collect())
     }
 
     fn probe_cost(&self, evaluations: u64) -> u64 {
         let weights = |scorer: &Scorer| scorer.loaded().model.shape().n_parameters.max(1) as u64;
         let Some(probe) = self.probe else { return evaluations };
         evaluations.saturating_mul(weights(probe)).div_ceil(weights(self.scorer))
+    }
+
+    fn gradients(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<PromptGradient>, SearchError> {
+        let gradients = self.scorer.gradients(prompts, self.columns, &self.examples(examples))?;
+        gradients.iter().for_each(|gradient| self.ledger.charge(gradient.cost));
+        Ok(gradients)
     }
 
     fn gains(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
@@ -226,12 +237,6 @@ impl Oracle for TrialOracle<'_> {
         (whole && [false, true].iter().any(|&space| self.encode(&text, space).is_some_and(|ids| ids == [id])))
             .then_some(text)
     }
-}
-
-/// Mean cross-entropy of the gold labels, from the labels' log-probabilities.
-fn loss(scores: &[Vec<f64>], examples: &[&Example]) -> f64 {
-    let gold = examples.iter().filter_map(|e| e.label);
-    -scores.iter().zip(gold).map(|(scores, gold)| scores[gold]).sum::<f64>() / examples.len() as f64
 }
 
 /// Identifies examples of a split, in their order.
@@ -281,8 +286,8 @@ mod tests {
                 texts: &train,
                 n_selection: 0,
                 vocabulary: &[],
-                hardness: &mut Hardness::new(train.len()),
                 probe: None,
+                hardness: &mut Hardness::new(train.len()),
             };
             let losses = match below {
                 false => oracle.train_losses(&prompts, examples).unwrap().into_iter().map(Some).collect(),

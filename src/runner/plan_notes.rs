@@ -77,25 +77,6 @@ impl Plan {
         }
     }
 
-    /// A racing that cannot drop anybody, since what dev chooses by has no bounds.
-    fn racing_note(&self) -> Option<String> {
-        let Select { by, racing, .. } = self.experiment.select;
-        let bounded = match racing {
-            Racing::Exact => {
-                !matches!(by, SelectBy::Margin | SelectBy::Metric(Metric::MacroF1) | SelectBy::Metric(Metric::Matthews))
-            }
-            Racing::Confidence => by == SelectBy::Metric(Metric::Accuracy),
-            Racing::None | Racing::SuccessiveHalving | Racing::ContinuouslyReject => true,
-        };
-        let allowed = match racing {
-            Racing::Confidence => "accuracy",
-            _ => "accuracy, expected_accuracy and mean_log_likelihood",
-        };
-        (!bounded).then(|| {
-            format!("`racing: {racing}` drops no candidate where dev chooses by {}: it bounds {allowed}", by.name())
-        })
-    }
-
     /// What one step of an item's first cell costs at most; `None` where it goes along no gradient of trigger tokens.
     fn step_cost(&self, item: &SearchItem, trial: &PlannedTrial) -> Option<u64> {
         let method = item.cells.first()?;
@@ -134,6 +115,25 @@ impl Plan {
                 "controls: {n} trials more, each at a budget of its own, rerun every item under {}{without}",
                 names.join(" and ")
             )
+        })
+    }
+
+    /// A racing that cannot drop anybody, since what dev chooses by has no bounds.
+    fn racing_note(&self) -> Option<String> {
+        let Select { by, racing, .. } = self.experiment.select;
+        let bounded = match racing {
+            Racing::Exact => {
+                !matches!(by, SelectBy::Margin | SelectBy::Metric(Metric::MacroF1) | SelectBy::Metric(Metric::Matthews))
+            }
+            Racing::Confidence => by == SelectBy::Metric(Metric::Accuracy),
+            Racing::None | Racing::SuccessiveHalving | Racing::ContinuouslyReject => true,
+        };
+        let allowed = match racing {
+            Racing::Confidence => "accuracy",
+            _ => "accuracy, expected_accuracy and mean_log_likelihood",
+        };
+        (!bounded).then(|| {
+            format!("`racing: {racing}` drops no candidate where dev chooses by {}: it bounds {allowed}", by.name())
         })
     }
 

@@ -269,8 +269,8 @@ impl Work<'_, '_> {
                 texts: self.trial.data.texts(),
                 n_selection: self.trial.data.selection().len(),
                 vocabulary: &cell.vocabulary,
-                hardness: &mut self.hardness,
                 probe: cell.probe.as_deref(),
+                hardness: &mut self.hardness,
             };
             let proposal = cell.search.propose(&mut oracle)?;
             (self.progress)(&self.ledger.spent());

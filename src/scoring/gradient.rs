@@ -1,5 +1,7 @@
 //! The loss of a prompt and its gradient with respect to what a search may change of it.
 
+use std::sync::Arc;
+
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
 use crate::model::Inputs;
@@ -8,7 +10,7 @@ use crate::task::Example;
 
 use super::batch::{Sequence, model_inputs, put_vectors};
 use super::passes::Passes;
-use super::scorer::{Reading, floats, ids_tensor};
+use super::scorer::{Reading, Ready, floats, ids_tensor};
 use super::{Cost, Scorer, ScoringError};
 
 /// The gradient of a prompt's loss.
@@ -49,63 +51,92 @@ impl Scorer {
         columns: &[String],
         examples: &[&Example],
     ) -> Result<PromptGradient, ScoringError> {
-        let ready = self.ready_all(&[self.ask(prompt)], columns, examples)?.remove(0);
+        Ok(self.gradients(std::slice::from_ref(prompt), columns, examples)?.remove(0))
+    }
+
+    /// [`Scorer::gradient`] of several prompts on the same examples. Prompts that differ in their triggers only share batches;
+    /// on the CPU each gets the same bits as alone.
+    ///
+    /// # Errors
+    /// As [`Scorer::gradient`].
+    ///
+    /// # Panics
+    /// If an example has no label.
+    pub fn gradients(
+        &self,
+        prompts: &[Prompt],
+        columns: &[String],
+        examples: &[&Example],
+    ) -> Result<Vec<PromptGradient>, ScoringError> {
+        let asks: Vec<_> = prompts.iter().map(|prompt| self.ask(prompt)).collect();
+        let ready = self.ready_all(&asks, columns, examples)?;
+        let alike = |a: &Ready<'_>, b: &Ready<'_>| {
+            Arc::ptr_eq(&a.reading, &b.reading) && a.prompt.soft.is_none() && b.prompt.soft.is_none()
+        };
+        let mut gradients = Vec::with_capacity(prompts.len());
+        for group in ready.chunk_by(alike) {
+            gradients.extend(self.gradients_alike(group, examples)?);
+        }
+        Ok(gradients)
+    }
+
+    /// The gradients of prompts with one reading, and with virtual tokens only where there is one prompt.
+    fn gradients_alike(&self, ready: &[Ready<'_>], examples: &[&Example]) -> Result<Vec<PromptGradient>, ScoringError> {
         let d_model = self.loaded().model.shape().d_model;
-        let mut triggers = vec![vec![0f64; d_model]; prompt.triggers.0.len()];
-        let mut soft = vec![0f64; prompt.soft.as_ref().map_or(0, |soft| soft.values().len())];
-        let mut loss = 0.0;
-        let mut cost = Cost::default();
+        let Some(first) = ready.first() else { return Ok(Vec::new()) };
+        let mut sums: Vec<Sums> = ready.iter().map(|ready| Sums::of(ready.prompt, d_model)).collect();
         let mut order: Vec<usize> = (0..examples.len()).collect();
-        order.sort_by_key(|&e| ready.encoded.iter().map(|all| all[e].ids.len()).max());
-        for chunk in order.chunks(self.settings().batch_size) {
+        order.sort_by_key(|&e| first.encoded.iter().map(|all| all[e].ids.len()).max());
+        let pairs: Vec<(usize, usize)> =
+            (0..ready.len()).flat_map(|prompt| order.iter().map(move |&example| (prompt, example))).collect();
+        for chunk in pairs.chunks(self.settings().batch_size) {
             let gold: Vec<i64> = chunk
                 .iter()
-                .map(|&e| examples[e].label.expect("the gradient of a loss is asked for labelled examples only") as i64)
+                .map(|&(_, e)| {
+                    examples[e].label.expect("the gradient of a loss is asked for labelled examples only") as i64
+                })
                 .collect();
-            let vectors = self.vectors_leaf(prompt);
+            let vectors = self.vectors_leaf(first.prompt);
             let mut leaves = Vec::new();
             let mut reads = Vec::new();
-            for pass in 0..ready.reading.passes.passes.len() {
-                let batch: Vec<Sequence> = chunk.iter().map(|&e| ready.sequence(0, e, pass)).collect();
+            for pass in 0..first.reading.passes.passes.len() {
+                let batch: Vec<Sequence> = chunk.iter().map(|&(p, e)| ready[p].sequence(p, e, pass)).collect();
                 for sequence in &batch {
+                    let cost = &mut sums[sequence.prompt].cost;
                     cost.evaluations += 3;
                     cost.forwards += 1;
                     cost.backwards += 1;
                     cost.tokens += sequence.ids.len() as u64;
                 }
-                let tracked = self.tracked(&batch, vectors.as_ref(), !triggers.is_empty());
-                reads.push(self.read_tensors(&ready.reading, pass, tracked.inputs));
+                let has_triggers = !first.prompt.triggers.0.is_empty();
+                let tracked = self.tracked(&batch, vectors.as_ref(), has_triggers);
+                reads.push(self.read_tensors(&first.reading, pass, tracked.inputs));
                 leaves.push(tracked.embeddings);
             }
-            let logprobs = label_logprobs(&ready.reading.passes, reads);
+            let logprobs = label_logprobs(&first.reading.passes, reads);
             let n = gold.len();
             let picked = Tensor::<2, Int>::from_data(TensorData::new(gold, [n, 1]), &logprobs.device());
-            let total = logprobs.gather(1, picked).neg().sum_dim(0);
-            let gradients = total.backward();
-            loss += f64::from(floats(total.inner())[0]);
+            let losses = logprobs.gather(1, picked).neg();
+            let gradients = losses.clone().sum_dim(0).backward();
+            for (&(prompt, _), loss) in chunk.iter().zip(floats(losses.inner())) {
+                sums[prompt].loss += f64::from(loss);
+            }
             if let Some(gradient) = vectors.and_then(|leaf| leaf.grad(&gradients)) {
-                add(&mut soft, &floats(gradient.inner()));
+                add(&mut sums[0].soft, &floats(gradient.inner()));
             }
             for (pass, leaf) in leaves.into_iter().enumerate() {
                 let Some(gradient) = leaf.and_then(|leaf| leaf.grad(&gradients)) else { continue };
                 let [_, seq_length, _] = gradient.dims();
                 let values = floats(gradient.inner());
-                for (row, &example) in chunk.iter().enumerate() {
-                    for (trigger, &place) in ready.encoded[pass][example].trigger_at.iter().enumerate() {
+                for (row, &(prompt, example)) in chunk.iter().enumerate() {
+                    for (trigger, &place) in ready[prompt].encoded[pass][example].trigger_at.iter().enumerate() {
                         let start = (row * seq_length + place) * d_model;
-                        add(&mut triggers[trigger], &values[start..start + d_model]);
+                        add(&mut sums[prompt].triggers[trigger], &values[start..start + d_model]);
                     }
                 }
             }
         }
-        let n = examples.len() as f64;
-        let mean = |sums: Vec<f64>| -> Vec<f32> { sums.into_iter().map(|sum| (sum / n) as f32).collect() };
-        let (triggers, soft) = (triggers.into_iter().map(mean).collect::<Vec<_>>(), mean(soft));
-        loss /= n;
-        if !loss.is_finite() || triggers.iter().flatten().chain(&soft).any(|x| !x.is_finite()) {
-            return Err(ScoringError::NotFinite { prompt: prompt.template.to_string() });
-        }
-        Ok(PromptGradient { loss, triggers, soft, cost })
+        ready.iter().zip(sums).map(|(ready, sums)| sums.mean(ready.prompt, examples.len())).collect()
     }
 
     /// The vectors of a soft prompt as a leaf.
@@ -175,6 +206,36 @@ impl Scorer {
             .collect();
         let device = values.device();
         values.select(1, ids_tensor(&columns, &device))
+    }
+}
+
+/// The sums of one prompt over examples.
+struct Sums {
+    loss: f64,
+    triggers: Vec<Vec<f64>>,
+    soft: Vec<f64>,
+    cost: Cost,
+}
+
+impl Sums {
+    fn of(prompt: &Prompt, d_model: usize) -> Self {
+        Self {
+            loss: 0.0,
+            triggers: vec![vec![0f64; d_model]; prompt.triggers.0.len()],
+            soft: vec![0f64; prompt.soft.as_ref().map_or(0, |soft| soft.values().len())],
+            cost: Cost::default(),
+        }
+    }
+
+    fn mean(self, prompt: &Prompt, n: usize) -> Result<PromptGradient, ScoringError> {
+        let n = n as f64;
+        let mean = |sums: Vec<f64>| -> Vec<f32> { sums.into_iter().map(|sum| (sum / n) as f32).collect() };
+        let (triggers, soft) = (self.triggers.into_iter().map(mean).collect::<Vec<_>>(), mean(self.soft));
+        let loss = self.loss / n;
+        if !loss.is_finite() || triggers.iter().flatten().chain(&soft).any(|x| !x.is_finite()) {
+            return Err(ScoringError::NotFinite { prompt: prompt.template.to_string() });
+        }
+        Ok(PromptGradient { loss, triggers, soft, cost: self.cost })
     }
 }
 

@@ -51,7 +51,10 @@ pub struct TriggerLikelihoods {
 }
 
 /// A template on the texts, with the places of its own tokens.
-type Encodings<'p> = HashMap<&'p Template, Arc<Vec<(Encoded, Vec<usize>)>>>;
+type Own = Arc<Vec<(Encoded, Vec<usize>)>>;
+
+/// The templates of a call.
+type Encodings<'p> = HashMap<&'p Template, Own>;
 
 impl Scorer {
     /// The mean negative log-likelihood of the own tokens of each prompt on some texts.
@@ -211,7 +214,7 @@ impl Scorer {
         columns: &[String],
         examples: &[&Example],
         encodings: &mut Encodings<'p>,
-    ) -> Result<Arc<Vec<(Encoded, Vec<usize>)>>, ScoringError> {
+    ) -> Result<Own, ScoringError> {
         let place = match encodings.entry(&prompt.template) {
             Entry::Occupied(known) => return Ok(Arc::clone(known.get())),
             Entry::Vacant(place) => place,

@@ -37,13 +37,13 @@ pub fn trigger_vocabulary(tokenizer: &Tokenizer, verbalizer: &Verbalizer, filter
         .filter(|id| !tokenizer.special_ids().contains(id) && !label_ids.contains(id))
         .filter(|&id| {
             let Some((text, continuing)) = tokenizer.token_text(id) else { return false };
-            let word = !filter.words_only || (!continuing && text.chars().all(char::is_alphabetic));
-            word && !text.is_empty()
-                && !text.starts_with("[unused")
-                && of_script(&text)
-                && !(filter.lower_case && text.chars().any(char::is_uppercase))
-                && !label_texts.contains(&text.to_lowercase())
-                && !excluded.contains(&text.to_lowercase())
+            let lower = text.to_lowercase();
+            let kept = !filter.words_only || (!continuing && text.chars().all(char::is_alphabetic));
+            let capital = filter.lower_case && text.chars().any(char::is_uppercase);
+            let said = label_texts.contains(&lower) || excluded.contains(&lower);
+            let blank = text.is_empty() || text.starts_with("[unused");
+            kept && of_script(&text)
+                && !(capital || said || blank)
                 && (continuing || stands_alone(tokenizer, id, &text))
         })
         .collect()

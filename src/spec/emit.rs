@@ -197,7 +197,6 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
                 ("n_candidates", count(method.n_candidates)),
                 ("positions", count(method.positions)),
                 ("beam", count(method.beam)),
-                ("early_stop", Value::from(method.early_stop)),
             ];
             [triggers(&method.slots), own, walk(&method.walk)].concat()
         }

@@ -37,7 +37,7 @@ fn every_search_runs_within_its_budget_and_shows_its_meter() {
     for make in [workplace, causal] {
         for (item, method) in [(GCG, "gcg"), (PEZ, "pez"), (WIDE, "autoprompt")] {
             let workplace = make(item);
-            workplace.done(&["run", "toy.yaml", "--set", "budget.evaluations=400"]);
+            workplace.done(&["run", "toy.yaml", "--set", "budget.evaluations=1200"]);
             let board = rows(
                 &workplace,
                 "results/toy/leaderboard.csv",
@@ -45,7 +45,7 @@ fn every_search_runs_within_its_budget_and_shows_its_meter() {
                 &["evaluations", "backwards", "hotflip_spearman", "rank"],
             );
             let number = |cell: &str| cell.parse::<f64>().unwrap_or_else(|_| panic!("{method}: {board:?}"));
-            assert!(number(&board[0][0]) <= 800.0 && number(&board[0][0]) > 300.0, "{board:?}");
+            assert!(number(&board[0][0]) <= 2400.0 && number(&board[0][0]) > 300.0, "{board:?}");
             assert!(number(&board[0][1]) > 0.0 && number(&board[0][2]).abs() <= 1.0, "{board:?}");
             let found = rows(&workplace, "results/toy/candidates.csv", method, &["parent", "perplexity", "origin"]);
             assert!(found.len() > 3 && found.iter().any(|row| !row[0].is_empty()), "{method}: {found:?}");
@@ -131,7 +131,7 @@ fn what_a_search_cannot_do_is_told_before_anything_runs() {
     refused(
         "- { method: gcg, script: han, lower_case: true, exclude: [很, 差, 不, 满, 意, 糟, 总, 之, 酒, 店, 电, 影, 好] }",
         5,
-        &["search[2]: no token of toy may stand in a trigger", "words_only, script: han, lower_case, exclude: 很"],
+        &[": no token of toy may stand in a trigger", "words_only, script: han, lower_case, exclude: 很"],
     );
     refused("- { method: gcg, top_k: 500 }", 5, &["search[2].top_k: 500 is more than the ", "or auto"]);
     refused("- { method: gcg, search_width: 0 }", 3, &["search[2].search_width: 0 is not allowed"]);

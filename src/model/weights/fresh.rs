@@ -73,6 +73,7 @@ impl FreshFile {
     pub fn new(file: &WeightFile, recipe: Recipe) -> Self {
         let shapes = file.entries().map(|(name, shape)| (name.to_owned(), shape.to_vec())).collect();
         let id = [blake3::hash(file.bytes()).as_bytes(), &recipe.seed.to_le_bytes()[..]].concat();
+        file.release();
         Self { name: file.name().to_owned(), shapes, recipe, id }
     }
 

@@ -94,7 +94,6 @@ fn autoprompt(method: &crate::spec::Autoprompt) -> AutopromptConfig {
         n_candidates: method.n_candidates,
         positions: method.positions,
         beam: method.beam,
-        early_stop: method.early_stop,
         batch_size: method.walk.batch_size,
         patience: method.walk.patience,
         restarts: method.walk.restarts,

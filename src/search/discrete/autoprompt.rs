@@ -28,7 +28,7 @@ use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
 use super::hot_flip::HotFlip;
-use super::objective::{Objective, Value};
+use super::objective::{Objective, Value, order};
 use super::trail::{Trail, swaps, texts};
 
 /// The parameters of the search.
@@ -48,8 +48,6 @@ pub struct AutopromptConfig {
     pub restarts: Option<usize>,
     /// What is made small.
     pub objective: Objective,
-    /// Whether a candidate is scored only as far as it can still enter the beam.
-    pub early_stop: bool,
 }
 
 impl AutopromptConfig {
@@ -168,9 +166,10 @@ impl Autoprompt {
 
     /// The best swap of every position of one trigger that gains by itself, all together; `None` where there are fewer than
     /// two of them.
-    fn joint(&self, member: usize, swaps: &[Swap], values: &[Value]) -> Option<Swap> {
-        let before = values[member].total;
-        let after = |at: usize| values[self.beam.len() + at].total;
+    fn joint(&self, member: usize, swaps: &[Swap], values: &[Option<Value>]) -> Option<Swap> {
+        let total = |at: usize| values[at].map_or(f64::INFINITY, |value| value.total);
+        let before = total(member);
+        let after = |at: usize| total(self.beam.len() + at);
         let mut best: Vec<(usize, usize)> = Vec::new();
         for (at, swap) in swaps.iter().enumerate().filter(|(at, s)| s.member == member && after(*at) < before) {
             match best.iter_mut().find(|(place, _)| *place == swap.place) {
@@ -197,11 +196,6 @@ fn keep_best(pool: &mut Vec<(f64, usize, u32)>, n: usize) {
         pool.truncate(n);
     }
     pool.sort_by(by);
-}
-
-/// The place of the smallest total, the first of equals.
-fn lowest(values: &[Value]) -> Option<usize> {
-    (0..values.len()).min_by(|&a, &b| values[a].total.total_cmp(&values[b].total).then(a.cmp(&b)))
 }
 
 impl Search for Autoprompt {
@@ -240,52 +234,56 @@ impl Search for Autoprompt {
         let places = self.next_positions();
         let (mut found, gradient_loss) = self.swaps(oracle, &places, &for_gradient)?;
         let members = self.beam.len();
-        let prompts = self.beam.iter().chain(found.iter().map(|swap| &swap.tokens));
-        let prompts: Vec<Prompt> = prompts.map(|tokens| self.trail.with(tokens)).collect();
-        let mut values = match self.config.early_stop && members == self.config.beam {
-            true => objective.values_while_better(oracle, prompts.split_at(members).into(), &for_candidates)?,
-            false => objective.values(oracle, &prompts, &for_candidates)?,
+        let prompts: Vec<Prompt> = self.beam.iter().map(|tokens| self.trail.with(tokens)).collect();
+        let kept = objective.values(oracle, &prompts, &for_candidates)?;
+        // The worst that the beam has room for: whoever is not better has no place in it.
+        let bound = match members < self.config.beam {
+            true => f64::INFINITY,
+            false => kept.iter().map(|value| value.total).fold(f64::NEG_INFINITY, f64::max),
         };
-        let before = lowest(&values[..members]).unwrap_or(0);
+        let prompts: Vec<Prompt> = found.iter().map(|swap| self.trail.with(&swap.tokens)).collect();
+        let mut values: Vec<Option<Value>> = kept.iter().copied().map(Some).collect();
+        values.extend(objective.values_below(oracle, &prompts, &for_candidates, bound)?);
+        let before = order(&values[..members])[0];
         if let Some(joint) = self.joint(before, &found, &values) {
-            values.extend(objective.values(oracle, &[self.trail.with(&joint.tokens)], &for_candidates)?);
+            values.extend(objective.values_below(oracle, &[self.trail.with(&joint.tokens)], &for_candidates, bound)?);
             found.push(joint);
         }
-        let mut order: Vec<usize> = (0..values.len()).collect();
-        order.sort_by(|&a, &b| values[a].total.total_cmp(&values[b].total).then(a.cmp(&b)));
+        let order = order(&values);
         let moved = order[0] >= members;
 
         let mut trace = json!({
             "restart": self.trail.restarts(),
             "positions": places,
             "loss_gradient_batch": gradient_loss,
-            "loss_before": values[before].loss,
+            "loss_before": kept[before].loss,
             "moved": moved,
         });
-        if let Some(best) = lowest(&values[members..]) {
+        // Of those that were scored to the end: none of the others is better than what the beam has.
+        let best = order.iter().copied().find(|&at| at >= members).and_then(|at| Some((at - members, values[at]?)));
+        if let Some((best, value)) = best {
             let Swap { member, place, tokens, gain } = &found[best];
             trace["position"] = json!(place);
             trace["old"] = json!(oracle.token_text(self.beam[*member][*place]));
             trace["new"] = json!(oracle.token_text(tokens[*place]));
-            trace["loss_after"] = json!(values[members + best].loss);
+            trace["loss_after"] = json!(value.loss);
             trace["predicted_gain"] = json!(gain);
             if objective.is_fluent() {
-                trace["likelihood_before"] = json!(values[before].likelihood);
-                trace["likelihood_after"] = json!(values[members + best].likelihood);
+                trace["likelihood_before"] = json!(kept[before].likelihood);
+                trace["likelihood_after"] = json!(value.likelihood);
             }
         }
         let mut meter = HotFlip::default();
         for (swap, value) in found.iter().zip(&values[members..]) {
-            if value.loss.is_finite() {
-                meter.note(swap.gain, values[swap.member].loss - value.loss);
-            }
+            meter.note(swap.gain, value.map(|value| kept[swap.member].loss - value.loss));
         }
         meter.write(&mut trace);
 
         self.step += 1;
         self.steps_without_move = if moved { 0 } else { self.steps_without_move + 1 };
         let all: Vec<&Vec<u32>> = self.beam.iter().chain(found.iter().map(|swap| &swap.tokens)).collect();
-        let next: Vec<Vec<u32>> = order.iter().take(self.config.beam).map(|&at| all[at].clone()).collect();
+        let scored = order.iter().copied().filter(|&at| values[at].is_some());
+        let next: Vec<Vec<u32>> = scored.take(self.config.beam).map(|at| all[at].clone()).collect();
         let parent = moved.then(|| self.beam[found[order[0] - members].member].clone());
         self.beam = next;
         match parent {

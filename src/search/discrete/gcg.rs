@@ -1,7 +1,7 @@
 //! The greedy coordinate gradient: GCG (arXiv 2307.15043), with probe sampling (arXiv 2403.01251).
 //!
 //! A step takes the gradient at the best trigger on one training batch, keeps the `top_k` tokens of each position with the
-//! largest first-order gain, draws `search_width` distinct triggers that differ in `n_replace` positions by such tokens, scores
+//! largest first-order gain, draws `search_width` distinct triggers that differ in up to `n_replace` positions by such tokens, scores
 //! them on the next batch together with the triggers of the buffer, and goes on from the best.
 //!
 //! With a second, smaller model (probe sampling) that model scores all candidates, the large one a random part of them; how far
@@ -16,6 +16,10 @@
 //!   to twice as many for the steps after it, and counts as one without a move; the trial is flagged `no_stable_candidate`. The
 //!   original ends with an error.
 //! - The buffer's triggers are scored again on each step's batch, because losses on different batches cannot be compared.
+//! - A candidate changes 1 to `n_replace` positions, each number as often: with exactly so many the last step to a trigger that
+//!   differs in one position could not be taken.
+//! - A candidate is given up as soon as its loss on part of the batch is above what the worst of the buffer has on all of it: the
+//!   moves are the same, and the evaluations saved buy more steps. Not with a second model, with fluency, or without a buffer.
 //! - `buffer_size: 1` by default: a move must be better. The published default moves to the best candidate even where that is
 //!   worse; `buffer_size: 0` does so here.
 //! - `patience` steps without a move begin the search anew from random tokens.
@@ -30,7 +34,7 @@ use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
 use super::hot_flip::HotFlip;
-use super::objective::{Estimates, Objective, Value};
+use super::objective::{Estimates, Objective, Value, order};
 use super::probe::{ProbeConfig, probe};
 use super::trail::{Trail, swaps, texts};
 
@@ -44,7 +48,7 @@ pub struct GcgConfig {
     pub top_k: usize,
     /// Candidates of a step.
     pub search_width: usize,
-    /// Positions that a candidate changes.
+    /// Positions that a candidate changes at most.
     pub n_replace: usize,
     /// Best triggers that are kept; 0 moves to the best candidate whatever it is.
     pub buffer_size: usize,
@@ -145,7 +149,8 @@ impl Gcg {
                 break;
             }
             let mut tokens = current.clone();
-            for place in self.trail.stream.sample(current.len(), n_replace) {
+            let n = 1 + self.trail.stream.below(n_replace);
+            for place in self.trail.stream.sample(current.len(), n) {
                 if !tops[place].is_empty() {
                     tokens[place] = *self.trail.stream.choose(&tops[place]);
                 }
@@ -284,31 +289,40 @@ impl Gcg {
     ) -> Result<Proposal, SearchError> {
         let objective = self.config.objective;
         let members = self.buffer.len();
-        let unknown = drawn.iter().filter(|_| known.is_none()).map(|drawn| &drawn.tokens);
-        let prompts: Vec<Prompt> = self.buffer.iter().chain(unknown).map(|tokens| self.trail.with(tokens)).collect();
-        let mut values = objective.values(oracle, &prompts, batch)?;
-        values.extend(known.into_iter().flatten());
-        let mut order: Vec<usize> = (0..values.len()).collect();
-        order.sort_by(|&a, &b| values[a].total.total_cmp(&values[b].total).then(a.cmp(&b)));
-        if self.config.buffer_size == 0 {
-            order.retain(|&at| at >= members);
+        let prompts: Vec<Prompt> = self.buffer.iter().map(|tokens| self.trail.with(tokens)).collect();
+        let kept = objective.values(oracle, &prompts, batch)?;
+        // The worst that the buffer has room for: whoever is not better has no place in it.
+        let bound = match members == self.config.buffer_size {
+            true => kept.iter().map(|value| value.total).fold(f64::NEG_INFINITY, f64::max),
+            false => f64::INFINITY,
+        };
+        let mut values: Vec<Option<Value>> = kept.iter().copied().map(Some).collect();
+        match known {
+            Some(known) => values.extend(known.into_iter().map(Some)),
+            None => {
+                let prompts: Vec<Prompt> = drawn.iter().map(|drawn| self.trail.with(&drawn.tokens)).collect();
+                values.extend(objective.values_below(oracle, &prompts, batch, bound)?);
+            }
         }
+        let mut order = order(&values);
+        order.retain(|&at| values[at].is_some() && (at >= members || self.config.buffer_size > 0));
         let moved = order[0] >= members;
 
         let mut meter = HotFlip::default();
         for (drawn, value) in drawn.iter().zip(&values[members..]) {
-            meter.note(drawn.gain, values[0].loss - value.loss);
+            meter.note(drawn.gain, value.map(|value| kept[0].loss - value.loss));
         }
         meter.write(&mut trace);
         trace["moved"] = json!(moved);
-        trace["loss_before"] = json!(values[0].loss);
-        if let Some(&best) = order.iter().find(|&&at| at >= members) {
+        trace["loss_before"] = json!(kept[0].loss);
+        let best = order.iter().copied().find(|&at| at >= members).and_then(|at| Some((at, values[at]?)));
+        if let Some((best, value)) = best {
             trace["swap"] = json!(swaps(oracle, &self.buffer[0], &drawn[best - members].tokens));
-            trace["loss_after"] = json!(values[best].loss);
+            trace["loss_after"] = json!(value.loss);
             trace["predicted_gain"] = json!(drawn[best - members].gain);
             if objective.is_fluent() {
-                trace["likelihood_before"] = json!(values[0].likelihood);
-                trace["likelihood_after"] = json!(values[best].likelihood);
+                trace["likelihood_before"] = json!(kept[0].likelihood);
+                trace["likelihood_after"] = json!(value.likelihood);
             }
         }
         self.steps_without_move = if moved { 0 } else { self.steps_without_move + 1 };

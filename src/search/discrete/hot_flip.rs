@@ -6,6 +6,8 @@
 //!   scored anyway, so that it costs nothing. The estimate is from one training batch and the truth from another, as the search
 //!   itself uses them: the figure holds the difference of batches too. The candidates are those that the estimates prefer, a
 //!   narrow band at the top, so that it is lower than over the whole vocabulary.
+//! - 2026-11: a candidate that was given up before it was scored to the end is known to be worse than what it was to beat, not by
+//!   how much: such candidates share the last rank. Where all of a step were given up, the step says nothing.
 
 use serde_json::{Value, json};
 
@@ -19,10 +21,10 @@ pub struct HotFlip {
 }
 
 impl HotFlip {
-    /// Notes a candidate.
-    pub fn note(&mut self, estimated: f64, truly: f64) {
+    /// Notes a candidate; `None` for one that was given up.
+    pub fn note(&mut self, estimated: f64, truly: Option<f64>) {
         self.estimated.push(estimated);
-        self.truly.push(truly);
+        self.truly.push(truly.unwrap_or(f64::NEG_INFINITY));
     }
 
     /// The rank correlation; `None` where all are equal, or there are fewer than two.

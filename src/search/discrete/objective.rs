@@ -24,6 +24,14 @@ pub struct Objective {
     pub n_texts: usize,
 }
 
+/// The order of values by total, the lowest first, of equals the earlier; those that were given up last.
+pub fn order(values: &[Option<Value>]) -> Vec<usize> {
+    let total = |at: usize| values[at].map_or(f64::INFINITY, |value| value.total);
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| total(a).total_cmp(&total(b)).then(a.cmp(&b)));
+    order
+}
+
 /// What a candidate scored.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Value {
@@ -83,30 +91,24 @@ impl Objective {
         Ok(losses.into_iter().zip(likelihoods).map(value).collect())
     }
 
-    /// The values of `members` and then of `candidates` on a batch, where a candidate is scored only as far as it can still be
-    /// better than the worst member (cross-entropy is never negative): what was stopped has an infinite value, and stands
-    /// behind every member, as its whole value would. Where fluency counts, a partial sum bounds nothing and all are scored.
+    /// The values of prompts on a batch, where they can be below `bound`: `None` for a prompt that is given up before it is
+    /// scored to the end. Only where the loss alone counts; with fluency all are scored.
     ///
     /// # Errors
     /// [`SearchError`].
-    pub fn values_while_better(
+    pub fn values_below(
         &self,
         oracle: &mut dyn Oracle,
-        [members, candidates]: [&[Prompt]; 2],
+        prompts: &[Prompt],
         examples: &[usize],
-    ) -> Result<Vec<Value>, SearchError> {
-        let mut values = self.values(oracle, members, examples)?;
-        if self.is_fluent() {
-            values.extend(self.values(oracle, candidates, examples)?);
-            return Ok(values);
+        bound: f64,
+    ) -> Result<Vec<Option<Value>>, SearchError> {
+        if self.is_fluent() || bound == f64::INFINITY {
+            return Ok(self.values(oracle, prompts, examples)?.into_iter().map(Some).collect());
         }
-        let bound = values.iter().map(|value| value.total).fold(f64::NEG_INFINITY, f64::max);
-        let losses = oracle.train_losses_below(candidates, examples, bound)?;
-        values.extend(losses.into_iter().map(|loss| {
-            let loss = loss.unwrap_or(f64::INFINITY);
-            Value { loss, likelihood: None, total: loss }
-        }));
-        Ok(values)
+        let losses = oracle.train_losses_below(prompts, examples, bound)?;
+        let value = |loss: Option<f64>| loss.map(|loss| Value { loss, likelihood: None, total: loss });
+        Ok(losses.into_iter().map(value).collect())
     }
 
     /// The estimates at some places of a trigger, from the loss's gradient there: `rows[i]` is that at `places[i]`.

@@ -17,6 +17,7 @@
 //! - `patience` steps without a trigger that was not met before begin it anew from random tokens, with a new optimiser.
 //! - Fluency enters the comparison of a window's triggers; the vectors move along the loss alone. The published one adds the
 //!   language-model loss to the gradient.
+//! - The meter of first-order estimates (HotFlip) is over the projections since the start, a pair each: a step has no candidates.
 //! - The vectors live on the host, in f32, as those of soft prompts do.
 
 use std::collections::HashSet;
@@ -77,6 +78,10 @@ pub struct Pez {
     met: HashSet<Vec<u32>>,
     step: usize,
     steps_without_new: usize,
+    /// Over the projections since the start.
+    meter: HotFlip,
+    /// The loss of the last step and the estimated gain of the projection after it.
+    last: Option<(f64, f64)>,
     zero_gradient: bool,
     diverged: bool,
 }
@@ -88,9 +93,6 @@ struct Window {
     changes: Vec<String>,
     /// The lowest objective and its trigger.
     best: Option<(f64, Vec<u32>)>,
-    meter: HotFlip,
-    /// The loss of the last step and the estimated gain of the projection after it.
-    last: Option<(f64, f64)>,
 }
 
 impl Pez {
@@ -107,6 +109,8 @@ impl Pez {
             met: HashSet::new(),
             step: 0,
             steps_without_new: 0,
+            meter: HotFlip::default(),
+            last: None,
             zero_gradient: false,
             diverged: false,
         }
@@ -124,6 +128,7 @@ impl Pez {
         self.vectors = oracle.embeddings(&start).concat();
         self.optimiser = AdamW::new(self.vectors.len(), self.config.weight_decay);
         self.steps_without_new = 0;
+        (self.meter, self.last) = (HotFlip::default(), None);
         self.tokens.clone_from(&start);
         self.parent.clone_from(&start);
         self.met.insert(start.clone());
@@ -159,8 +164,8 @@ impl Pez {
         let prompt = self.trail.with(&self.tokens);
         let gradient = oracle.gradient(&prompt, &batch)?;
         self.zero_gradient |= gradient.triggers.iter().flatten().all(|&x| x == 0.0);
-        if let Some((loss, gain)) = window.last.take() {
-            window.meter.note(gain, loss - gradient.loss);
+        if let Some((loss, gain)) = self.last.take() {
+            self.meter.note(gain, Some(loss - gradient.loss));
         }
         let objective = self.config.objective;
         let likelihood = match objective.is_fluent() {
@@ -187,7 +192,7 @@ impl Pez {
                 .zip(gradient.triggers.iter().flatten())
                 .map(|((&old, &new), &g)| (f64::from(old) - f64::from(new)) * f64::from(g))
                 .sum();
-            window.last = Some((gradient.loss, gain));
+            self.last = Some((gradient.loss, gain));
             window.changes.push(swaps(oracle, &self.tokens, &next));
         }
         self.steps_without_new = if self.met.insert(next.clone()) { 0 } else { self.steps_without_new + 1 };
@@ -240,7 +245,7 @@ impl Search for Pez {
             "losses": window.losses,
             "changes": window.changes,
         });
-        window.meter.write(&mut trace);
+        self.meter.write(&mut trace);
         let Some((_, best)) = window.best else { return Ok(Proposal::Nothing { trace }) };
         let parent = std::mem::replace(&mut self.parent, best.clone());
         let origin = swaps(oracle, &parent, &best);

@@ -158,7 +158,6 @@ fn autoprompt_with(config: AutopromptConfig, seed: u64) -> Autoprompt {
 }
 
 const CONFIG: AutopromptConfig = AutopromptConfig {
-    early_stop: true,
     n_candidates: 4,
     positions: 1,
     beam: 1,

@@ -17,16 +17,13 @@ pub struct Autoprompt {
     pub positions: usize,
     /// Triggers that are kept beside each other, 1 to 1000; default 1.
     pub beam: usize,
-    /// Whether a candidate is scored only as far as it can still enter the beam: the same moves for fewer evaluations. Default
-    /// false, where the record's rank correlation of estimates and true falls is over all candidates.
-    pub early_stop: bool,
     /// How it goes.
     pub walk: Walk,
 }
 
 /// Its triggers, for `random` beside it, and its cells; `None` where they are too many.
 pub(super) fn read(reader: &mut Reader, at: At) -> Result<(Triggers, Option<Vec<Method>>), SpecError> {
-    let own = ["method", "n_candidates", "positions", "beam", "early_stop", "multi_token"];
+    let own = ["method", "n_candidates", "positions", "beam", "multi_token"];
     let fields = reader.fields(at.clone(), &[&own[..], &TRIGGER_KEYS, &WALK_KEYS].concat())?;
     let triggers = triggers(reader, &fields, Triggers::default())?;
     let cells = cells(reader, &at, &fields, &triggers)?;
@@ -45,7 +42,6 @@ fn cells(
     let n_candidates = whole("n_candidates", 32, 10_000)?;
     let positions = whole("positions", 1, 50)?;
     let beam = whole("beam", 1, 1_000)?;
-    let early_stop = sweep(reader, fields, "early_stop", vec![false], |reader, at| reader.flag(at))?;
     let walks = Walks::read(reader, fields)?;
     let (widest, fewest) = (beam.iter().max().copied().unwrap_or(1), n_candidates.iter().min().copied().unwrap_or(1));
     if widest > fewest
@@ -56,17 +52,15 @@ fn cells(
             format!("{widest} is more than n_candidates {fewest}, and every trigger of the beam needs one"),
         );
     }
-    let own = [n_candidates.len(), positions.len(), beam.len(), early_stop.len()];
+    let own = [n_candidates.len(), positions.len(), beam.len()];
     if !within(reader, item, &[&triggers.lengths()[..], &own, &walks.lengths()].concat()) {
         return Ok(None);
     }
-    let start =
-        |slots| Autoprompt { slots, n_candidates: 0, positions: 0, beam: 0, early_stop: false, walk: Walk::unset() };
+    let start = |slots| Autoprompt { slots, n_candidates: 0, positions: 0, beam: 0, walk: Walk::unset() };
     let mut cells: Vec<Autoprompt> = combined(triggers).into_iter().map(start).collect();
     cells = each(cells, &n_candidates, |cell, &value| cell.n_candidates = value);
     cells = each(cells, &positions, |cell, &value| cell.positions = value);
     cells = each(cells, &beam, |cell, &value| cell.beam = value);
-    cells = each(cells, &early_stop, |cell, &value| cell.early_stop = value);
     cells = walks.each(cells, |cell| &mut cell.walk);
     Ok(Some(cells.into_iter().map(Method::Autoprompt).collect()))
 }

@@ -18,7 +18,7 @@ pub struct Gcg {
     pub top_k: Option<usize>,
     /// Distinct candidates scored a step; default 32.
     pub search_width: usize,
-    /// Positions that a candidate changes, 1 to 50; default 1.
+    /// Positions that a candidate changes at most, 1 to 50; default 1.
     pub n_replace: usize,
     /// Best triggers that are kept and scored again each step; the search moves to a candidate only if it is better than
     /// these. 0 keeps none and always moves, as the published default; default 1.

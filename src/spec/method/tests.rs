@@ -33,7 +33,7 @@ fn lists_in_an_item_are_a_sweep_of_all_combinations() {
     assert_eq!(
         items[0].describe(),
         "{ method: autoprompt, n_trigger: [3, 5], words_only: true, script: any, lower_case: false, n_candidates: 32, positions: 1, \
-         beam: 1, early_stop: false, batch_size: [8, 16], patience: 8, fluency: 0.0, fluency_texts: 1 }"
+         beam: 1, batch_size: [8, 16], patience: 8, fluency: 0.0, fluency_texts: 1 }"
     );
 }
 
@@ -161,36 +161,6 @@ fn contradictions_of_virtual_tokens_are_told() {
 }
 
 #[test]
-fn demonstrations_are_swept_and_each_way_takes_the_orders_that_go_with_it() {
-    let search =
-        "  - { method: demonstrations, choose: [random, nearest], k: [2, 4], order: [drawn, searched, nearest_first] }";
-    let items = items(search).unwrap();
-    let cells: Vec<(Choose, usize, Order)> = (items[0].cells.iter())
-        .map(|cell| match cell {
-            Method::Demonstrations(method) => (method.choose, method.k, method.order),
-            _ => panic!("another method"),
-        })
-        .collect();
-    let expected = [
-        (Choose::Random, 2, Order::Drawn),
-        (Choose::Random, 2, Order::Searched),
-        (Choose::Random, 4, Order::Drawn),
-        (Choose::Random, 4, Order::Searched),
-        (Choose::Nearest, 2, Order::NearestFirst),
-        (Choose::Nearest, 4, Order::NearestFirst),
-    ];
-    assert_eq!(cells, expected);
-    let again = self::items(&format!("  - {{ {} }}", items[0].describe().trim_matches(['{', '}']))).unwrap();
-    assert_eq!(again[0], items[0], "{}", items[0].describe());
-    let defaults = self::items("  - demonstrations").unwrap();
-    let [Method::Demonstrations(method)] = &defaults[0].cells[..] else { panic!("one cell") };
-    assert_eq!(
-        (method.choose, method.k, method.order, method.separator.as_str()),
-        (Choose::Random, 4, Order::Drawn, "\n\n")
-    );
-}
-
-#[test]
 fn searches_along_gradients_have_their_defaults_printed() {
     let items = items("  - gcg\n  - { method: pez, fluency: 0.2 }").unwrap();
     assert_eq!(
@@ -230,4 +200,34 @@ fn contradictions_of_searches_along_gradients_are_told() {
         let message = items(&format!("  - {{ method: {keys} }}")).unwrap_err();
         assert!(message.contains(says), "{keys}: {message}");
     }
+}
+
+#[test]
+fn demonstrations_are_swept_and_each_way_takes_the_orders_that_go_with_it() {
+    let search =
+        "  - { method: demonstrations, choose: [random, nearest], k: [2, 4], order: [drawn, searched, nearest_first] }";
+    let items = items(search).unwrap();
+    let cells: Vec<(Choose, usize, Order)> = (items[0].cells.iter())
+        .map(|cell| match cell {
+            Method::Demonstrations(method) => (method.choose, method.k, method.order),
+            _ => panic!("another method"),
+        })
+        .collect();
+    let expected = [
+        (Choose::Random, 2, Order::Drawn),
+        (Choose::Random, 2, Order::Searched),
+        (Choose::Random, 4, Order::Drawn),
+        (Choose::Random, 4, Order::Searched),
+        (Choose::Nearest, 2, Order::NearestFirst),
+        (Choose::Nearest, 4, Order::NearestFirst),
+    ];
+    assert_eq!(cells, expected);
+    let again = self::items(&format!("  - {{ {} }}", items[0].describe().trim_matches(['{', '}']))).unwrap();
+    assert_eq!(again[0], items[0], "{}", items[0].describe());
+    let defaults = self::items("  - demonstrations").unwrap();
+    let [Method::Demonstrations(method)] = &defaults[0].cells[..] else { panic!("one cell") };
+    assert_eq!(
+        (method.choose, method.k, method.order, method.separator.as_str()),
+        (Choose::Random, 4, Order::Drawn, "\n\n")
+    );
 }

@@ -51,25 +51,20 @@ pub fn run(arguments: &Arguments) -> Result<Value, Failure> {
     let prompt = Prompt::plain(Template::parse(&arguments.template)?, verbalizer.clone());
     let tokenizer = &scorer.loaded().tokenizer;
     let n_trigger = prompt.template.n_trigger();
-    let initial = vec![tokenizer.mask_id().unwrap_or_default(); n_trigger];
+    let initial = tokenizer.mask_id().map_or_else(Vec::new, |mask| vec![mask; n_trigger]);
     let config = AutopromptConfig {
         n_candidates: arguments.n_candidates,
         positions: 1,
         beam: 1,
-        objective: Objective { fluency: 0.0, n_texts: 1 },
-        // The same moves as without.
-        early_stop: true,
         batch_size: arguments.batch,
         patience: usize::MAX,
         restarts: Some(0),
+        objective: Objective { fluency: 0.0, n_texts: 1 },
     };
     let mut search = Autoprompt::new(config, prompt, initial, stream("search"));
     let mut bench = Bench::new(&scorer, &columns, &train, &dev);
-    bench.vocabulary = trigger_vocabulary(
-        tokenizer,
-        &verbalizer,
-        &VocabularyFilter { words_only: false, ..VocabularyFilter::default() },
-    );
+    let filter = VocabularyFilter { words_only: false, ..VocabularyFilter::default() };
+    bench.vocabulary = trigger_vocabulary(tokenizer, &verbalizer, &filter);
 
     // The start is scored before the clock runs, as in the program that it is compared with.
     let mut best = 0f64;

@@ -46,8 +46,8 @@ impl<'a> Bench<'a> {
             texts: &self.train,
             n_selection: self.dev.len(),
             vocabulary: &self.vocabulary,
-            hardness: &mut self.hardness,
             probe: None,
+            hardness: &mut self.hardness,
         }
     }
 
