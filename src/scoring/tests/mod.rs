@@ -2,6 +2,7 @@
 
 mod cache;
 mod calibration;
+mod demonstrations;
 mod encoding;
 mod flags;
 mod gap;

@@ -18,6 +18,8 @@ mod exact;
 mod field;
 mod kind;
 mod successive_halving;
+#[cfg(test)]
+mod tests;
 
 pub use confidence::ALPHA;
 pub use field::{Field, Race};
