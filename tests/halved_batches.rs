@@ -53,7 +53,7 @@ impl LanguageModel for Narrow {
 const EXPERIMENT: &str = r#"format: 1
 name: narrow
 task:
-  dataset: { train: rows.tsv, dev: rows.tsv, test: rows.tsv }
+  dataset: { train: train.tsv, dev: dev.tsv, test: test.tsv }
   template: "{text} it was {mask}."
   verbalizer: { negative: [bad], positive: [good] }
 models: [builtin:toy]
@@ -67,8 +67,11 @@ limits: { dev: 40, test: 40 }
 
 /// Runs the experiment into `folder` with a model that has memory for `most` sequences, and gives the events of its trials.
 fn ran(folder: &Path, most: usize) -> Vec<Event> {
-    let rows: String = (0..60).map(|i| format!("a film {i} good\tpositive\na plot {i} bad\tnegative\n")).collect();
-    fs::write(folder.join("rows.tsv"), format!("text\tlabel\n{rows}")).unwrap();
+    for split in ["train", "dev", "test"] {
+        let rows: String =
+            (0..60).map(|i| format!("a {split} film {i} good\tpositive\na {split} plot {i} bad\tnegative\n")).collect();
+        fs::write(folder.join(format!("{split}.tsv")), format!("text\tlabel\n{rows}")).unwrap();
+    }
     let file = folder.join("narrow.yaml");
     fs::write(&file, EXPERIMENT).unwrap();
     let experiment = Experiment::load(&file, &[]).unwrap();

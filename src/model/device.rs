@@ -67,10 +67,10 @@ pub struct ResolvedDevice {
 impl ResolvedDevice {
     /// The CPU, which is always there.
     pub fn cpu() -> Self {
-        let threads = rayon::current_num_threads();
         Self {
             device: Device::flex(),
-            description: format!("cpu ({threads} threads, burn-flex)"),
+            // Without the number of threads: no number depends on it, and records of runs on many and on few are the same.
+            description: "cpu (burn-flex)".into(),
             kind: DeviceChoice::Cpu,
             adapter: None,
             precision: Precision::F32,

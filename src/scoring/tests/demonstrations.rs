@@ -90,14 +90,24 @@ fn the_nearest_are_scored_as_if_each_text_had_them_written_alone_or_together() {
             assert_eq!(round.costs[0].evaluations, 4 + 2 * 5);
             for (number, example) in all.iter().enumerate() {
                 let alone = scorer.score(std::slice::from_ref(&nearest), &columns, &[example]).unwrap().scores;
-                assert_near(&alone[0][0], &round.scores[0][number], 1e-5, "alone");
+                assert_near(
+                    &alone[0][0],
+                    &round.scores[0][number],
+                    1e-5,
+                    &format!("{model} {representation:?} {number} alone"),
+                );
                 let written = scorer.for_example(&nearest, &columns, example).unwrap();
                 let shows = written.template.to_string();
                 assert_eq!(shows.matches("{demo:").count(), 2, "{shows}");
                 // The text itself is in the pool, and never shown for itself.
                 assert!(number != 3 || !shows.contains("\"text\"=\"great film\""), "{shows}");
                 let scores = scorer.score(&[written], &columns, &[example]).unwrap().scores;
-                assert_near(&scores[0][0], &round.scores[0][number], 1e-5, "written");
+                assert_near(
+                    &scores[0][0],
+                    &round.scores[0][number],
+                    1e-5,
+                    &format!("{model} {representation:?} {number} written"),
+                );
             }
         }
         let lost = prompt("{nearest:2 last mean}{text} it was {mask}", WORDS, &[]);

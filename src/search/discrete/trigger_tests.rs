@@ -283,8 +283,8 @@ fn every_search_ends_at_the_best_trigger() {
         ("gcg", Box::new(gcg(GCG))),
         ("two swaps", Box::new(gcg(GcgConfig { n_replace: 2, patience: 20, ..GCG }))),
         ("a buffer", Box::new(gcg(GcgConfig { buffer_size: 4, patience: 12, ..GCG }))),
-        ("pez", Box::new(pez(PEZ))),
-        ("pez by distance", Box::new(pez(PezConfig { nearness: Nearness::Euclidean, ..PEZ }))),
+        ("pez", Box::new(pez(PezConfig { patience: 200, ..PEZ }))),
+        ("pez by distance", Box::new(pez(PezConfig { nearness: Nearness::Euclidean, patience: 200, ..PEZ }))),
     ];
     for (name, mut search) in variants {
         let mut oracle = Circle::new(1_000_000);
