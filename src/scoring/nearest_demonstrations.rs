@@ -181,12 +181,11 @@ impl Scorer {
             cost.forwards += 1;
             cost.tokens += sequence.ids.len() as u64;
         }
+        // A text without a token, in a model without special ones, is like nothing.
+        sequences.retain(|sequence| !sequence.ids.is_empty());
         sequences.sort_by_key(|sequence| sequence.ids.len());
         let mut vectors = vec![Vec::new(); examples.len()];
         for batch in sequences.chunks(self.settings().batch_size) {
-            if batch.iter().any(|sequence| sequence.ids.is_empty()) {
-                continue;
-            }
             let inputs = self.inputs(batch, |_| None);
             let model = &self.loaded().model;
             match representation {
