@@ -15,6 +15,7 @@ use crate::scoring::{Ask, Outcome, ScoringError};
 use crate::spec::{Calibration, MultiToken};
 use crate::task::Example;
 
+use super::plan::Plan;
 use super::rank_correlation::round_the_classes;
 use super::trial::{Stopped, Trial};
 
@@ -120,6 +121,23 @@ impl Trial<'_> {
     fn outcome(&self, scores: &[Vec<f64>], examples: &[&Example]) -> Outcome {
         let gold: Vec<usize> = examples.iter().filter_map(|example| example.label).collect();
         Outcome::of(scores, &gold, self.dataset.labels.len(), self.metric)
+    }
+}
+
+impl Plan {
+    /// Examples of each split that diagnostics are taken on.
+    pub fn n_diagnosed(&self) -> usize {
+        self.experiment.limits.diagnostics.unwrap_or(EXAMPLES)
+    }
+
+    /// The rules for words of several tokens that the trials of an item compare: those of the experiment, in the first of the items
+    /// that differ in nothing else.
+    pub fn rules_compared(&self, item: usize) -> Vec<MultiToken> {
+        let search = &self.experiment.search;
+        if search[..item].iter().any(|before| before.cells == search[item].cells) {
+            return Vec::new();
+        }
+        distinct(search.iter().map(|item| item.multi_token.unwrap_or(self.experiment.task.multi_token)))
     }
 }
 

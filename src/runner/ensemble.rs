@@ -24,9 +24,9 @@ use crate::record::{
 use crate::scoring::{Calibrator, Cost, Ensemble, Outcome, Scorer, ScoringError};
 use crate::spec::{Calibration, EnsembleKind};
 use crate::task::racing::Racing;
-use crate::task::{Draw, Example, Metric};
+use crate::task::{Draw, Example, Metric, Shots};
 
-use super::plan::Plan;
+use super::plan::{Plan, PlannedTrial, SeedDraws};
 use super::selection::set_scores;
 use super::trial::{Stopped, Trial};
 
@@ -44,6 +44,59 @@ pub struct PlannedEnsemble {
     pub draw: Draw,
     /// The trials of its cell, as places in the plan's trials.
     pub trials: Vec<usize>,
+}
+
+impl Plan {
+    /// The ensembles: kinds, then models, then shots, then calibrations, then seeds. There are none at 0 shots, where no label
+    /// could choose.
+    pub(super) fn lay_out_ensembles(&self, draws: &[(Shots, SeedDraws)]) -> Vec<PlannedEnsemble> {
+        let mut ensembles = Vec::new();
+        for (index, &kind) in self.experiment.ensembles.kinds.iter().enumerate() {
+            for model in 0..self.scorers.len() {
+                for (shots, draws) in draws.iter().filter(|(shots, _)| *shots != Shots::Count(0)) {
+                    for &calibration in &self.experiment.calibration {
+                        for (seed, draw) in draws {
+                            let of_cell = |trial: &PlannedTrial| {
+                                trial.control.is_none()
+                                    && trial.model == model
+                                    && trial.key.shots == shots.to_string()
+                                    && trial.calibration == calibration
+                                    && trial.key.seeds.contains(seed)
+                            };
+                            let trials: Vec<usize> =
+                                (0..self.trials.len()).filter(|&index| of_cell(&self.trials[index])).collect();
+                            let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 ensemble");
+                            hasher.update(format!("{} {}", kind.name(), self.experiment.ensembles.members).as_bytes());
+                            hasher.update(&seed.to_le_bytes());
+                            trials.iter().for_each(|&index| {
+                                hasher.update(self.trials[index].key.fingerprint.as_bytes());
+                            });
+                            let key = TrialKey {
+                                item: self.experiment.search.len() + index,
+                                method: kind.method().into(),
+                                label: kind.method().into(),
+                                model: self.experiment.models[model].to_string(),
+                                shots: shots.to_string(),
+                                calibration: calibration.name().into(),
+                                seeds: vec![*seed],
+                                control: None,
+                                fingerprint: hasher.finalize().to_hex().to_string(),
+                            };
+                            ensembles.push(PlannedEnsemble {
+                                key,
+                                kind,
+                                model,
+                                calibration,
+                                draw: draw.clone(),
+                                trials,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        ensembles
+    }
 }
 
 /// What is written beside the events of an ensemble.

@@ -10,7 +10,7 @@ use crate::prompt::{Prompt, Verbalizer};
 use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
 use crate::search::discrete::Synonyms;
-use crate::spec::{Calibration, Control, Experiment, Gcg, Method, MultiToken, Probe, SearchItem};
+use crate::spec::{Calibration, Control, Experiment, Gcg, Method, Probe, SearchItem};
 use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
 
 use super::RunnerError;
@@ -32,7 +32,7 @@ pub(super) const FEWEST_CANDIDATES: u64 = 16;
 const FEWEST_TEXTS: u64 = 16;
 
 /// The draw of each seed.
-type SeedDraws = Vec<(u64, Draw)>;
+pub(super) type SeedDraws = Vec<(u64, Draw)>;
 
 /// An experiment with its data, its models and its trials.
 pub struct Plan {
@@ -217,21 +217,6 @@ impl Plan {
         Ok(())
     }
 
-    /// Examples of each split that diagnostics are taken on.
-    pub fn n_diagnosed(&self) -> usize {
-        self.experiment.limits.diagnostics.unwrap_or(diagnosis::EXAMPLES)
-    }
-
-    /// The rules for words of several tokens that the trials of an item compare: those of the experiment, in the first of the items
-    /// that differ in nothing else.
-    pub fn rules_compared(&self, item: usize) -> Vec<MultiToken> {
-        let search = &self.experiment.search;
-        if search[..item].iter().any(|before| before.cells == search[item].cells) {
-            return Vec::new();
-        }
-        diagnosis::distinct(search.iter().map(|item| item.multi_token.unwrap_or(self.experiment.task.multi_token)))
-    }
-
     fn lay_out(&mut self, draws: Vec<(Shots, SeedDraws)>) -> Result<()> {
         let mut trials = self.trials_of(&draws, None)?;
         for &control in &self.experiment.controls {
@@ -328,57 +313,6 @@ impl Plan {
             }
         }
         Ok(trials)
-    }
-
-    /// The ensembles: kinds, then models, then shots, then calibrations, then seeds. There are none at 0 shots, where no label
-    /// could choose.
-    fn lay_out_ensembles(&self, draws: &[(Shots, SeedDraws)]) -> Vec<PlannedEnsemble> {
-        let mut ensembles = Vec::new();
-        for (index, &kind) in self.experiment.ensembles.kinds.iter().enumerate() {
-            for model in 0..self.scorers.len() {
-                for (shots, draws) in draws.iter().filter(|(shots, _)| *shots != Shots::Count(0)) {
-                    for &calibration in &self.experiment.calibration {
-                        for (seed, draw) in draws {
-                            let of_cell = |trial: &PlannedTrial| {
-                                trial.control.is_none()
-                                    && trial.model == model
-                                    && trial.key.shots == shots.to_string()
-                                    && trial.calibration == calibration
-                                    && trial.key.seeds.contains(seed)
-                            };
-                            let trials: Vec<usize> =
-                                (0..self.trials.len()).filter(|&index| of_cell(&self.trials[index])).collect();
-                            let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 ensemble");
-                            hasher.update(format!("{} {}", kind.name(), self.experiment.ensembles.members).as_bytes());
-                            hasher.update(&seed.to_le_bytes());
-                            trials.iter().for_each(|&index| {
-                                hasher.update(self.trials[index].key.fingerprint.as_bytes());
-                            });
-                            let key = TrialKey {
-                                item: self.experiment.search.len() + index,
-                                method: kind.method().into(),
-                                label: kind.method().into(),
-                                model: self.experiment.models[model].to_string(),
-                                shots: shots.to_string(),
-                                calibration: calibration.name().into(),
-                                seeds: vec![*seed],
-                                control: None,
-                                fingerprint: hasher.finalize().to_hex().to_string(),
-                            };
-                            ensembles.push(PlannedEnsemble {
-                                key,
-                                kind,
-                                model,
-                                calibration,
-                                draw: draw.clone(),
-                                trials,
-                            });
-                        }
-                    }
-                }
-            }
-        }
-        ensembles
     }
 
     /// The trials of an item at one number of shots: a trial that cannot depend on the seed stands for all of them.
