@@ -55,7 +55,7 @@ def compared(ours, theirs, higher_is_better):
     return {"ours_better_by": difference, "standard_error": error, "not_worse_by_more_than_one": difference >= -error}
 
 
-def experiment(folder, model, template, words, item, budget, seed):
+def experiment(folder, model, words, item, budget, seed):
     """An experiment file for one trial on train.tsv and dev.tsv of `folder`; `item` is a flow mapping of YAML."""
     labels = ", ".join(words)
     verbalizer = ", ".join(f"{label}: [{word}]" for label, word in words.items())
@@ -64,7 +64,7 @@ def experiment(folder, model, template, words, item, budget, seed):
 name: quality
 task:
   dataset: {{ train: train.tsv, dev: dev.tsv, columns: [text, label], header: no, labels: [{labels}] }}
-  template: {json.dumps(template)}
+  template: "{{text}} {{mask}}"
   verbalizer: {{ {verbalizer} }}
 models: [{json.dumps(str(Path(model).resolve()))}]
 shots: [given]
@@ -128,10 +128,11 @@ def autoprompt(a):
             theirs.append(told["best_dev_accuracy"])
             rates["theirs"].append(told["steps_per_second"])
 
-            item = f"{{ method: autoprompt, n_trigger: {a.n_trigger}, n_candidates: {a.n_candidates}, batch_size: {a.batch_size}, "
+            item = "{ method: autoprompt, template: '{text} {trigger:%d}{mask}', " % a.n_trigger
+            item += f"n_candidates: {a.n_candidates}, batch_size: {a.batch_size}, "
             item += f"patience: {a.patience}, words_only: false }}"
             step = a.batch_size * (4 + a.n_candidates) + 2 * a.dev_shots * len(words)
-            experiment(folder, a.model, "{text} {trigger:%d}{mask}" % a.n_trigger, words, item, (a.steps + 4) * step, seed)
+            experiment(folder, a.model, words, item, (a.steps + 4) * step, seed)
             begun = time.perf_counter()
             events, n = within(run(a.promptmine, folder, "autoprompt"), a.steps)
             seconds = time.perf_counter() - begun
@@ -185,10 +186,11 @@ def gcg(a):
             folder = Path(folder)
             for split in ["train", "dev"]:
                 write(folder / f"{split}.tsv", [(text, target)])
-            item = f"{{ method: gcg, n_trigger: {a.n_trigger}, search_width: {a.width}, top_k: {a.top_k}, batch_size: 1, "
+            item = "{ method: gcg, template: '{text}{trigger:%d}{mask}', " % a.n_trigger
+            item += f"search_width: {a.width}, top_k: {a.top_k}, batch_size: 1, "
             item += f"patience: {a.steps}, words_only: false, script: latin }}"
             budget = 2 + (a.steps + 1) * (3 + 1 + a.width + 1)
-            experiment(folder, a.model, "{text}{trigger:%d}{mask}" % a.n_trigger, words, item, budget, number)
+            experiment(folder, a.model, words, item, budget, number)
             begun = time.perf_counter()
             events, _ = within(run(a.promptmine, folder, "gcg"), a.steps)
             seconds["ours"] += time.perf_counter() - begun
