@@ -29,7 +29,7 @@ use crate::seed::Stream;
 
 use super::hot_flip::HotFlip;
 use super::objective::{Objective, Value, order};
-use super::trail::{Trail, swaps, texts};
+use super::trail::{Footing, Trail, swaps, texts};
 
 /// The parameters of the search.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -200,24 +200,15 @@ fn keep_best(pool: &mut Vec<(f64, usize, u32)>, n: usize) {
 
 impl Search for Autoprompt {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
-        let n_train = oracle.n_train();
-        if n_train == 0 {
-            return Err(SearchError::NoTraining { method: "autoprompt" });
-        }
-        if oracle.vocabulary().is_empty() {
-            return Err(SearchError::EmptyVocabulary);
-        }
-        let passes = oracle.passes(self.trail.template())?;
-        let selection = passes * oracle.n_selection() as u64;
+        let Footing { n_train, passes, selection } = self.trail.footing(oracle, "autoprompt")?;
         if self.beam.is_empty() {
             return Ok(self.begin(oracle, selection));
         }
         if self.steps_without_move >= self.config.patience {
-            if self.config.restarts.is_some_and(|most| self.trail.restarts() >= most) {
-                return Ok(Proposal::Done);
-            }
-            self.trail.restart();
-            return Ok(self.begin(oracle, selection));
+            return Ok(match self.trail.begins_anew(self.config.restarts) {
+                true => self.begin(oracle, selection),
+                false => Proposal::Done,
+            });
         }
         let objective = self.config.objective;
         let likelihood = objective.likelihood_cost(oracle, &self.trail.with(&self.beam[0]))?;

@@ -36,7 +36,7 @@ use crate::seed::Stream;
 use super::hot_flip::HotFlip;
 use super::objective::{Estimates, Objective, Value, order};
 use super::probe::{ProbeConfig, probe};
-use super::trail::{Trail, swaps, texts};
+use super::trail::{Footing, Trail, swaps, texts};
 
 /// Draws for each candidate that is wanted, before a step makes do with fewer.
 const DRAWS: usize = 20;
@@ -193,24 +193,15 @@ impl Gcg {
 
 impl Search for Gcg {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
-        let n_train = oracle.n_train();
-        if n_train == 0 {
-            return Err(SearchError::NoTraining { method: "gcg" });
-        }
-        if oracle.vocabulary().is_empty() {
-            return Err(SearchError::EmptyVocabulary);
-        }
-        let passes = oracle.passes(self.trail.template())?;
-        let selection = passes * oracle.n_selection() as u64;
+        let Footing { n_train, passes, selection } = self.trail.footing(oracle, "gcg")?;
         if self.buffer.is_empty() {
             return Ok(self.begin(oracle, selection));
         }
         if self.steps_without_move >= self.config.patience {
-            if self.config.restarts.is_some_and(|most| self.trail.restarts() >= most) {
-                return Ok(Proposal::Done);
-            }
-            self.trail.restart();
-            return Ok(self.begin(oracle, selection));
+            return Ok(match self.trail.begins_anew(self.config.restarts) {
+                true => self.begin(oracle, selection),
+                false => Proposal::Done,
+            });
         }
         let objective = self.config.objective;
         let current = self.trail.with(&self.buffer[0]);

@@ -32,7 +32,7 @@ use crate::spec::Nearness;
 
 use super::hot_flip::HotFlip;
 use super::objective::Objective;
-use super::trail::{Trail, swaps, texts};
+use super::trail::{Footing, Trail, swaps, texts};
 
 /// The parameters of the search.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -203,24 +203,15 @@ impl Pez {
 
 impl Search for Pez {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
-        let n_train = oracle.n_train();
-        if n_train == 0 {
-            return Err(SearchError::NoTraining { method: "pez" });
-        }
-        if oracle.vocabulary().is_empty() {
-            return Err(SearchError::EmptyVocabulary);
-        }
-        let passes = oracle.passes(self.trail.template())?;
-        let selection = passes * oracle.n_selection() as u64;
+        let Footing { n_train, passes, selection } = self.trail.footing(oracle, "pez")?;
         if self.vectors.is_empty() {
             return Ok(self.begin(oracle, selection));
         }
         if self.steps_without_new >= self.config.patience {
-            if self.config.restarts.is_some_and(|most| self.trail.restarts() >= most) {
-                return Ok(Proposal::Done);
-            }
-            self.trail.restart();
-            return Ok(self.begin(oracle, selection));
+            return Ok(match self.trail.begins_anew(self.config.restarts) {
+                true => self.begin(oracle, selection),
+                false => Proposal::Done,
+            });
         }
         let likelihood = self.config.objective.likelihood_cost(oracle, &self.trail.with(&self.tokens))?;
         let cost = self.config.step_cost(passes * self.trail.batch_size(n_train) as u64, likelihood);

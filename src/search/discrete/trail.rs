@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::prompt::{Candidate, Prompt, TriggerTokens};
-use crate::search::{Oracle, Proposal, Scored};
+use crate::search::{Oracle, Proposal, Scored, SearchError};
 use crate::seed::Stream;
 
 /// Draws of a start that survives being written as text, before one that does not is taken.
@@ -26,6 +26,17 @@ pub struct Trail {
     restarts: usize,
     /// Its random numbers.
     pub stream: Stream,
+}
+
+/// What a search stands on before a step.
+#[derive(Debug, Clone, Copy)]
+pub struct Footing {
+    /// Training examples.
+    pub n_train: usize,
+    /// Evaluations that a prompt costs on an example.
+    pub passes: u64,
+    /// What scoring a candidate for selection costs.
+    pub selection: u64,
 }
 
 impl Trail {
@@ -62,6 +73,31 @@ impl Trail {
     /// How often the search began anew.
     pub fn restarts(&self) -> usize {
         self.restarts
+    }
+
+    /// What every step begins with: whether there is anything to go along, and what its prompts cost.
+    ///
+    /// # Errors
+    /// [`SearchError`] if there is no training example or no token to choose, or the model cannot take the template.
+    pub fn footing(&self, oracle: &dyn Oracle, method: &'static str) -> Result<Footing, SearchError> {
+        let n_train = oracle.n_train();
+        if n_train == 0 {
+            return Err(SearchError::NoTraining { method });
+        }
+        if oracle.vocabulary().is_empty() {
+            return Err(SearchError::EmptyVocabulary);
+        }
+        let passes = oracle.passes(self.template())?;
+        Ok(Footing { n_train, passes, selection: passes * oracle.n_selection() as u64 })
+    }
+
+    /// Whether the search may begin anew, and is to: where it may not, it is over.
+    pub fn begins_anew(&mut self, most: Option<usize>) -> bool {
+        if most.is_some_and(|most| self.restarts() >= most) {
+            return false;
+        }
+        self.restart();
+        true
     }
 
     /// Begins anew.
