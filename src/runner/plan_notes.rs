@@ -38,6 +38,14 @@ impl Plan {
         self.notes.extend(self.racing_note());
         self.notes.extend(self.control_note());
         self.notes.extend(calibration_note(&self.trials));
+        if !self.experiment.ensembles.kinds.is_empty() {
+            self.notes.push(format!(
+                "when the trials of a model, shots and seed are over, up to {} of their best prompts are put together \
+                 ({} ensembles; none at 0 shots)",
+                self.experiment.ensembles.members,
+                self.ensembles.len()
+            ));
+        }
         self.notes.extend(self.dataset.notes.iter().cloned());
         if self.dataset.split(Split::Test).is_none() {
             self.notes.push("the data has no test split: the leaderboard ranks on dev (flag dev_only)".into());

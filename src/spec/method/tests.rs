@@ -161,6 +161,53 @@ fn contradictions_of_virtual_tokens_are_told() {
 }
 
 #[test]
+fn searches_of_words_are_swept_inside_their_mapping_and_read_back_as_they_were() {
+    let search = "  - { method: label_words, templates: ['{text} {mask}', '{mask}: {text}'], verbalizer: { search: [petal, lm_bff], per_label: [1, 3], n_tokens: [2, 1] } }
+  - { method: template_and_words, verbalizer: { search: autoprompt, known_words: false }, n_candidates: 4 }";
+    let first = items(search).unwrap();
+    assert_eq!(first[0].cells.len(), 8);
+    let Method::LabelWords(cell) = &first[0].cells[1] else { panic!("another method") };
+    assert_eq!(
+        (cell.words.ranking, cell.words.per_label, cell.words.n_tokens.clone()),
+        (WordRanking::Petal, 3, vec![1, 2])
+    );
+    // More words a label than the default pool holds make the pool larger.
+    let many = items("  - { method: label_words, verbalizer: { per_label: 10 } }").unwrap();
+    let Method::LabelWords(cell) = &many[0].cells[0] else { panic!("another method") };
+    assert_eq!(cell.words.pool, 10);
+    let Method::TemplateAndWords(cell) = &first[1].cells[0] else { panic!("another method") };
+    assert_eq!((cell.words.known_words, cell.paraphrase.n_candidates, cell.paraphrase.rounds), (false, 4, Some(1)));
+    for item in &first {
+        let again = items(&format!("  - {}", item.describe())).unwrap();
+        assert_eq!(again[0], *item, "{}", item.describe());
+    }
+}
+
+#[test]
+fn a_search_in_the_tasks_verbalizer_is_the_default_of_items_and_adds_one_where_there_is_none() {
+    let yaml = |task: &str, search: &str| {
+        let yaml = format!(
+            "format: 1\nname: x\ntask: {{ dataset: builtin:x, template: '{{text}} {{mask}}', verbalizer: {task} }}\nmodels: [builtin:m]\nsearch: {search}\n"
+        );
+        Experiment::from_yaml(&yaml, Path::new("x.yaml"), &[]).map_err(|error| error.to_string())
+    };
+    let added = yaml("{ search: petal, per_label: 2 }", "[manual]").unwrap();
+    assert_eq!(added.added_methods(), ["random", "label_words"]);
+    assert!(added.task.verbalizer.is_none());
+    let own = yaml("{ search: petal, per_label: 2 }", "[manual, label_words]").unwrap();
+    assert_eq!(own.added_methods(), ["random"]);
+    let Method::LabelWords(cell) = &own.search[1].cells[0] else { panic!("another method") };
+    assert_eq!((cell.words.ranking, cell.words.per_label), (WordRanking::Petal, 2));
+    let again = Experiment::from_yaml(&added.to_yaml(), Path::new("x.yaml"), &[]).unwrap();
+    assert_eq!(again, added);
+    // A label may be called `search` where another one stands beside it.
+    let labels = yaml("{ search: [find], buy: [purchase] }", "[manual]").unwrap();
+    assert_eq!(labels.task.verbalizer.unwrap().label_names(), ["search", "buy"]);
+    let error = yaml("{ search: petl }", "[manual]").unwrap_err();
+    assert!(error.contains("task.verbalizer.search: unknown search `petl` (did you mean petal?"), "{error}");
+}
+
+#[test]
 fn searches_along_gradients_have_their_defaults_printed() {
     let items = items("  - gcg\n  - { method: pez, fluency: 0.2 }").unwrap();
     assert_eq!(
