@@ -57,7 +57,7 @@ pub struct PromptOptions {
     /// A prompt that a run saved (trials/<trial>/prompt.json or prompt.safetensors), in place of --template and --verbalizer
     #[arg(long, value_name = "FILE", conflicts_with_all = ["template", "verbalizer", "multi_token", "refuse_long"])]
     pub prompt: Vec<PathBuf>,
-    /// Prompts that a run put together (trials/<trial>/ensemble.json), in place of one; for `predict`
+    /// Prompts that a run put together (trials/<trial>/ensemble.json), in place of one; for `predict` and `score`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["template", "verbalizer", "multi_token", "refuse_long", "prompt"])]
     pub ensemble: Option<PathBuf>,
     /// How a label word of several tokens is scored
@@ -124,20 +124,29 @@ impl PromptOptions {
         Ok(Ready { opened, prompts, ensemble })
     }
 
-    /// As [`PromptOptions::ready`], for a command that takes one prompt.
+    /// As [`PromptOptions::ready`], for a command that takes one prompt or one ensemble.
     ///
     /// # Errors
     /// The same, and [`CliError::Usage`] for several prompts.
-    pub fn ready_one(&self, log: Log) -> Result<(Opened, Asked)> {
-        if self.ensemble.is_some() {
-            return Err(
-                CliError::Usage("an ensemble is applied by `predict`; here one --prompt is taken".into()).into()
-            );
-        }
+    pub fn ready_together(&self, log: Log) -> Result<Ready> {
         if self.prompt.len() > 1 {
             return Err(CliError::Usage("one --prompt is taken here; `predict` takes several".into()).into());
         }
-        let mut ready = self.ready(log)?;
+        self.ready(log)
+    }
+
+    /// As [`PromptOptions::ready_together`], for a command that takes one prompt alone.
+    ///
+    /// # Errors
+    /// The same, and [`CliError::Usage`] for an ensemble.
+    pub fn ready_one(&self, log: Log) -> Result<(Opened, Asked)> {
+        if self.ensemble.is_some() {
+            return Err(CliError::Usage(
+                "an ensemble is applied by `predict` and `score`; here one --prompt is taken".into(),
+            )
+            .into());
+        }
+        let mut ready = self.ready_together(log)?;
         Ok((ready.opened, ready.prompts.remove(0)))
     }
 
@@ -181,6 +190,17 @@ impl PromptOptions {
             Settings { multi_token: self.multi_token.into(), truncate: !self.refuse_long, ..opened.settings() };
         asked(String::new(), prompt, settings, &opened.loaded)
     }
+}
+
+/// The columns that any of the prompts reads.
+pub fn needed(prompts: &[Asked]) -> Vec<String> {
+    let mut needed: Vec<String> = Vec::new();
+    for column in prompts.iter().flat_map(|asked| asked.prompt.template.columns()) {
+        if !needed.iter().any(|known| known == column) {
+            needed.push(column.to_owned());
+        }
+    }
+    needed
 }
 
 fn asked(name: String, prompt: Prompt, settings: Settings, loaded: &LoadedModel) -> Result<Asked> {

@@ -302,7 +302,7 @@ impl Work<'_> {
                 let ended = self.trial(trial);
                 let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
                 match ended {
-                    Ok(()) => tally.0 += 1,
+                    Ok(()) | Err(Stopped::Nothing(_)) => tally.0 += 1,
                     Err(Stopped::Failed(_)) => tally.1 += 1,
                     Err(Stopped::Interrupted) => tally.2 = true,
                     Err(Stopped::Fatal(error)) => {
@@ -349,7 +349,7 @@ impl Work<'_> {
                 continue;
             }
             match self.ensemble(planned, &records) {
-                Ok(()) => summary.done += 1,
+                Ok(()) | Err(Stopped::Nothing(_)) => summary.done += 1,
                 Err(Stopped::Failed(_)) => summary.failed += 1,
                 Err(Stopped::Interrupted) => {
                     summary.interrupted = true;
@@ -434,7 +434,7 @@ impl Work<'_> {
         }
         let event = match &ended {
             Ok(()) => last,
-            Err(Stopped::Failed(reason)) => {
+            Err(Stopped::Failed(reason) | Stopped::Nothing(reason)) => {
                 Some(Event::Failed { reason: reason.clone(), seconds: begun.elapsed().as_secs_f64() })
             }
             Err(_) => None,

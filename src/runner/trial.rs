@@ -88,6 +88,8 @@ pub struct Trial<'a> {
 pub enum Stopped {
     /// The trial cannot be completed, whatever is tried: its reason is recorded.
     Failed(String),
+    /// There is nothing that could be made, through no fault: the reason is recorded, and nothing counts as failed.
+    Nothing(String),
     /// The user asked to stop; the trial is begun anew the next time.
     Interrupted,
     /// The run cannot go on.
