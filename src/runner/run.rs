@@ -493,9 +493,9 @@ impl Work<'_> {
         let files = trial.run(cells, emit, &progress, self.stop)?;
         let folder = self.folder.trial_path(&planned.key);
         let fatal = |e: RecordError| Stopped::Fatal(e.into());
-        match &files.soft {
-            None => files.prompt.save(&folder.join("prompt.json")),
-            Some(soft) => files.prompt.save_with(soft, &folder.join("prompt.safetensors")),
+        match files.vectors.is_empty() {
+            true => files.prompt.save(&folder.join("prompt.json")),
+            false => files.prompt.save_with(&files.vectors, &folder.join("prompt.safetensors")),
         }
         .map_err(fatal)?;
         if let Some(predictions) = files.predictions {

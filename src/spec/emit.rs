@@ -3,7 +3,9 @@
 use serde_yaml::{Mapping, Value};
 
 use super::experiment::{Experiment, FORMAT};
-use super::method::{Choose, Method, Paraphrase, Probe, SearchItem, SoftInit, TriggerSlots, Walk, WordSearch};
+use super::method::{
+    Choose, Method, Paraphrase, PrefixInit, Probe, SearchItem, SoftInit, TrainingParameters, TriggerSlots, Walk, WordSearch,
+};
 use super::task::TaskSpec;
 use super::write::{self, scalar_text};
 use crate::prompt::Template;
@@ -191,6 +193,19 @@ fn walk(walk: &Walk) -> Vec<(&'static str, Value)> {
     entries
 }
 
+fn training(training: &TrainingParameters) -> Vec<(&'static str, Value)> {
+    let mut entries = vec![
+        ("learning_rate", Value::from(training.learning_rate)),
+        ("weight_decay", Value::from(training.weight_decay)),
+        ("warm_up", Value::from(training.warm_up)),
+        ("batch_size", count(training.batch_size)),
+        ("eval_every", count(training.eval_every)),
+        ("patience", count(training.patience)),
+    ];
+    entries.extend(training.steps.iter().map(|&steps| ("steps", count(steps))));
+    entries
+}
+
 fn probe(probe: &Probe) -> Value {
     mapping([
         ("model", text(&probe.model)),
@@ -282,15 +297,18 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
             if let SoftInit::Text(start) = &method.init {
                 entries.push(("init_text", text(start)));
             }
-            entries.extend([
-                ("learning_rate", Value::from(method.learning_rate)),
-                ("weight_decay", Value::from(method.weight_decay)),
-                ("warm_up", Value::from(method.warm_up)),
-                ("batch_size", count(method.batch_size)),
-                ("eval_every", count(method.eval_every)),
-                ("patience", count(method.patience)),
-            ]);
-            entries.extend(method.steps.iter().map(|&steps| ("steps", count(steps))));
+            entries.extend(training(&method.training));
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
+            entries
+        }
+        Method::Prefix(method) => {
+            let mut entries = vec![("n_prefix", count(method.n_prefix)), ("projection", Value::from(method.projection))];
+            entries.extend(method.hidden_size.iter().map(|&size| ("hidden_size", count(size))));
+            entries.push(("init", text(method.init.name())));
+            if let PrefixInit::Text(start) = &method.init {
+                entries.push(("init_text", text(start)));
+            }
+            entries.extend(training(&method.training));
             entries.extend(method.template.iter().map(|template| ("template", text(template))));
             entries
         }

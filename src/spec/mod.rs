@@ -34,7 +34,7 @@ pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
     Autoprompt, Choose, Demonstrations, Gcg, Generator, LabelWords, METHODS, Manual, Method, Nearness, Order,
-    Paraphrase, Pez, Probe, Random, Script, SearchItem, SoftInit, SoftPromptParameters, TemplateAndWords, TriggerSlots,
+    Paraphrase, Pez, PrefixInit, PrefixParameters, Probe, Random, Script, SearchItem, SoftInit, SoftPromptParameters, TemplateAndWords, TrainingParameters, TriggerSlots,
     VocabularyFilter, Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;

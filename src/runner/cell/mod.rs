@@ -17,7 +17,9 @@ use super::RunnerError;
 pub(super) mod demonstrations;
 pub(super) mod label_words;
 pub(super) mod paraphrase;
+mod prefix;
 mod soft_prompt;
+mod training;
 pub(super) mod trigger;
 
 /// One cell of an item's sweep, ready to run.
@@ -58,6 +60,7 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::Manual(manual) => manual.templates.clone(),
         Method::Paraphrase(paraphrase) => paraphrase::templates(paraphrase, task),
         Method::SoftPrompt(soft_prompt) => soft_prompt::templates(soft_prompt, task),
+        Method::Prefix(prefix) => prefix::templates(prefix, task),
         Method::Demonstrations(demonstrations) => demonstrations::templates(demonstrations, task),
         Method::LabelWords(method) => label_words::template(method.template.as_ref(), task),
         Method::TemplateAndWords(method) => label_words::template(method.template.as_ref(), task),
@@ -108,6 +111,9 @@ pub fn cells(
                 Method::SoftPrompt(soft_prompt) => {
                     (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
+                Method::Prefix(prefix) => {
+                    (prefix::search(prefix, prompts.remove(0), scorer, stream(), place)?, Vec::new())
+                }
                 Method::Demonstrations(method) => (demonstrations::search(method, task, stream()), Vec::new()),
                 Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
                     let prompt = prompts.remove(0);
@@ -135,6 +141,7 @@ fn describe(method: &Method) -> String {
         Method::Manual(_) => "manual".into(),
         Method::Paraphrase(m) => paraphrase::describe(m),
         Method::SoftPrompt(m) => soft_prompt::describe(m),
+        Method::Prefix(m) => prefix::describe(m),
         Method::Demonstrations(m) => demonstrations::describe(m),
         Method::LabelWords(m) => label_words::describe(&m.words, m.template.as_ref()),
         Method::TemplateAndWords(m) => label_words::describe(&m.words, m.template.as_ref()),

@@ -4,11 +4,12 @@ use crate::prompt::{Prompt, SoftSlot, Template};
 use crate::runner::RunnerError;
 use crate::scoring::Scorer;
 use crate::search::Search;
-use crate::search::continuous::{Slot, SoftPromptConfig, SoftPromptSearch, start};
+use crate::search::continuous::{Slot, Trained, Training, start};
 use crate::seed::Stream;
 use crate::spec::{SoftInit, SoftPromptParameters};
 
 use super::TaskPrompt;
+use super::training;
 
 /// The template that it trains in.
 pub(super) fn templates(method: &SoftPromptParameters, task: &TaskPrompt) -> Vec<Template> {
@@ -43,20 +44,8 @@ pub(super) fn search(
     let template = prompt.template.with_soft_counts(&lengths);
     let prompt = Prompt { template, ..prompt };
     let d_model = loaded.model.shape().d_model;
-    Ok(Box::new(SoftPromptSearch::new(config(method), prompt, values, d_model, origin, stream)))
-}
-
-/// How it trains.
-fn config(method: &SoftPromptParameters) -> SoftPromptConfig {
-    SoftPromptConfig {
-        learning_rate: method.learning_rate,
-        weight_decay: method.weight_decay,
-        warm_up: method.warm_up,
-        batch_size: method.batch_size,
-        eval_every: method.eval_every,
-        patience: method.patience,
-        steps: method.steps,
-    }
+    let trained = Trained::soft(values, d_model);
+    Ok(Box::new(Training::new("soft_prompt", training::config(&method.training), prompt, trained, origin, stream)))
 }
 
 /// What tells a cell from the others of its item.
@@ -65,17 +54,6 @@ pub(super) fn describe(method: &SoftPromptParameters) -> String {
         SoftInit::Text(text) => format!("text `{text}`"),
         init => init.name().to_owned(),
     };
-    let steps = method.steps.map(|steps| format!(", steps {steps}")).unwrap_or_default();
     let template = method.template.as_ref().map(|template| format!(", template {template}")).unwrap_or_default();
-    format!(
-        "n_soft {}, init {init}, learning_rate {}, weight_decay {}, warm_up {}, batch_size {}, eval_every {}, patience {}{steps}\
-         {template}",
-        method.n_soft,
-        method.learning_rate,
-        method.weight_decay,
-        method.warm_up,
-        method.batch_size,
-        method.eval_every,
-        method.patience
-    )
+    format!("n_soft {}, init {init}, {}{template}", method.n_soft, training::describe(&method.training))
 }

@@ -97,7 +97,7 @@ impl Oracle for Fake {
     }
 }
 
-const CONFIG: SoftPromptConfig = SoftPromptConfig {
+const CONFIG: TrainingConfig = TrainingConfig {
     learning_rate: 0.3,
     weight_decay: 0.0,
     warm_up: 0.1,
@@ -107,12 +107,13 @@ const CONFIG: SoftPromptConfig = SoftPromptConfig {
     steps: None,
 };
 
-fn search(config: SoftPromptConfig) -> SoftPromptSearch {
+fn search(config: TrainingConfig) -> Training {
     let prompt = Prompt::plain(
         Template::parse("{soft:2}{text} {mask}.").unwrap(),
         Arc::new(Verbalizer::parse("a=bad,b=good").unwrap()),
     );
-    SoftPromptSearch::new(config, prompt, vec![0.0; 4], 2, "start (vocab)".into(), Stream::new(13, "test", b""))
+    let trained = Trained::soft(vec![0.0; 4], 2);
+    Training::new("soft_prompt", config, prompt, trained, "start (vocab)".into(), Stream::new(13, "test", b""))
 }
 
 /// A candidate, its distance from the target, and the trace of the proposal that it came with.
@@ -162,7 +163,7 @@ fn it_reaches_the_minimum_and_looks_at_dev_as_often_as_it_says() {
 #[test]
 fn every_epoch_has_every_example_once_in_an_order_of_its_own() {
     let mut oracle = Fake::new(2_000);
-    drive(&mut search(SoftPromptConfig { steps: Some(10), ..CONFIG }), &mut oracle, by_loss);
+    drive(&mut search(TrainingConfig { steps: Some(10), ..CONFIG }), &mut oracle, by_loss);
     assert!(oracle.batches.iter().all(|batch| batch.len() == 4));
     let shown: Vec<usize> = oracle.batches.concat();
     let epochs: Vec<Vec<usize>> = shown.chunks(N_TRAIN).map(<[usize]>::to_vec).collect();
@@ -173,7 +174,7 @@ fn every_epoch_has_every_example_once_in_an_order_of_its_own() {
     }
     assert_ne!(epochs[0], epochs[1]);
     let mut again = Fake::new(2_000);
-    drive(&mut search(SoftPromptConfig { steps: Some(10), ..CONFIG }), &mut again, by_loss);
+    drive(&mut search(TrainingConfig { steps: Some(10), ..CONFIG }), &mut again, by_loss);
     assert_eq!(oracle.batches, again.batches);
 }
 
@@ -199,7 +200,7 @@ fn no_step_is_begun_that_the_budget_does_not_cover_with_the_look_after_it() {
 
 #[test]
 fn fewer_steps_than_asked_for_are_a_cut_budget() {
-    let asked = SoftPromptConfig { steps: Some(50), ..CONFIG };
+    let asked = TrainingConfig { steps: Some(50), ..CONFIG };
     assert_eq!(drive(&mut search(asked), &mut Fake::new(300), by_loss).1, Proposal::OutOfBudget);
     assert_eq!(drive(&mut search(asked), &mut Fake::new(3_000), by_loss).1, Proposal::Done);
 }
@@ -207,7 +208,7 @@ fn fewer_steps_than_asked_for_are_a_cut_budget() {
 #[test]
 fn patience_ends_it_and_each_look_is_counted() {
     let mut oracle = Fake::new(5_000);
-    let mut search = search(SoftPromptConfig { patience: 3, ..CONFIG });
+    let mut search = search(TrainingConfig { patience: 3, ..CONFIG });
     // Better until the second look, then never again; equal is not better.
     let (found, end) = drive(&mut search, &mut oracle, |number, _| number.min(2) as f64);
     assert_eq!((found.len(), end, search.dev_looks()), (6, Proposal::Done, 5));
@@ -243,7 +244,7 @@ fn numbers_that_are_none_end_it_and_the_vectors_before_stand() {
 #[test]
 fn a_training_that_blows_up_is_flagged() {
     let mut oracle = Fake::new(2_000);
-    let mut search = search(SoftPromptConfig { learning_rate: 1_000.0, weight_decay: 1_000.0, ..CONFIG });
+    let mut search = search(TrainingConfig { learning_rate: 1_000.0, weight_decay: 1_000.0, ..CONFIG });
     let (found, _) = drive(&mut search, &mut oracle, by_loss);
     assert_eq!(search.flags(), ["diverged"]);
     assert!(

@@ -8,11 +8,13 @@ mod label_words;
 mod manual;
 mod paraphrase;
 mod pez;
+mod prefix;
 mod random;
 mod soft_prompt;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod training;
 mod walk;
 mod word_search;
 
@@ -24,9 +26,11 @@ pub use label_words::{LabelWords, TemplateAndWords};
 pub use manual::Manual;
 pub use paraphrase::{Generator, Paraphrase};
 pub use pez::{Nearness, Pez};
+pub use prefix::{PrefixInit, PrefixParameters};
 pub use random::Random;
 pub use soft_prompt::{SoftInit, SoftPromptParameters};
 pub use sweep::TriggerSlots;
+pub use training::TrainingParameters;
 pub use walk::Walk;
 pub use word_search::{WordRanking, WordSearch};
 pub(super) use word_search::{is_search, searches};
@@ -40,7 +44,7 @@ use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 10] = [
+pub const METHODS: [&str; 11] = [
     "manual",
     "random",
     "paraphrase",
@@ -51,10 +55,11 @@ pub const METHODS: [&str; 10] = [
     "demonstrations",
     "label_words",
     "template_and_words",
+    "prefix",
 ];
 
 /// Methods that papers and the contract name and this version does not have.
-const LATER: [&str; 5] = ["prefix", "p_tuning", "evolution", "generate", "mine"];
+const LATER: [&str; 4] = ["p_tuning", "evolution", "generate", "mine"];
 
 /// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
 #[derive(Debug, Clone)]
@@ -98,6 +103,8 @@ pub enum Method {
     Pez(Pez),
     /// Virtual tokens trained by gradient descent.
     SoftPrompt(SoftPromptParameters),
+    /// Keys and values in every layer, trained by gradient descent.
+    Prefix(PrefixParameters),
     /// Training examples shown with their answers.
     Demonstrations(Demonstrations),
     /// Label words for a template that stands.
@@ -120,12 +127,22 @@ impl Method {
             Self::Demonstrations(_) => METHODS[7],
             Self::LabelWords(_) => METHODS[8],
             Self::TemplateAndWords(_) => METHODS[9],
+            Self::Prefix(_) => METHODS[10],
         }
     }
 
     /// Whether it cannot do without labels, and so makes no trial at 0 shots.
     pub fn needs_labels(&self) -> bool {
         !matches!(self, Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_))
+    }
+
+    /// How it trains vectors; `None` for a method that trains none.
+    pub fn training(&self) -> Option<&TrainingParameters> {
+        match self {
+            Self::SoftPrompt(method) => Some(&method.training),
+            Self::Prefix(method) => Some(&method.training),
+            _ => None,
+        }
     }
 
     /// The list of synonyms that it names.
@@ -266,6 +283,7 @@ fn cells(
             paraphrase::read(reader, at, written.clone().unwrap_or(task))?
         }
         "soft_prompt" => soft_prompt::read(reader, at)?,
+        "prefix" => prefix::read(reader, at)?,
         "demonstrations" => demonstrations::read(reader, at)?,
         "label_words" => label_words::read(reader, at, words)?,
         "template_and_words" => label_words::read_both(reader, at, words)?,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use promptmine::prompt::{Prompt, SoftSlot, Template, Verbalizer};
-use promptmine::search::continuous::{SoftPromptConfig, SoftPromptSearch};
+use promptmine::search::continuous::{Trained, Training, TrainingConfig};
 use promptmine::search::{Proposal, Search};
 use promptmine::seed::Stream;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments) -> Result<Value, Failure> {
     let mut numbers = stream("vectors");
     // As PEFT's random start: rows of a fresh embedding.
     let values = (0..arguments.n_soft * d_model).map(|_| numbers.normal() as f32).collect();
-    let config = SoftPromptConfig {
+    let config = TrainingConfig {
         learning_rate: arguments.lr,
         weight_decay: 0.01,
         warm_up: 0.0,
@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<Value, Failure> {
         steps: Some(arguments.steps),
     };
     let prompt = Prompt::plain(template, verbalizer);
-    let mut search = SoftPromptSearch::new(config, prompt, values, d_model, "random".into(), stream("search"));
+    let mut search = Training::new("soft_prompt", config, prompt, Trained::soft(values, d_model), "random".into(), stream("search"));
     // One example stands for dev: its one look is made before the clock runs.
     let mut bench = Bench::new(&scorer, &columns, &train, &train[..1]);
     if let Proposal::Candidates { candidates, .. } = search.propose(&mut bench.oracle())? {

@@ -1,4 +1,6 @@
-//! Prompt tuning (Lester et al. 2021, arXiv 2104.08691): the vectors of virtual tokens are trained, the model is not.
+//! Training by gradient descent, the same for every continuous method: the vectors of virtual tokens (prompt tuning, Lester et al.
+//! 2021, arXiv 2104.08691) or the keys and values of a prefix are trained, themselves or through an [`Encoder`](super::Encoder);
+//! the model is not.
 //!
 //! The start is the first candidate. Then each `eval_every` steps, and at the end, the vectors as they are become a candidate.
 //! A step takes one batch of training examples, the loss's gradient with respect to the vectors, and moves them with
@@ -19,23 +21,21 @@
 //! - 2026-11: a training that blows up ends there and is flagged `diverged`; the vectors before stand, and the trial does not
 //!   fail for it.
 
-use std::sync::Arc;
-
 use serde_json::json;
 
-use crate::prompt::{Candidate, Prompt, SoftPrompt};
+use crate::prompt::{Candidate, Prompt};
 use crate::scoring::ScoringError;
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
-use super::{AdamW, Schedule};
+use super::{AdamW, Schedule, Trained};
 
 /// Beyond this the square of a vector's length no longer fits into f32, and a model would answer with numbers that are none.
 const LARGEST: f32 = 1e15;
 
 /// The parameters of the training.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SoftPromptConfig {
+pub struct TrainingConfig {
     /// The learning rate after the warm-up.
     pub learning_rate: f64,
     /// AdamW's decoupled weight decay.
@@ -52,14 +52,14 @@ pub struct SoftPromptConfig {
     pub steps: Option<usize>,
 }
 
-/// Prompt tuning as a state machine.
-pub struct SoftPromptSearch {
-    config: SoftPromptConfig,
+/// A training as a state machine.
+pub struct Training {
+    method: &'static str,
+    config: TrainingConfig,
     prompt: Prompt,
     origin: String,
     stream: Stream,
-    d_model: usize,
-    values: Vec<f32>,
+    trained: Trained,
     optimiser: AdamW,
     schedule: Option<Schedule>,
     cut: bool,
@@ -98,24 +98,24 @@ pub fn most_steps(
     low as usize
 }
 
-impl SoftPromptSearch {
-    /// A training of `values` `[n_soft, d_model]` in the template of `prompt`. `origin` says what they started from.
+impl Training {
+    /// A training of `trained` in the template of `prompt` for `method`. `origin` says what it starts from.
     pub fn new(
-        config: SoftPromptConfig,
+        method: &'static str,
+        config: TrainingConfig,
         prompt: Prompt,
-        values: Vec<f32>,
-        d_model: usize,
+        trained: Trained,
         origin: String,
         stream: Stream,
     ) -> Self {
-        let optimiser = AdamW::new(values.len(), config.weight_decay);
+        let optimiser = AdamW::new(trained.parameters().len(), config.weight_decay);
         Self {
+            method,
             config,
             prompt,
             origin,
             stream,
-            d_model,
-            values,
+            trained,
             optimiser,
             schedule: None,
             cut: false,
@@ -133,13 +133,8 @@ impl SoftPromptSearch {
         }
     }
 
-    fn with(&self, values: &[f32]) -> Prompt {
-        let soft = SoftPrompt::new(values.to_vec(), self.d_model);
-        Prompt { soft: Some(Arc::new(soft)), ..self.prompt.clone() }
-    }
-
     fn candidate(&self, origin: String) -> Candidate {
-        Candidate { prompt: self.with(&self.values), parent: self.last, origin }
+        Candidate { prompt: self.trained.put_into(&self.prompt), parent: self.last, origin }
     }
 
     fn next_batch(&mut self, n_train: usize) -> Vec<usize> {
@@ -175,21 +170,22 @@ impl SoftPromptSearch {
     /// One step; false where its numbers are none, and the vectors stay as they were.
     fn train(&mut self, oracle: &mut dyn Oracle, rate: f64, trace: &mut Trace) -> Result<bool, SearchError> {
         let batch = self.next_batch(oracle.n_train());
-        let gradient = match oracle.gradient(&self.with(&self.values), &batch) {
+        let found = match oracle.gradient(&self.trained.put_into(&self.prompt), &batch) {
             Err(SearchError::Scoring(ScoringError::NotFinite { .. })) => return Ok(false),
-            gradient => gradient?,
+            found => found?,
         };
-        self.zero_gradient |= gradient.soft.iter().all(|&x| x == 0.0);
-        let mut moved = self.values.clone();
-        self.optimiser.step(&mut moved, &gradient.soft, rate);
-        trace.losses.push(gradient.loss);
+        let gradient = self.trained.gradient(&found.soft);
+        self.zero_gradient |= gradient.iter().all(|&x| x == 0.0);
+        let mut moved = self.trained.parameters().to_vec();
+        self.optimiser.step(&mut moved, &gradient, rate);
+        trace.losses.push(found.loss);
         trace.rates.push(rate);
-        trace.norms.push(gradient.soft.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt());
-        self.losses.push(gradient.loss);
+        trace.norms.push(gradient.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt());
+        self.losses.push(found.loss);
         if moved.iter().any(|x| !x.is_finite() || x.abs() > LARGEST) {
             return Ok(false);
         }
-        self.values = moved;
+        self.trained.set(moved);
         Ok(true)
     }
 
@@ -212,11 +208,11 @@ struct Trace {
     norms: Vec<f64>,
 }
 
-impl Search for SoftPromptSearch {
+impl Search for Training {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
         let n_train = oracle.n_train();
         if n_train == 0 {
-            return Err(SearchError::NoTraining { method: "soft_prompt" });
+            return Err(SearchError::NoTraining { method: self.method });
         }
         let Some(schedule) = self.schedule else {
             let passes = oracle.passes(&self.prompt)?;
