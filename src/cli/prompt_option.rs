@@ -109,7 +109,9 @@ impl PromptOptions {
             Some(path) => {
                 let read = SavedEnsemble::load(path).map_err(CliError::PromptFile)?;
                 let ensemble = together(path, &read)?;
-                saved.extend(read.members.into_iter().map(|member| (path.as_path(), (member.prompt, Vectors::default()))));
+                saved.extend(
+                    read.members.into_iter().map(|member| (path.as_path(), (member.prompt, Vectors::default()))),
+                );
                 Some(ensemble)
             }
         };

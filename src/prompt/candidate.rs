@@ -35,7 +35,8 @@ impl Prompt {
 
     /// The hash of its vectors and of its prefix; `None` where it has neither.
     pub fn vectors_hash(&self) -> Option<[u8; 32]> {
-        let bare = Self { template: Template::merged([]), triggers: TriggerTokens::default(), pool: None, ..self.clone() };
+        let bare =
+            Self { template: Template::merged([]), triggers: TriggerTokens::default(), pool: None, ..self.clone() };
         (self.soft.is_some() || self.prefix.is_some()).then(|| bare.content_hash())
     }
 

@@ -32,7 +32,9 @@ pub use error::PromptError;
 pub use prefix::{Prefix, PrefixShape};
 pub use soft_prompt::SoftPrompt;
 pub use surface::{Surface, surfaces};
-pub use template::{MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_PREFIX, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template};
+pub use template::{
+    MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_PREFIX, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template,
+};
 pub use trigger::TriggerTokens;
 pub use vectors::Vectors;
 pub use verbalizer::{LabelWords, Verbalizer};

@@ -4,7 +4,9 @@ use std::fmt::{self, Write as _};
 
 use super::demonstration::{Demonstration, Nearest, Representation};
 use super::error::{PromptError, excerpt};
-use super::template::{MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_PREFIX, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, merge};
+use super::template::{
+    MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_PREFIX, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, merge,
+};
 
 /// The notations of LAMA and of Chinese papers, and the slot that each stands for.
 const NOTATIONS: [(&str, &str); 4] = [("【x】", "text"), ("[X]", "text"), ("【z】", "mask"), ("[Z]", "mask")];

@@ -197,10 +197,15 @@ mod tests {
         };
         let ours = || Some(HashMap::from([(KEY.to_owned(), serde_json::to_string(&saved()).unwrap())]));
         assert!(message(&with(SOFT, Dtype::F32, &[2, 3], None)).contains("its metadata has no `promptmine`"));
-        assert!(message(&with("x", Dtype::F32, &[2, 3], ours())).contains("`prompt_embeddings` or `prefix_key_values` alone is expected"));
+        assert!(
+            message(&with("x", Dtype::F32, &[2, 3], ours()))
+                .contains("`prompt_embeddings` or `prefix_key_values` alone is expected")
+        );
         assert!(message(&with(SOFT, Dtype::F32, &[6], ours())).contains("has the shape [6]"));
         assert!(message(&with(SOFT, Dtype::F16, &[4, 3], ours())).contains("is F16 [4, 3]"));
-        assert!(message(&with(PREFIX, Dtype::F32, &[6], ours())).contains("has the shape [6], and [n_prefix, n_layers, 2"));
+        assert!(
+            message(&with(PREFIX, Dtype::F32, &[6], ours())).contains("has the shape [6], and [n_prefix, n_layers, 2")
+        );
         assert!(message(&with(PREFIX, Dtype::F32, &[1, 1, 3, 1, 2], ours())).contains("has the shape [1, 1, 3, 1, 2]"));
         let mut broken = whole.clone();
         let end = broken.len();

@@ -165,7 +165,8 @@ impl Plan {
         let share = self.experiment.budget.evaluations / item.cells.len() as u64;
         let batch_size = training.batch_size.min(trial.draw.train.len());
         let look = trial.candidate_evaluations;
-        let step = 3 * trial.passes * batch_size as u64;
+        let examples = batch_size * training.accumulate;
+        let step = 3 * trial.passes * examples as u64;
         let steps = most_steps(|cost| cost <= share, step, look, training.eval_every, training.steps);
         let scorer = &self.scorers[trial.model];
         let prompt = prompts(item, &self.task).into_iter().next()?;
@@ -187,7 +188,7 @@ impl Plan {
             n => format!(" (the first of {n} cells that share the budget)"),
         };
         Some(format!(
-            "{place} trains {numbers} numbers for at most {steps} steps of {batch_size} examples and looks at dev at most \
+            "{place} trains {numbers} numbers for at most {steps} steps of {examples} examples and looks at dev at most \
              {} times{cells}",
             1 + steps.div_ceil(training.eval_every)
         ))

@@ -326,9 +326,8 @@ impl Scorer {
             .iter()
             .map(|r| vec![r.reading.passes.passes.iter().map(|p| vec![0.0; p.reads.len()]).collect(); examples.len()])
             .collect();
-        let alike = |a: &Sequence, b: &Sequence| {
-            (a.positions.len(), group[a.prompt]) == (b.positions.len(), group[b.prompt])
-        };
+        let alike =
+            |a: &Sequence, b: &Sequence| (a.positions.len(), group[a.prompt]) == (b.positions.len(), group[b.prompt]);
         for batch in sequences.chunk_by(alike) {
             for batch in self.batches(batch) {
                 self.read_batch(batch, &ready, &mut reads);

@@ -4,7 +4,8 @@ use serde_yaml::{Mapping, Value};
 
 use super::experiment::{Experiment, FORMAT};
 use super::method::{
-    Choose, Method, Paraphrase, PrefixInit, Probe, SearchItem, SoftInit, TrainingParameters, TriggerSlots, Walk, WordSearch,
+    Choose, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind, SearchItem, SoftInit,
+    TrainingParameters, TriggerSlots, Walk, WordSearch,
 };
 use super::task::TaskSpec;
 use super::write::{self, scalar_text};
@@ -196,12 +197,19 @@ fn walk(walk: &Walk) -> Vec<(&'static str, Value)> {
 fn training(training: &TrainingParameters) -> Vec<(&'static str, Value)> {
     let mut entries = vec![
         ("learning_rate", Value::from(training.learning_rate)),
+        ("optimiser", text(training.optimiser.name())),
         ("weight_decay", Value::from(training.weight_decay)),
         ("warm_up", Value::from(training.warm_up)),
+        ("decay", text(training.decay.name())),
         ("batch_size", count(training.batch_size)),
+        ("accumulate", count(training.accumulate)),
         ("eval_every", count(training.eval_every)),
         ("patience", count(training.patience)),
     ];
+    if let OptimiserKind::Sgd { momentum } = training.optimiser {
+        entries.push(("momentum", Value::from(momentum)));
+    }
+    entries.extend(training.clip_norm.iter().map(|&norm| ("clip_norm", Value::from(norm))));
     entries.extend(training.steps.iter().map(|&steps| ("steps", count(steps))));
     entries
 }
@@ -302,11 +310,25 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
             entries
         }
         Method::Prefix(method) => {
-            let mut entries = vec![("n_prefix", count(method.n_prefix)), ("projection", Value::from(method.projection))];
+            let mut entries =
+                vec![("n_prefix", count(method.n_prefix)), ("projection", Value::from(method.projection))];
             entries.extend(method.hidden_size.iter().map(|&size| ("hidden_size", count(size))));
             entries.push(("init", text(method.init.name())));
             if let PrefixInit::Text(start) = &method.init {
                 entries.push(("init_text", text(start)));
+            }
+            entries.extend(training(&method.training));
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
+            entries
+        }
+        Method::PTuning(method) => {
+            let own = method.template.as_ref().is_some_and(Template::has_soft);
+            let mut entries = Vec::new();
+            entries.extend((!own).then(|| ("n_soft", count(method.n_soft))));
+            entries.push(("encoder", text(method.encoder.name())));
+            entries.extend(method.hidden_size.iter().map(|&size| ("hidden_size", count(size))));
+            if method.encoder == PromptEncoderKind::Lstm {
+                entries.push(("n_layers", count(method.n_layers)));
             }
             entries.extend(training(&method.training));
             entries.extend(method.template.iter().map(|template| ("template", text(template))));

@@ -33,8 +33,9 @@ pub use ensemble::{EnsembleKind, Ensembles};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
-    Autoprompt, Choose, Demonstrations, Gcg, Generator, LabelWords, METHODS, Manual, Method, Nearness, Order,
-    Paraphrase, Pez, PrefixInit, PrefixParameters, Probe, Random, Script, SearchItem, SoftInit, SoftPromptParameters, TemplateAndWords, TrainingParameters, TriggerSlots,
+    Autoprompt, Choose, Decay, Demonstrations, Gcg, Generator, LabelWords, METHODS, Manual, Method, Nearness,
+    OptimiserKind, Order, PTuningParameters, Paraphrase, Pez, PrefixInit, PrefixParameters, Probe, PromptEncoderKind,
+    Random, Script, SearchItem, SoftInit, SoftPromptParameters, TemplateAndWords, TrainingParameters, TriggerSlots,
     VocabularyFilter, Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;

@@ -15,6 +15,7 @@ mod help;
 mod killed;
 mod pairs;
 mod paraphrase;
+mod prefixes;
 mod racing;
 mod real_model;
 mod runs;

@@ -16,6 +16,7 @@ use super::RunnerError;
 
 pub(super) mod demonstrations;
 pub(super) mod label_words;
+mod p_tuning;
 pub(super) mod paraphrase;
 mod prefix;
 mod soft_prompt;
@@ -61,6 +62,7 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::Paraphrase(paraphrase) => paraphrase::templates(paraphrase, task),
         Method::SoftPrompt(soft_prompt) => soft_prompt::templates(soft_prompt, task),
         Method::Prefix(prefix) => prefix::templates(prefix, task),
+        Method::PTuning(method) => p_tuning::templates(method, task),
         Method::Demonstrations(demonstrations) => demonstrations::templates(demonstrations, task),
         Method::LabelWords(method) => label_words::template(method.template.as_ref(), task),
         Method::TemplateAndWords(method) => label_words::template(method.template.as_ref(), task),
@@ -114,6 +116,7 @@ pub fn cells(
                 Method::Prefix(prefix) => {
                     (prefix::search(prefix, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
+                Method::PTuning(method) => (p_tuning::search(method, prompts.remove(0), scorer, stream()), Vec::new()),
                 Method::Demonstrations(method) => (demonstrations::search(method, task, stream()), Vec::new()),
                 Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
                     let prompt = prompts.remove(0);
@@ -142,6 +145,7 @@ fn describe(method: &Method) -> String {
         Method::Paraphrase(m) => paraphrase::describe(m),
         Method::SoftPrompt(m) => soft_prompt::describe(m),
         Method::Prefix(m) => prefix::describe(m),
+        Method::PTuning(m) => p_tuning::describe(m),
         Method::Demonstrations(m) => demonstrations::describe(m),
         Method::LabelWords(m) => label_words::describe(&m.words, m.template.as_ref()),
         Method::TemplateAndWords(m) => label_words::describe(&m.words, m.template.as_ref()),

@@ -25,20 +25,18 @@ pub(super) fn search(
     place: &str,
 ) -> Result<Box<dyn Search>, RunnerError> {
     let shape = scorer.prefix_shape(method.n_prefix);
-    let trained = if method.projection {
-        let (n_rows, d_input) = (shape.n_prefix, shape.d_keys());
-        let d_hidden = method.hidden_size.unwrap_or(d_input);
-        let encoder = Encoder::Projection { n_rows, d_input, d_hidden, d_output: shape.width() };
-        Trained::new(Part::Prefix(shape), encoder, encoder.start(None, &mut stream))
-    } else {
-        let loaded = scorer.loaded();
-        let prefix = prefix_start(shape, &method.init, loaded, &mut stream).map_err(|text| RunnerError::InitText {
-            place: place.into(),
-            text,
-            model: loaded.name.clone(),
-        })?;
-        Trained::prefix(&prefix)
-    };
+    let trained =
+        if method.projection {
+            let (n_rows, d_input) = (shape.n_prefix, shape.d_keys());
+            let d_hidden = method.hidden_size.unwrap_or(d_input);
+            let encoder = Encoder::Projection { n_rows, d_input, d_hidden, d_output: shape.width() };
+            Trained::new(Part::Prefix(shape), encoder, encoder.start(None, &mut stream))
+        } else {
+            let loaded = scorer.loaded();
+            let prefix = prefix_start(shape, &method.init, loaded, &mut stream)
+                .map_err(|text| RunnerError::InitText { place: place.into(), text, model: loaded.name.clone() })?;
+            Trained::prefix(&prefix)
+        };
     let origin = format!("start ({})", method.init.name());
     Ok(Box::new(Training::new("prefix", training::config(&method.training), prompt, trained, origin, stream)))
 }

@@ -272,8 +272,7 @@ mod tests {
             let mut stream = Stream::new(7, "test", b"encoder");
             let parameters = encoder.start(None, &mut stream);
             assert_eq!(parameters.len(), encoder.n_parameters());
-            let weights: Vec<f32> =
-                (0..encoder.encode(&parameters).len()).map(|_| stream.normal() as f32).collect();
+            let weights: Vec<f32> = (0..encoder.encode(&parameters).len()).map(|_| stream.normal() as f32).collect();
             let value = |parameters: &[f32]| -> f64 {
                 let vectors = encoder.encode(parameters);
                 vectors.iter().zip(&weights).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum()
@@ -287,7 +286,10 @@ mod tests {
                 };
                 let difference = (moved(1e-2) - moved(-1e-2)) / 2e-2;
                 let exact = f64::from(found[place]);
-                assert!((difference - exact).abs() < 1e-2 * (1.0 + exact.abs()), "{encoder:?} {place}: {difference} {exact}");
+                assert!(
+                    (difference - exact).abs() < 1e-2 * (1.0 + exact.abs()),
+                    "{encoder:?} {place}: {difference} {exact}"
+                );
             }
         }
     }

@@ -29,7 +29,9 @@ pub fn prefix_start(
         PrefixInit::Vocab => {
             let vocabulary = plain_tokens(&loaded.tokenizer);
             // A vocabulary of special tokens only has nothing else to start from.
-            (0..shape.n_prefix).map(|_| vocabulary.get(stream.below(vocabulary.len().max(1))).copied().unwrap_or(0)).collect()
+            (0..shape.n_prefix)
+                .map(|_| vocabulary.get(stream.below(vocabulary.len().max(1))).copied().unwrap_or(0))
+                .collect()
         }
         PrefixInit::Text(text) => {
             let ids = loaded.tokenizer.encode_text(text);

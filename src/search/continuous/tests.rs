@@ -7,6 +7,7 @@ use crate::prompt::{Candidate, Prompt, Template, Verbalizer};
 use crate::scoring::{Cost, Gap, PromptGradient, ScoringError};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
+use crate::spec::{Decay, OptimiserKind};
 
 const N_TRAIN: usize = 10;
 const N_DEV: u64 = 8;
@@ -99,8 +100,12 @@ impl Oracle for Fake {
 
 const CONFIG: TrainingConfig = TrainingConfig {
     learning_rate: 0.3,
+    optimiser: OptimiserKind::AdamW,
     weight_decay: 0.0,
     warm_up: 0.1,
+    decay: Decay::Linear,
+    clip_norm: None,
+    accumulate: 1,
     batch_size: 4,
     eval_every: 5,
     patience: 100,
@@ -176,6 +181,30 @@ fn every_epoch_has_every_example_once_in_an_order_of_its_own() {
     let mut again = Fake::new(2_000);
     drive(&mut search(TrainingConfig { steps: Some(10), ..CONFIG }), &mut again, by_loss);
     assert_eq!(oracle.batches, again.batches);
+}
+
+#[test]
+fn every_optimiser_schedule_and_clipping_reaches_the_minimum() {
+    let ways = [
+        (OptimiserKind::Adafactor, 0.3, Decay::Cosine, None),
+        (OptimiserKind::Sgd { momentum: 0.9 }, 0.1, Decay::Linear, None),
+        (OptimiserKind::Sgd { momentum: 0.0 }, 0.5, Decay::Constant, Some(1.0)),
+    ];
+    for (optimiser, learning_rate, decay, clip_norm) in ways {
+        let mut oracle = Fake::new(12 * 60 + 8 * 13);
+        let config = TrainingConfig { optimiser, learning_rate, decay, clip_norm, ..CONFIG };
+        let (found, end) = drive(&mut search(config), &mut oracle, by_loss);
+        assert_eq!((found.len(), end), (13, Proposal::Done));
+        assert!(found[12].1 < 1e-2 * found[0].1, "{optimiser:?}: {}", found[12].1);
+    }
+}
+
+#[test]
+fn batches_that_are_gathered_make_one_step_and_cost_what_they_are() {
+    let mut oracle = Fake::new(24 * 30 + 8 * 7);
+    let (found, _) = drive(&mut search(TrainingConfig { accumulate: 2, ..CONFIG }), &mut oracle, by_loss);
+    assert_eq!((found[0].2["steps"].as_u64(), oracle.batches.len(), oracle.left), (Some(30), 60, 0));
+    assert!(found[6].1 < 1e-2 * found[0].1);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //! the model is not.
 //!
 //! The start is the first candidate. Then each `eval_every` steps, and at the end, the vectors as they are become a candidate.
-//! A step takes one batch of training examples, the loss's gradient with respect to the vectors, and moves them with
-//! [`AdamW`](super::AdamW) at the learning rate of the [`Schedule`](super::Schedule). Each epoch goes through the training
+//! A step takes `accumulate` batches of training examples, the mean of the loss's gradients with respect to what is trained, and
+//! moves it with an [`Optimiser`](super::Optimiser) at the learning rate of the [`Schedule`](super::Schedule). Each epoch goes through the training
 //! examples in a new order that only the seed decides; a batch may reach over the end of an epoch.
 //!
 //! # Where this differs from the published program
@@ -27,8 +27,9 @@ use crate::prompt::{Candidate, Prompt};
 use crate::scoring::ScoringError;
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
+use crate::spec::{Decay, OptimiserKind};
 
-use super::{AdamW, Schedule, Trained};
+use super::{Optimiser, Schedule, Trained, clip};
 
 /// Beyond this the square of a vector's length no longer fits into f32, and a model would answer with numbers that are none.
 const LARGEST: f32 = 1e15;
@@ -38,11 +39,19 @@ const LARGEST: f32 = 1e15;
 pub struct TrainingConfig {
     /// The learning rate after the warm-up.
     pub learning_rate: f64,
-    /// AdamW's decoupled weight decay.
+    /// What moves the parameters.
+    pub optimiser: OptimiserKind,
+    /// The optimiser's weight decay.
     pub weight_decay: f64,
     /// The share of the steps that warm up.
     pub warm_up: f64,
-    /// Training examples in a step.
+    /// How the learning rate falls after it.
+    pub decay: Decay,
+    /// The length that gradients are cut to.
+    pub clip_norm: Option<f64>,
+    /// Batches whose gradients make one step together.
+    pub accumulate: usize,
+    /// Training examples in a batch.
     pub batch_size: usize,
     /// Steps between two looks at dev.
     pub eval_every: usize,
@@ -60,7 +69,7 @@ pub struct Training {
     origin: String,
     stream: Stream,
     trained: Trained,
-    optimiser: AdamW,
+    optimiser: Optimiser,
     schedule: Option<Schedule>,
     cut: bool,
     /// What is left of the epoch's order, last first.
@@ -108,7 +117,7 @@ impl Training {
         origin: String,
         stream: Stream,
     ) -> Self {
-        let optimiser = AdamW::new(trained.parameters().len(), config.weight_decay);
+        let optimiser = Optimiser::new(config.optimiser, &trained.shapes(), config.weight_decay);
         Self {
             method,
             config,
@@ -160,7 +169,7 @@ impl Training {
             Some(asked) => steps < asked,
             None => steps == 0,
         };
-        self.schedule = Some(Schedule::new(steps, self.config.warm_up));
+        self.schedule = Some(Schedule::new(steps, self.config.warm_up).with_decay(self.config.decay));
         Proposal::Candidates {
             candidates: vec![self.candidate(self.origin.clone())],
             trace: Some(json!({ "steps": steps })),
@@ -169,19 +178,36 @@ impl Training {
 
     /// One step; false where its numbers are none, and the vectors stay as they were.
     fn train(&mut self, oracle: &mut dyn Oracle, rate: f64, trace: &mut Trace) -> Result<bool, SearchError> {
-        let batch = self.next_batch(oracle.n_train());
-        let found = match oracle.gradient(&self.trained.put_into(&self.prompt), &batch) {
-            Err(SearchError::Scoring(ScoringError::NotFinite { .. })) => return Ok(false),
-            found => found?,
-        };
-        let gradient = self.trained.gradient(&found.soft);
+        let prompt = self.trained.put_into(&self.prompt);
+        let n = self.config.accumulate.max(1);
+        let (mut loss, mut sum) = (0.0, Vec::new());
+        for _ in 0..n {
+            let batch = self.next_batch(oracle.n_train());
+            let found = match oracle.gradient(&prompt, &batch) {
+                Err(SearchError::Scoring(ScoringError::NotFinite { .. })) => return Ok(false),
+                found => found?,
+            };
+            loss += found.loss / n as f64;
+            match sum.is_empty() {
+                true => sum = found.soft,
+                false => sum.iter_mut().zip(found.soft).for_each(|(sum, x)| *sum += x),
+            }
+        }
+        if n > 1 {
+            sum.iter_mut().for_each(|x| *x /= n as f32);
+        }
+        let mut gradient = self.trained.gradient(&sum);
         self.zero_gradient |= gradient.iter().all(|&x| x == 0.0);
+        let norm = clip(&mut gradient, self.config.clip_norm);
+        if !norm.is_finite() {
+            return Ok(false);
+        }
         let mut moved = self.trained.parameters().to_vec();
         self.optimiser.step(&mut moved, &gradient, rate);
-        trace.losses.push(found.loss);
+        trace.losses.push(loss);
         trace.rates.push(rate);
-        trace.norms.push(gradient.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt());
-        self.losses.push(found.loss);
+        trace.norms.push(norm);
+        self.losses.push(loss);
         if moved.iter().any(|x| !x.is_finite() || x.abs() > LARGEST) {
             return Ok(false);
         }
@@ -191,7 +217,7 @@ impl Training {
 
     /// Whether the last epoch's loss is above the first's; epochs that share steps say nothing.
     fn is_worse(&self, n_train: usize) -> bool {
-        let steps = n_train.div_ceil(self.config.batch_size.min(n_train).max(1));
+        let steps = n_train.div_ceil((self.config.batch_size.min(n_train) * self.config.accumulate).max(1));
         if self.losses.len() < 2 * steps {
             return false;
         }
@@ -216,7 +242,8 @@ impl Search for Training {
         }
         let Some(schedule) = self.schedule else {
             let passes = oracle.passes(&self.prompt)?;
-            let step = 3 * passes * self.config.batch_size.min(n_train) as u64;
+            let examples = self.config.batch_size.min(n_train) * self.config.accumulate.max(1);
+            let step = 3 * passes * examples as u64;
             return Ok(self.begin(|cost| oracle.affords(cost), step, passes * oracle.n_selection() as u64));
         };
         if self.ended || self.step == schedule.steps() {

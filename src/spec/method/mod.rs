@@ -6,6 +6,7 @@ mod filter;
 mod gcg;
 mod label_words;
 mod manual;
+mod p_tuning;
 mod paraphrase;
 mod pez;
 mod prefix;
@@ -24,13 +25,14 @@ pub use filter::{Script, VocabularyFilter};
 pub use gcg::{Gcg, Probe};
 pub use label_words::{LabelWords, TemplateAndWords};
 pub use manual::Manual;
+pub use p_tuning::{PTuningParameters, PromptEncoderKind};
 pub use paraphrase::{Generator, Paraphrase};
 pub use pez::{Nearness, Pez};
 pub use prefix::{PrefixInit, PrefixParameters};
 pub use random::Random;
 pub use soft_prompt::{SoftInit, SoftPromptParameters};
 pub use sweep::TriggerSlots;
-pub use training::TrainingParameters;
+pub use training::{Decay, OptimiserKind, TrainingParameters};
 pub use walk::Walk;
 pub use word_search::{WordRanking, WordSearch};
 pub(super) use word_search::{is_search, searches};
@@ -44,7 +46,7 @@ use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 11] = [
+pub const METHODS: [&str; 12] = [
     "manual",
     "random",
     "paraphrase",
@@ -56,10 +58,11 @@ pub const METHODS: [&str; 11] = [
     "label_words",
     "template_and_words",
     "prefix",
+    "p_tuning",
 ];
 
 /// Methods that papers and the contract name and this version does not have.
-const LATER: [&str; 4] = ["p_tuning", "evolution", "generate", "mine"];
+const LATER: [&str; 3] = ["evolution", "generate", "mine"];
 
 /// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
 #[derive(Debug, Clone)]
@@ -105,6 +108,8 @@ pub enum Method {
     SoftPrompt(SoftPromptParameters),
     /// Keys and values in every layer, trained by gradient descent.
     Prefix(PrefixParameters),
+    /// Virtual tokens trained through a network.
+    PTuning(PTuningParameters),
     /// Training examples shown with their answers.
     Demonstrations(Demonstrations),
     /// Label words for a template that stands.
@@ -128,6 +133,7 @@ impl Method {
             Self::LabelWords(_) => METHODS[8],
             Self::TemplateAndWords(_) => METHODS[9],
             Self::Prefix(_) => METHODS[10],
+            Self::PTuning(_) => METHODS[11],
         }
     }
 
@@ -141,6 +147,7 @@ impl Method {
         match self {
             Self::SoftPrompt(method) => Some(&method.training),
             Self::Prefix(method) => Some(&method.training),
+            Self::PTuning(method) => Some(&method.training),
             _ => None,
         }
     }
@@ -284,6 +291,7 @@ fn cells(
         }
         "soft_prompt" => soft_prompt::read(reader, at)?,
         "prefix" => prefix::read(reader, at)?,
+        "p_tuning" => p_tuning::read(reader, at)?,
         "demonstrations" => demonstrations::read(reader, at)?,
         "label_words" => label_words::read(reader, at, words)?,
         "template_and_words" => label_words::read_both(reader, at, words)?,

@@ -68,7 +68,8 @@ pub(super) fn read(reader: &mut Reader, at: At) -> Result<Option<Vec<Method>>, S
     })?;
     let inits = inits(reader, &fields)?;
     if projection.contains(&true) {
-        if let Some(at) = fields.get("init").filter(|_| inits.iter().flatten().any(|init| *init != PrefixInit::Random)) {
+        if let Some(at) = fields.get("init").filter(|_| inits.iter().flatten().any(|init| *init != PrefixInit::Random))
+        {
             reader.value(&at, "a prefix with `projection: true` starts from random numbers only (allowed: random)");
         }
     } else if let Some(at) = fields.get("hidden_size") {
