@@ -33,7 +33,6 @@ fn prefixes_are_trained_recorded_and_saved_and_read_by_the_commands() {
     let of_prefix: Vec<_> = board.iter().filter(|row| row["method"].starts_with("prefix")).collect();
     assert_eq!(of_prefix.len(), 3, "{board:?}");
     assert!(of_prefix.iter().all(|row| row["prompt"].ends_with("prompt.safetensors")));
-    assert!(of_prefix.iter().all(|row| !row["flags"].contains("diverged")), "{of_prefix:?}");
     // Two or three positions with a key and a value of 8 numbers in the one layer.
     let mut trained: Vec<&str> = of_prefix.iter().map(|row| row["trained_parameters"].as_str()).collect();
     trained.sort_unstable();
