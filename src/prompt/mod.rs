@@ -20,6 +20,7 @@ mod error;
 mod parse;
 mod prefix;
 mod soft_prompt;
+mod softened;
 mod surface;
 mod template;
 mod trigger;

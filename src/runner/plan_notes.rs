@@ -55,6 +55,17 @@ impl Plan {
                     ));
                     break;
                 }
+                if let Some(other) = self.starts_from(index) {
+                    let other = self.label(other);
+                    let note = format!(
+                        "`{}` starts from the winner of `{other}` of the same model, shots and seed, and begins after it; what that \
+                         cost is not charged again (flag pooled_budget)",
+                        trial.key.label
+                    );
+                    if !self.notes.contains(&note) {
+                        self.notes.push(note);
+                    }
+                }
                 if let Some(note) = self.training_note(item, trial) {
                     self.notes.push(note);
                     continue;

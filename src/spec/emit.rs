@@ -298,10 +298,14 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
             entries
         }
         Method::SoftPrompt(method) => {
-            let own = method.template.as_ref().is_some_and(Template::has_soft);
+            let winner = matches!(method.init, SoftInit::Winner(_));
+            let own = winner || method.template.as_ref().is_some_and(Template::has_soft);
             let mut entries = Vec::new();
             entries.extend((!own).then(|| ("n_soft", count(method.n_soft))));
-            entries.push(("init", text(method.init.name())));
+            entries.push(match &method.init {
+                SoftInit::Winner(label) => ("init", mapping([("from", text(label))])),
+                init => ("init", text(init.name())),
+            });
             if let SoftInit::Text(start) = &method.init {
                 entries.push(("init_text", text(start)));
             }
@@ -318,6 +322,31 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
                 entries.push(("init_text", text(start)));
             }
             entries.extend(training(&method.training));
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
+            entries
+        }
+        Method::Bbt(method) => {
+            let own = method.template.as_ref().is_some_and(Template::has_soft);
+            let mut entries = Vec::new();
+            entries.extend((!own).then(|| ("n_soft", count(method.n_soft))));
+            entries.push(("init", text(method.init.name())));
+            if let SoftInit::Text(start) = &method.init {
+                entries.push(("init_text", text(start)));
+            }
+            entries.push(("intrinsic_dim", count(method.intrinsic_dim)));
+            entries.extend(method.population.iter().map(|&n| ("population", count(n))));
+            entries.extend([
+                ("sigma", Value::from(method.sigma)),
+                ("batch_size", count(method.batch_size)),
+                ("eval_every", count(method.eval_every)),
+                ("patience", count(method.patience)),
+            ]);
+            entries.extend(method.generations.iter().map(|&n| ("generations", count(n))));
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
+            entries
+        }
+        Method::Optiprompt(method) => {
+            let mut entries = training(&method.training);
             entries.extend(method.template.iter().map(|template| ("template", text(template))));
             entries
         }

@@ -5,6 +5,7 @@ mod batches;
 mod calibration;
 mod causal;
 mod commands;
+mod continuous;
 mod controls;
 mod damage;
 mod demonstrations;

@@ -73,8 +73,10 @@ impl Oracle for Fake {
     fn n_selection(&self) -> usize {
         N_DEV as usize
     }
-    fn train_losses(&mut self, _: &[Prompt], _: &[usize]) -> Result<Vec<f64>, SearchError> {
-        unreachable!("it trains by gradients only")
+    fn train_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError> {
+        self.spend((prompts.len() * examples.len()) as u64);
+        self.batches.push(examples.to_vec());
+        Ok(prompts.iter().map(|prompt| if self.flat { 1.0 } else { self.loss(prompt) }).collect())
     }
     fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError> {
         self.spend(3 * examples.len() as u64);
@@ -293,4 +295,46 @@ fn a_training_that_blows_up_is_flagged() {
     oracle.drift = 10.0;
     drive(&mut search, &mut oracle, by_loss);
     assert_eq!(search.flags(), ["diverged"]);
+}
+
+fn black_box(config: BbtConfig) -> Bbt {
+    let prompt = Prompt::plain(
+        Template::parse("{soft:2}{text} {mask}.").unwrap(),
+        Arc::new(Verbalizer::parse("a=bad,b=good").unwrap()),
+    );
+    let trained = Trained::soft(vec![0.0; 4], 2);
+    Bbt::new(config, prompt, trained, (4, 1.0), "start (vocab)".into(), Stream::new(13, "test", b""))
+}
+
+const BLACK_BOX: BbtConfig =
+    BbtConfig { population: 8, sigma: 1.0, batch_size: 4, eval_every: 5, patience: 100, generations: None };
+
+#[test]
+fn a_black_box_is_tuned_by_losses_alone_within_its_budget() {
+    // 32 evaluations a generation, 8 a look: the start, then 60 generations with 12 looks.
+    let mut oracle = Fake::new(32 * 60 + 8 * 13 + 31);
+    let mut search = black_box(BLACK_BOX);
+    let (found, end) = drive(&mut search, &mut oracle, by_loss);
+    assert_eq!((found.len(), end, oracle.left, oracle.batches.len()), (13, Proposal::Done, 31, 60));
+    assert!(found[12].1 < 1e-2 * found[0].1, "{} {}", found[12].1, found[0].1);
+    assert_eq!((found[0].0.origin.as_str(), found[12].0.origin.as_str()), ("start (vocab)", "generation 60"));
+    assert_eq!((search.dev_looks(), search.flags()), (12, vec![]));
+    let mut again = Fake::new(32 * 60 + 8 * 13 + 31);
+    let (other, _) = drive(&mut black_box(BLACK_BOX), &mut again, by_loss);
+    assert!(found.iter().zip(&other).all(|(a, b)| a.0 == b.0));
+}
+
+#[test]
+fn a_black_box_begins_nothing_that_it_cannot_look_at_and_stops_where_it_gains_nothing() {
+    for (budget, n) in [(7, 0), (8, 1), (47, 1), (48, 2), (10_000, 2)] {
+        let mut oracle = Fake::new(budget);
+        let mut search = black_box(BbtConfig { eval_every: 1, generations: Some(1), ..BLACK_BOX });
+        let (found, end) = drive(&mut search, &mut oracle, by_loss);
+        assert_eq!(found.len(), n, "{budget}");
+        assert_eq!(end == Proposal::OutOfBudget, budget < 48, "{budget}");
+    }
+    let mut oracle = Fake { flat: true, ..Fake::new(100_000) };
+    let mut search = black_box(BbtConfig { eval_every: 1, patience: 3, ..BLACK_BOX });
+    let (found, end) = drive(&mut search, &mut oracle, |_, _| 0.5);
+    assert_eq!((found.len(), end, search.flags()), (4, Proposal::Done, vec!["zero_gradient".to_owned()]));
 }

@@ -29,6 +29,7 @@ use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 use crate::spec::{Decay, OptimiserKind};
 
+use super::batches::Batches;
 use super::{Optimiser, Schedule, Trained, clip};
 
 /// Beyond this the square of a vector's length no longer fits into f32, and a model would answer with numbers that are none.
@@ -72,8 +73,7 @@ pub struct Training {
     optimiser: Optimiser,
     schedule: Option<Schedule>,
     cut: bool,
-    /// What is left of the epoch's order, last first.
-    order: Vec<usize>,
+    batches: Batches,
     step: usize,
     losses: Vec<f64>,
     last: Option<u64>,
@@ -84,6 +84,7 @@ pub struct Training {
     zero_gradient: bool,
     diverged: bool,
     worse: bool,
+    said: Vec<String>,
 }
 
 /// The most steps within which a training with its looks can be ended: the start, every `eval_every` steps and the end are
@@ -128,7 +129,7 @@ impl Training {
             optimiser,
             schedule: None,
             cut: false,
-            order: Vec::new(),
+            batches: Batches::default(),
             step: 0,
             losses: Vec::new(),
             last: None,
@@ -139,24 +140,19 @@ impl Training {
             zero_gradient: false,
             diverged: false,
             worse: false,
+            said: Vec::new(),
         }
+    }
+
+    /// The training with a flag that its start brings.
+    #[must_use]
+    pub fn flagged(mut self, flag: &str) -> Self {
+        self.said.push(flag.into());
+        self
     }
 
     fn candidate(&self, origin: String) -> Candidate {
         Candidate { prompt: self.trained.put_into(&self.prompt), parent: self.last, origin }
-    }
-
-    fn next_batch(&mut self, n_train: usize) -> Vec<usize> {
-        let size = self.config.batch_size.min(n_train);
-        let mut batch = Vec::with_capacity(size);
-        while batch.len() < size {
-            if self.order.is_empty() {
-                self.order = (0..n_train).collect();
-                self.stream.shuffle(&mut self.order);
-            }
-            batch.extend(self.order.pop());
-        }
-        batch
     }
 
     /// Makes the schedule for what the budget allows, and proposes the start.
@@ -182,7 +178,7 @@ impl Training {
         let n = self.config.accumulate.max(1);
         let (mut loss, mut sum) = (0.0, Vec::new());
         for _ in 0..n {
-            let batch = self.next_batch(oracle.n_train());
+            let batch = self.batches.next(oracle.n_train(), self.config.batch_size, &mut self.stream);
             let found = match oracle.gradient(&prompt, &batch) {
                 Err(SearchError::Scoring(ScoringError::NotFinite { .. })) => return Ok(false),
                 found => found?,
@@ -302,6 +298,7 @@ impl Search for Training {
 
     fn flags(&self) -> Vec<String> {
         let flags = [(self.zero_gradient, "zero_gradient"), (self.diverged || self.worse, "diverged")];
-        flags.into_iter().filter(|(holds, _)| *holds).map(|(_, flag)| flag.into()).collect()
+        let found = flags.into_iter().filter(|(holds, _)| *holds).map(|(_, flag)| flag.into());
+        self.said.iter().cloned().chain(found).collect()
     }
 }

@@ -36,6 +36,9 @@ pub enum SoftInit {
     Labels,
     /// Embeddings of the tokens of a text, over and over where it is shorter.
     Text(String),
+    /// The prompt that the item of this label found for the same model and seed: virtual tokens in the places of its trigger
+    /// tokens, or of its own text where it has none.
+    Winner(String),
 }
 
 impl SoftInit {
@@ -46,6 +49,7 @@ impl SoftInit {
             Self::Random => "random",
             Self::Labels => "labels",
             Self::Text(_) => "text",
+            Self::Winner(_) => "from",
         }
     }
 }
@@ -72,6 +76,16 @@ pub(super) fn read(reader: &mut Reader, at: At) -> Result<Option<Vec<Method>>, S
     let n_soft =
         sweep(reader, &fields, "n_soft", vec![5], |reader, at| Ok(reader.whole(at, 1..=MAX_SOFT as u64)? as usize))?;
     let inits = inits(reader, &fields)?;
+    let of_winner = inits.iter().filter(|init| matches!(init, SoftInit::Winner(_))).count();
+    if of_winner > 0 {
+        let place = fields.get("init").unwrap_or_else(|| at.clone());
+        if inits.len() > 1 {
+            reader.value(&place, "`from` stands alone: make an item of its own for another start");
+        }
+        if let Some(at) = fields.get("n_soft").or_else(|| fields.get("template")) {
+            reader.value(&at, "the winner's own template and tokens say where virtual tokens stand; leave it out");
+        }
+    }
     let trainings = Trainings::read(reader, &fields, 0.01)?;
     let templates = sweep(reader, &fields, "template", vec![None], soft_template)?;
     if let Some(at) = fields.get("template") {
@@ -107,8 +121,15 @@ pub(super) fn read(reader: &mut Reader, at: At) -> Result<Option<Vec<Method>>, S
     Ok(Some(cells.into_iter().map(Method::SoftPrompt).collect()))
 }
 
+/// A value of `init`.
+#[derive(PartialEq)]
+enum Given {
+    Name(&'static str),
+    Winner(String),
+}
+
 /// The values of `init`, `text` once for every text of `init_text`.
-fn inits(reader: &mut Reader, fields: &super::super::reader::Fields) -> Result<Vec<SoftInit>, SpecError> {
+pub(super) fn inits(reader: &mut Reader, fields: &super::super::reader::Fields) -> Result<Vec<SoftInit>, SpecError> {
     let texts = sweep(reader, fields, "init_text", Vec::new(), |reader, at| {
         let text = reader.text(at)?;
         if text.trim().is_empty() {
@@ -118,23 +139,36 @@ fn inits(reader: &mut Reader, fields: &super::super::reader::Fields) -> Result<V
     })?;
     let by_default = if texts.is_empty() { SoftInit::Vocab } else { SoftInit::Text(String::new()) };
     let names = ["vocab", "random", "labels", "text"].map(|name| (name, name));
-    let given =
-        sweep(reader, fields, "init", vec![by_default.name()], |reader, at| reader.choice(at, "init", &names, &[]))?;
+    let given = sweep(reader, fields, "init", vec![Given::Name(by_default.name())], |reader, at| {
+        if at.is_scalar() {
+            return Ok(Given::Name(reader.choice(at, "init", &names, &[])?));
+        }
+        let from = reader.fields(at.clone(), &["from"])?;
+        match from.get("from") {
+            Some(at) => Ok(Given::Winner(reader.text(&at)?)),
+            None => {
+                reader.value(at, "`from` is missing: the discrete item whose winner it starts from");
+                Ok(Given::Winner(String::new()))
+            }
+        }
+    })?;
+    let text = Given::Name("text");
     let place = fields.get("init").unwrap_or_else(|| fields.at().clone());
-    if given.contains(&"text") && texts.is_empty() {
+    if given.contains(&text) && texts.is_empty() {
         reader.value(&place, "`init: text` needs `init_text`, the text whose tokens it starts from");
-    } else if !given.contains(&"text")
+    } else if !given.contains(&text)
         && let Some(at) = fields.get("init_text")
     {
         reader.value(&at, "is read with `init: text` only");
     }
     Ok(given
         .into_iter()
-        .flat_map(|name| match name {
-            "random" => vec![SoftInit::Random],
-            "labels" => vec![SoftInit::Labels],
-            "text" => texts.iter().cloned().map(SoftInit::Text).collect(),
-            _ => vec![SoftInit::Vocab],
+        .flat_map(|given| match given {
+            Given::Winner(label) => vec![SoftInit::Winner(label)],
+            Given::Name("random") => vec![SoftInit::Random],
+            Given::Name("labels") => vec![SoftInit::Labels],
+            Given::Name("text") => texts.iter().cloned().map(SoftInit::Text).collect(),
+            Given::Name(_) => vec![SoftInit::Vocab],
         })
         .collect())
 }

@@ -88,7 +88,7 @@ fn contradictions_in_an_item_are_told() {
     );
     assert_eq!(
         message("  - { n_trigger: 3 }"),
-        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning)"
+        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt)"
     );
     assert_eq!(
         message("  - { method: manual, template: '{mask}' }"),
@@ -214,6 +214,35 @@ fn trainings_and_networks_are_read_and_their_contradictions_told() {
     ] {
         let message = items(&format!("  - {{ method: {keys} }}")).unwrap_err();
         assert!(message.contains(says), "{keys}: {message}");
+    }
+}
+
+#[test]
+fn a_start_from_a_winner_names_a_discrete_item() {
+    let read = items("  - autoprompt\n  - { method: soft_prompt, init: { from: autoprompt }, steps: 3 }").unwrap();
+    assert_eq!(read[1].cells[0].starts_from(), Some("autoprompt"));
+    assert!(
+        read[1].describe().starts_with("{ method: soft_prompt, init: { from: autoprompt }, learning_rate"),
+        "{}",
+        read[1].describe()
+    );
+    for (search, says) in [
+        ("  - { method: soft_prompt, init: { from: autoprompt } }", "names no discrete item (manual, random)"),
+        ("  - bbt\n  - { method: soft_prompt, init: { from: bbt } }", "names no discrete item"),
+        (
+            "  - gcg\n  - { method: soft_prompt, init: { from: gcg }, n_soft: 3 }",
+            "say where virtual tokens stand; leave it out",
+        ),
+        ("  - gcg\n  - { method: soft_prompt, init: [vocab, { from: gcg }] }", "`from` stands alone"),
+        ("  - gcg\n  - { method: soft_prompt, init: { of: gcg } }", "of"),
+        ("  - gcg\n  - { method: bbt, init: { from: gcg } }", "`from` is read by soft_prompt only"),
+        ("  - { method: optiprompt, template: '{text} {mask}' }", "has no text whose tokens could be trained"),
+        ("  - { method: optiprompt, template: '{soft:2}{text} is {mask}' }", "{soft:N} belongs to"),
+        ("  - { method: bbt, population: 3 }", "search[0].population: 3 is not allowed (4 to 10000)"),
+        ("  - { method: bbt, learning_rate: 3 }", "learning_rate"),
+    ] {
+        let message = items(search).unwrap_err();
+        assert!(message.contains(says), "{search}: {message}");
     }
 }
 
