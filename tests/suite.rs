@@ -11,4 +11,6 @@ mod layering;
 mod model_errors;
 mod model_gguf;
 mod model_parity;
+mod optimiser_parity;
+mod peft_parity;
 mod soft_prompt_parity;

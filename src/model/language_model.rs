@@ -202,6 +202,16 @@ pub trait LanguageModel: Send + Sync {
         None
     }
 
+    /// The keys and values of every layer at the positions of the input, as the attention uses them: what a trained prefix can
+    /// start from. `None` for a model that does not tell.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the inputs do not fit together, something stands before them, or rows differ in length.
+    fn keys_and_values(&self, inputs: Inputs) -> Option<KeyValues> {
+        self.extend(inputs).map(|(_, kept)| kept)
+    }
+
     /// The scores of vocabulary entries, bias included, not normalised: of `rows` in their order, or of all.
     ///
     /// # Shapes

@@ -17,7 +17,7 @@ use crate::scoring::ScoreStore;
 use crate::spec::{Control, Experiment};
 
 use super::RunnerError;
-use super::cell::cells;
+use super::cell::{TaskPrompt, cells};
 use super::control::{self, ShuffledLabels};
 use super::ensemble::{self, PlannedEnsemble};
 use super::listener::{Beginning, Listener};
@@ -472,7 +472,16 @@ impl Work<'_> {
             Some(Control::ShuffledLabels) => shuffled.data(&drawn),
             _ => drawn.clone(),
         };
-        let cells = cells(item, &plan.task, scorer, seed, &purpose, &format!("search[{}]", planned.item))
+        let winner = plan.winner(planned, self.folder)?;
+        let own_task;
+        let task = match winner {
+            None => &plan.task,
+            winner => {
+                own_task = TaskPrompt { winner, ..plan.task.clone() };
+                &own_task
+            }
+        };
+        let cells = cells(item, task, scorer, seed, &purpose, &format!("search[{}]", planned.item))
             .map_err(|e| Stopped::Fatal(e.into()))?;
         let calibrator = plan.calibrator(planned.calibration, &data).map_err(Stopped::Fatal)?;
         let trial = Trial {
@@ -493,9 +502,9 @@ impl Work<'_> {
         let files = trial.run(cells, emit, &progress, self.stop)?;
         let folder = self.folder.trial_path(&planned.key);
         let fatal = |e: RecordError| Stopped::Fatal(e.into());
-        match &files.soft {
-            None => files.prompt.save(&folder.join("prompt.json")),
-            Some(soft) => files.prompt.save_with(soft, &folder.join("prompt.safetensors")),
+        match files.vectors.is_empty() {
+            true => files.prompt.save(&folder.join("prompt.json")),
+            false => files.prompt.save_with(&files.vectors, &folder.join("prompt.safetensors")),
         }
         .map_err(fatal)?;
         if let Some(predictions) = files.predictions {

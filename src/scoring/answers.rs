@@ -201,7 +201,7 @@ impl Scorer {
     /// # Shapes
     /// - output: `[batch_size, d_model]`
     fn states_of(&self, batch: &[Sequence], prompt: &Prompt) -> Tensor<2> {
-        let states = self.loaded().model.predict(self.inputs(batch, |_| prompt.soft.as_deref()));
+        let states = self.loaded().model.predict(self.inputs(batch, |_| Some(prompt)));
         let [n, _, d_model] = states.dims();
         states.reshape([n, d_model])
     }

@@ -119,6 +119,9 @@ impl<'a> Encoder<'a> {
         // Demonstrations count on behind the columns, however many those are.
         let n_columns = template.columns().len();
         let mut n_masks = 0;
+        let n_prefix = template.n_prefix();
+        let positions = max_positions;
+        let max_positions = positions.saturating_sub(n_prefix);
         let push_bit = |parts: &mut Vec<Part>, bit: Bit| match parts.last_mut() {
             Some(Part::Text(bits)) => bits.push(bit),
             _ => parts.push(Part::Text(vec![bit])),
@@ -177,6 +180,8 @@ impl<'a> Encoder<'a> {
                     push_bit(&mut parts, Bit::Column(n_columns + shown.len()));
                     shown.push((demonstration, template.demonstrated(demonstration)));
                 }
+                // No token stands there: the model's positions are fewer by it.
+                Piece::Prefix(_) => {}
                 // Those nearest to a text are put in for each text ([`super::Scorer::score`]).
                 Piece::Nearest(_) => {}
                 Piece::Demos => {
@@ -212,6 +217,10 @@ impl<'a> Encoder<'a> {
         let empty = vec![""; encoder.columns.len() + encoder.shown.len()];
         let found = encoder.assemble(&empty).ids.len();
         let room_for_input = usize::from(!encoder.columns.is_empty());
+        if n_prefix > 0 && found + room_for_input > max_positions {
+            let (template, model) = (template.to_string(), model.into());
+            return Err(ScoringError::PrefixTooLong { template, n_prefix, found, positions, model });
+        }
         if found + room_for_input > max_positions {
             return Err(ScoringError::TemplateTooLong {
                 template: template.to_string(),

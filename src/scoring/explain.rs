@@ -120,7 +120,7 @@ impl Scorer {
             tokens[place] = format!("{{soft {}}}", index + 1);
         }
         let sequence = Sequence { soft_at: encoded.soft_at.clone(), ..Sequence::of_tokens(&ids, &positions) };
-        let answers = self.whole_vocabulary_of(sequence, prompt.soft.as_deref())?;
+        let answers = self.whole_vocabulary_of(sequence, Some(prompt))?;
         let labels = self.score(std::slice::from_ref(prompt), columns, &[example])?.scores[0][0].clone();
         Ok(Explanation {
             rendered: encoder.render(&texts, &triggers),
@@ -153,7 +153,7 @@ impl Scorer {
             let n_read = pass.filled.len() + usize::from(self.kind() == ModelKind::Causal);
             let positions: Vec<usize> = (encoded.read_at..encoded.read_at + n_read).collect();
             let sequence = Sequence { soft_at: encoded.soft_at, ..Sequence::of_tokens(&ids, &positions) };
-            let logprobs = self.whole_vocabulary_of(sequence, prompt.soft.as_deref())?;
+            let logprobs = self.whole_vocabulary_of(sequence, Some(prompt))?;
             reads.push(pass.reads.iter().map(|read| f64::from(logprobs[read.mask][read.token as usize])).collect());
         }
         let scores = passes.word_scores(&reads);

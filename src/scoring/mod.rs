@@ -33,6 +33,7 @@ mod nearest;
 mod nearest_demonstrations;
 mod outcome;
 mod passes;
+mod past;
 mod perplexity;
 mod prompt_flags;
 mod scorer;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use burn::tensor::{Tensor, activation};
 
 use crate::model::{LoadedModel, ModelKind};
-use crate::prompt::{Piece, Prompt, SoftPrompt, Template, Verbalizer};
+use crate::prompt::{Piece, Prompt, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
@@ -17,6 +17,7 @@ use super::beginnings::{branches, in_common, key};
 use super::encode::{Encoded, Encoder, soft_length};
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
+use super::past::prefix_groups;
 
 /// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
 const ROWS: usize = 32;
@@ -159,6 +160,7 @@ impl Scorer {
     fn check_vectors(&self, prompt: &Prompt) -> Result<(), ScoringError> {
         let slots: usize = self.soft_lengths(&prompt.template).iter().sum();
         let d_model = self.loaded.model.shape().d_model;
+        self.check_prefix(prompt)?;
         match &prompt.soft {
             None if slots == 0 => Ok(()),
             Some(soft) if soft.n_soft() == slots && soft.d_model() == d_model => Ok(()),
@@ -205,7 +207,7 @@ impl Scorer {
             Some(Piece::Text(text)) => text.ends_with(char::is_whitespace),
             Some(Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos | Piece::Nearest(_)) => true,
             Some(Piece::Demo(demonstration)) => demonstration.end.ends_with(char::is_whitespace),
-            Some(Piece::Column(_) | Piece::Mask(_)) | None => false,
+            Some(Piece::Column(_) | Piece::Mask(_) | Piece::Prefix(_)) | None => false,
         };
         let causal = self.kind() == ModelKind::Causal;
         let before = mask.and_then(|at| at.checked_sub(1)).map(|at| &pieces[at]);
@@ -314,16 +316,19 @@ impl Scorer {
                 }
             }
         }
+        let group = prefix_groups(asks.iter().map(|ask| ask.prompt));
         if self.loaded.model.shares_beginnings() {
-            sequences.sort_by_cached_key(|s| (s.positions.len(), key(s)));
+            sequences.sort_by_cached_key(|s| (s.positions.len(), group[s.prompt], key(s)));
         } else {
-            sequences.sort_by_key(|s| (s.positions.len(), s.ids.len()));
+            sequences.sort_by_key(|s| (s.positions.len(), group[s.prompt], s.ids.len()));
         }
         let mut reads: Vec<Vec<Vec<Vec<f64>>>> = ready
             .iter()
             .map(|r| vec![r.reading.passes.passes.iter().map(|p| vec![0.0; p.reads.len()]).collect(); examples.len()])
             .collect();
-        for batch in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
+        let alike =
+            |a: &Sequence, b: &Sequence| (a.positions.len(), group[a.prompt]) == (b.positions.len(), group[b.prompt]);
+        for batch in sequences.chunk_by(alike) {
             for batch in self.batches(batch) {
                 self.read_batch(batch, &ready, &mut reads);
             }
@@ -415,10 +420,10 @@ impl Scorer {
     }
 
     /// The states of a batch where it is read `[batch_size, n_predict, d_model]`, what sequences begin with alike computed once.
-    fn predict_batch<'p>(&self, batch: &[Sequence], soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>) -> Tensor<3> {
+    fn predict_batch<'p>(&self, batch: &[Sequence], prompt_of: impl Fn(usize) -> Option<&'p Prompt>) -> Tensor<3> {
         let model = &self.loaded.model;
         if !model.shares_beginnings() {
-            return model.predict(self.inputs(batch, soft_of));
+            return model.predict(self.inputs(batch, prompt_of));
         }
         let (mut rows, mut parents, mut leaves) = (Vec::new(), Vec::new(), vec![0u32; batch.len()]);
         for (row, branch) in branches(batch).into_iter().enumerate() {
@@ -428,7 +433,7 @@ impl Scorer {
             rows.push(branch.sequence);
             parents.push(branch.parent);
         }
-        let mut inputs = self.inputs(&rows, soft_of);
+        let mut inputs = self.inputs(&rows, prompt_of);
         let shared = parents.iter().any(Option::is_some);
         inputs.parents = shared.then_some(parents);
         let states = model.predict(inputs);
@@ -438,7 +443,7 @@ impl Scorer {
 
     /// Runs one batch and stores what its passes read.
     fn read_batch(&self, batch: &[Sequence], ready: &[Ready<'_>], reads: &mut [Vec<Vec<Vec<f64>>>]) {
-        let states = self.predict_batch(batch, |prompt| ready[prompt].prompt.soft.as_deref());
+        let states = self.predict_batch(batch, |prompt| Some(ready[prompt].prompt));
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
         let mut rows: Vec<u32> = batch
