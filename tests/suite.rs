@@ -11,4 +11,5 @@ mod layering;
 mod model_errors;
 mod model_gguf;
 mod model_parity;
+mod seq2seq_parity;
 mod soft_prompt_parity;
