@@ -11,7 +11,7 @@ use promptmine::model::{Inputs, LoadedModel, ModelKind, ResolvedDevice, load_fol
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
-const FOLDERS: [&str; 2] = ["bart", "mbart"];
+const FOLDERS: [&str; 6] = ["bart", "bart-scaled", "mbart", "t5", "t5-v1_1", "mt5"];
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/model/seq2seq")
