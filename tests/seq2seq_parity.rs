@@ -3,11 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::Tensor;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, TensorData};
 use promptmine::model::{Inputs, LoadedModel, ModelKind, ResolvedDevice, load_folder};
+use promptmine::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
+use promptmine::scoring::{Decoding, Scorer, Settings};
+use promptmine::task::Example;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
@@ -134,7 +138,6 @@ fn every_seq2seq_family_equals_the_reference_layer_by_layer() {
                 );
                 largest = largest.max(found);
             }
-            assert!(!expected.numbers.contains_key(&format!("{side}.99")));
         }
         let found = difference(
             &log_probabilities(&loaded, model.predict_pairs(inputs, &from)),
@@ -306,4 +309,155 @@ fn token_ids_of_seq2seq_tokenizers_equal_the_reference() {
             assert_eq!(tokenizer.encode_reference(&text), ids, "{folder}: {text:?}");
         }
     }
+}
+
+fn answers(folder: &str) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(fixtures().join(folder).join("expected.json")).unwrap()).unwrap()
+}
+
+fn scorer(folder: &str) -> Scorer {
+    Scorer::new(load(folder), Settings::default())
+}
+
+#[test]
+fn gaps_are_filled_as_by_the_reference() {
+    for folder in FOLDERS {
+        let scorer = scorer(folder);
+        for case in answers(folder)["fill"].as_array().unwrap() {
+            let text = case["text"].as_str().unwrap();
+            let theirs: Vec<Vec<(u32, f64)>> = serde_json::from_value(case["positions"].clone()).unwrap();
+            // Once as the tokenizer writes gaps, and once as everyone may.
+            let gap = |number: usize| match scorer.loaded().tokenizer.mask_token() {
+                Some(mask) => mask.to_owned(),
+                None => format!("<extra_id_{number}>"),
+            };
+            let ours_too = (0..3).fold(text.to_owned(), |text, number| text.replace(&gap(number), "{mask}"));
+            for text in [text, &ours_too] {
+                let ours = scorer.fill(text, 6).unwrap();
+                assert_eq!(ours.len(), theirs.len(), "{folder}: {text}");
+                for (ours, theirs) in ours.iter().zip(&theirs) {
+                    for (ours, theirs) in ours.iter().zip(theirs) {
+                        assert_eq!(ours.token_id, theirs.0, "{folder}: {text}");
+                        assert!((ours.logprob - theirs.1).abs() < 1e-5, "{folder}: {text}: {ours:?} and {theirs:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn words_of_several_tokens_are_as_likely_as_to_the_reference() {
+    for folder in FOLDERS {
+        let scorer = scorer(folder);
+        let cases = answers(folder)["words"].clone();
+        let columns = ["text".to_owned()];
+        for case in cases.as_array().unwrap() {
+            let theirs: BTreeMap<String, f64> = serde_json::from_value(case["logprobs"].clone()).unwrap();
+            let words: Vec<&String> = theirs.keys().collect();
+            let verbalizer: Vec<String> = words.iter().enumerate().map(|(n, word)| format!("{n}={word}")).collect();
+            let prompt = Prompt::plain(
+                "{text} It was {mask}.".parse::<Template>().unwrap(),
+                Arc::new(verbalizer.join(",").parse::<Verbalizer>().unwrap()),
+            );
+            let example = Example { row: 0, fields: vec![case["text"].as_str().unwrap().to_owned()], label: None };
+            let explained = scorer.explain(&prompt, &columns, &example, 3).unwrap();
+            for (ours, word) in explained.words.iter().zip(&words) {
+                let found = (ours.logprob - theirs[*word]).abs();
+                assert!(found < 2e-5, "{folder}: {word}: {} and {}", ours.logprob, theirs[*word]);
+            }
+            // In one batch with the encoder shared, as in the passes one by one.
+            let scores =
+                scorer.score(std::slice::from_ref(&prompt), &columns, &[&example]).unwrap().scores[0][0].clone();
+            let total = theirs.values().map(|x| x.exp()).sum::<f64>().ln();
+            for (ours, word) in scores.iter().zip(&words) {
+                assert!((ours - (theirs[*word] - total)).abs() < 2e-5, "{folder}: {word}: {ours}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_written_equals_the_reference_token_by_token() {
+    for folder in FOLDERS {
+        let scorer = scorer(folder);
+        let end = scorer.loaded().tokenizer.token_id("</s>").unwrap();
+        for case in answers(folder)["generate"].as_array().unwrap() {
+            let text = case["text"].as_str().unwrap();
+            let theirs: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
+            let n_beams = case["beams"].as_u64().unwrap() as usize;
+            let decoding = if n_beams == 1 { Decoding::Greedy } else { Decoding::Beams(n_beams) };
+            let most = case["max_new_tokens"].as_u64().unwrap() as usize;
+            let ids = scorer.text_to_continue(text).unwrap();
+            let ours = scorer.generate(&ids, most, decoding, &[end]).unwrap();
+            let whole = if ours.ended { [ours.ids.as_slice(), &[end]].concat() } else { ours.ids.clone() };
+            assert_eq!(whole, theirs, "{folder}, {n_beams} beams: {text}");
+        }
+    }
+}
+
+/// The loss of a prompt and the gradients of its triggers against steps of a finite size.
+#[test]
+fn gradients_of_triggers_equal_finite_differences() {
+    for folder in ["bart-scaled", "t5", "mt5"] {
+        let scorer = scorer(folder);
+        let template = "{text} {trigger:2} It was {mask}.".parse::<Template>().unwrap();
+        let verbalizer = Arc::new("a=good|bad,b=terrible".parse::<Verbalizer>().unwrap());
+        let plain = Prompt::plain(template, verbalizer);
+        let prompt = Prompt { triggers: TriggerTokens(vec![40, 41]), ..plain };
+        let columns = ["text".to_owned()];
+        let example = |text: &str, label| Example { row: 0, fields: vec![text.to_owned()], label: Some(label) };
+        let examples = [example("the story of a film", 0), example("很好看的电影", 1)];
+        let shown: Vec<&Example> = examples.iter().collect();
+        let gradient = scorer.gradient(&prompt, &columns, &shown).unwrap();
+        // A step from one token towards another: the loss changes by the gradient times the way.
+        let table = numbers(scorer.loaded().model.embedding_table());
+        let d_model = scorer.loaded().model.shape().d_model;
+        let row = |id: u32| &table[id as usize * d_model..][..d_model];
+        let round = scorer.score(&[prompt.clone()], &columns, &shown).unwrap();
+        let loss = |scores: &[Vec<f64>]| -(scores[0][0] + scores[1][1]) / 2.0;
+        assert!((gradient.loss - loss(&round.scores[0])).abs() < 1e-5, "{folder}");
+        assert_eq!(gradient.triggers.len(), 2);
+        let gains = scorer.gains(&gradient.triggers);
+        let expected: f32 = row(50).iter().zip(&gradient.triggers[0]).map(|(w, g)| -w * g).sum();
+        assert!((gains[0][50] - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{folder}");
+        assert!(gradient.triggers.iter().flatten().any(|x| x.abs() > 1e-4), "{folder}: a gradient that is nothing");
+    }
+}
+
+#[test]
+fn own_tokens_of_a_prompt_are_gaps_beside_the_answers() {
+    let scorer = scorer("t5");
+    let model = scorer.loaded().model.clone();
+    let tokenizer = scorer.loaded().tokenizer.clone();
+    let prompt = Prompt::plain(
+        "{text} was {mask} film".parse::<Template>().unwrap(),
+        Arc::new("a=good,b=bad".parse::<Verbalizer>().unwrap()),
+    );
+    let example = Example { row: 0, fields: vec!["a story".to_owned()], label: None };
+    let columns = ["text".to_owned()];
+    let found = scorer.likelihoods(std::slice::from_ref(&prompt), &columns, &[&example]).unwrap();
+    let sentinels = tokenizer.sentinel_ids();
+    let (text, before, after) =
+        (tokenizer.encode_text("a story"), tokenizer.encode_text("was"), tokenizer.encode_text("film"));
+    let start = model.seq2seq().unwrap().start_id();
+    let mut sum = 0.0;
+    for place in 0..before.len() + after.len() {
+        let (mut first, mut second) = (before.clone(), after.clone());
+        let (own, answer, asked) = if place < before.len() {
+            (std::mem::replace(&mut first[place], sentinels[0]), sentinels[1], sentinels[0])
+        } else {
+            (std::mem::replace(&mut second[place - before.len()], sentinels[1]), sentinels[0], sentinels[1])
+        };
+        let encoder = [&text[..], &first, &[answer], &second, &[1]].concat();
+        let row = [&encoder[..], &[start, asked]].concat();
+        let states = model.seq2seq().unwrap().predict_pairs(
+            inputs(scorer.loaded(), std::slice::from_ref(&row), vec![vec![row.len() - 1]]),
+            &[encoder.len()],
+        );
+        sum -= f64::from(log_probabilities(scorer.loaded(), states)[own as usize]);
+    }
+    let mean = sum / (before.len() + after.len()) as f64;
+    assert!((found.means[0].unwrap() - mean).abs() < 1e-5, "{:?} and {mean}", found.means);
+    assert_eq!(found.costs[0].evaluations, (before.len() + after.len()) as u64);
 }
