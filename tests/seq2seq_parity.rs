@@ -194,7 +194,7 @@ fn gradients_of_seq2seq_models_equal_the_reference_on_both_sides() {
         for (name, ours, side) in [("encoder", first, ""), ("decoder", second, "decoder_")] {
             let lengths = expected.sizes(&format!("{side}lengths"));
             let theirs = counting(&expected.numbers[&format!("{side}gradient")], &lengths);
-            let found = difference(&ours, &theirs);
+            let found = relative(&ours, &theirs);
             assert!(found <= 1e-5, "{folder}: gradient of the {name}'s embeddings: {found:e}");
             assert!(theirs.iter().any(|x| x.abs() > 1e-3), "{folder}: a gradient that is nothing");
         }
@@ -208,7 +208,7 @@ fn gradients_of_seq2seq_models_equal_the_reference_on_both_sides() {
         assert!(found <= 1e-5, "{folder}: loss of what is shifted: {found:e}");
         let ours = numbers(embeddings.grad(&loss.backward()).unwrap());
         let theirs = &expected.numbers["shifted.gradient"];
-        let found = difference(&counting(&ours, &lengths), &counting(theirs, &lengths));
+        let found = relative(&counting(&ours, &lengths), &counting(theirs, &lengths));
         assert!(found <= 1e-5, "{folder}: gradient of what is shifted: {found:e}");
     }
 }

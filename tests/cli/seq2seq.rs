@@ -61,7 +61,7 @@ fn what_is_wrong_with_a_model_or_a_text_is_said() {
     let many = "{mask} a ".repeat(8);
     refused(&["fill", "--model", &folder("t5"), &many], 5, "has 7 sentinels, and 8 gaps need as many");
     let long = "the film was good and ".repeat(40);
-    refused(&["generate", "--model", &folder("bart"), &long], 2, "64 positions");
+    refused(&["generate", "--model", &folder("bart"), &long], 2, "140 positions");
     let template = |template: &'static str| ["--template", template, "--verbalizer", "a=good,b=bad", "x"];
     let explain = ["explain", "--model", &folder("t5")];
     refused(&[&explain[..], &template("{text} <extra_id_0> {mask}")].concat(), 3, "write {mask} for the mask");
@@ -123,11 +123,12 @@ search:
   - {{ method: paraphrase, n_candidates: 4, likelihood: 20 }}
   - {{ method: paraphrase, generators: [mask_fill], n_candidates: 4 }}
   - {{ method: autoprompt, n_trigger: 2, n_candidates: 4, batch_size: 4, words_only: false }}
-  - {{ method: gcg, n_trigger: 2, n_candidates: 4, batch_size: 4, words_only: false }}
-  - {{ method: pez, n_trigger: 2, batch_size: 4, words_only: false }}
+  - {{ method: gcg, n_trigger: 2, search_width: 4, batch_size: 4, words_only: false, fluency: 0.1, fluency_texts: 2 }}
+  - {{ method: pez, n_trigger: 2, batch_size: 4, words_only: false, eval_every: 2 }}
   - {{ method: soft_prompt, n_soft: 2, batch_size: 4, eval_every: 2 }}
-  - {{ method: demonstrations, n_candidates: 2 }}
-budget: {{ evaluations: 300 }}
+  - {{ method: demonstrations, choose: nearest, k: 2, representation: [mean, mask], separator: \" \" }}
+  - {{ method: label_words, verbalizer: {{ search: lm_bff, batch_size: 4 }} }}
+budget: {{ evaluations: 600 }}
 limits: {{ unlabelled: 8 }}
 "
     )
@@ -142,7 +143,7 @@ fn every_method_runs_on_bart_and_t5() {
         assert!(plan.stdout.contains("autoprompt"), "{}", plan.stdout);
         workplace.done(&["run", "seq2seq.yaml"]);
         let rows = workplace.read("results/seq2seq/leaderboard.csv");
-        for method in ["manual", "random", "paraphrase", "autoprompt", "gcg", "pez", "soft_prompt", "demonstrations"] {
+        for method in ["manual", "random", "paraphrase", "autoprompt", "gcg", "pez", "soft_prompt", "demonstrations", "label_words"] {
             assert!(rows.contains(&format!(",{method},")), "{name}: {method}\n{rows}");
         }
         assert!(!rows.contains("failed"), "{name}: {rows}");
