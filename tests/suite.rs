@@ -13,4 +13,5 @@ mod model_gguf;
 mod model_parity;
 mod optimiser_parity;
 mod peft_parity;
+mod seq2seq_parity;
 mod soft_prompt_parity;

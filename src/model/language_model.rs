@@ -10,6 +10,8 @@
 use burn::Tensor;
 use burn::tensor::Device;
 
+use super::Seq2SeqModel;
+
 /// How a model reads its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelKind {
@@ -159,6 +161,11 @@ pub trait LanguageModel: Send + Sync {
     /// Whether rows of a batch may go on from others ([`Inputs::parents`]), so that a beginning that many share is computed once.
     fn shares_beginnings(&self) -> bool {
         false
+    }
+
+    /// Encoder and decoder apart, of a model that reads one text and writes another.
+    fn seq2seq(&self) -> Option<&dyn Seq2SeqModel> {
+        None
     }
 
     /// Looks up word embeddings; shorter rows are padded on the right to the longest.

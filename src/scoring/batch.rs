@@ -27,6 +27,8 @@ pub(super) struct Sequence {
     pub(super) soft_at: Vec<usize>,
     /// How many of the prompt's virtual tokens come before the first of them: some where this is the rest of a sequence.
     pub(super) soft_before: usize,
+    /// Where what a decoder reads begins, of a model that is asked in one.
+    pub(super) decoder_from: Option<usize>,
 }
 
 impl Sequence {
@@ -40,6 +42,7 @@ impl Sequence {
             positions: positions.into(),
             soft_at: Vec::new(),
             soft_before: 0,
+            decoder_from: None,
         }
     }
 }
@@ -81,6 +84,8 @@ impl Scorer {
         let longest = batch.iter().map(|s| s.ids.len()).max().unwrap_or(0);
         let most = loaded.model.shape().max_positions.saturating_sub(n_past);
         let longest = longest.next_multiple_of(self.settings().length_step).min(most);
+        // What the encoder and the decoder read may be longer together than what one of them can.
+        let longest = longest.max(batch.iter().map(|s| s.ids.len()).max().unwrap_or(0));
         let ids: Vec<Vec<u32>> =
             batch.iter().map(|s| s.ids.iter().copied().chain(std::iter::repeat(pad)).take(longest).collect()).collect();
         loaded.model.embed(&ids)

@@ -165,6 +165,16 @@ pub enum ScoringError {
         /// The model's name.
         model: String,
     },
+    /// The tokenizer has too few sentinels.
+    #[error("the tokenizer of {model} has {found} sentinels, and {wanted} gaps need as many (<extra_id_0> and so on)")]
+    NoSentinel {
+        /// The model's name.
+        model: String,
+        /// The sentinels that there are.
+        found: usize,
+        /// The gaps.
+        wanted: usize,
+    },
     /// A score came out as NaN or infinite.
     #[error("the model gave a score that is not a number for the prompt `{prompt}`")]
     NotFinite {

@@ -114,7 +114,7 @@ impl Scorer {
                 }
                 let has_triggers = !first.prompt.triggers.0.is_empty();
                 let tracked = self.tracked(&batch, vectors.as_ref(), prefix.as_ref(), has_triggers);
-                reads.push(self.read_tensors(&first.reading, pass, tracked.inputs));
+                reads.push(self.read_tensors(&first.reading, pass, tracked.inputs, &batch));
                 leaves.push(tracked.embeddings);
             }
             let logprobs = label_logprobs(&first.reading.passes, reads);
@@ -205,11 +205,11 @@ impl Scorer {
     }
 
     /// What a pass reads, tracked: `[batch_size, n_reads]`.
-    pub(super) fn read_tensors(&self, reading: &Reading, pass: usize, inputs: Inputs) -> Tensor<2> {
+    pub(super) fn read_tensors(&self, reading: &Reading, pass: usize, inputs: Inputs, batch: &[Sequence]) -> Tensor<2> {
         let places = &reading.places[pass];
         let passes = &reading.passes;
         let pass = &passes.passes[pass];
-        let states = self.loaded().model.predict(inputs);
+        let states = self.states(inputs, batch);
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
         let mut rows: Vec<u32> = pass.reads.iter().map(|r| r.token).collect();

@@ -12,8 +12,9 @@ use crate::spec::MultiToken;
 use crate::task::Example;
 
 use super::ScoringError;
+use super::answer_way::AnswerWay;
 use super::batch::Sequence;
-use super::beginnings::{branches, in_common, key};
+use super::beginnings::{branches, encoders, in_common, key, same_encoder};
 use super::encode::{Encoded, Encoder, soft_length};
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
@@ -89,6 +90,7 @@ pub struct Ask<'p> {
 pub struct Scorer {
     loaded: LoadedModel,
     settings: Settings,
+    way: AnswerWay,
     /// The representations of demonstrations that the nearest are chosen from.
     pub(super) pools: Mutex<HashMap<[u8; 32], Arc<PoolVectors>>>,
 }
@@ -113,7 +115,7 @@ pub(super) struct Ready<'p> {
 impl Scorer {
     /// A scorer for `loaded`.
     pub fn new(loaded: LoadedModel, settings: Settings) -> Self {
-        Self { loaded, settings, pools: Mutex::default() }
+        Self { way: AnswerWay::of(&loaded), loaded, settings, pools: Mutex::default() }
     }
 
     /// The model, its tokenizer and hashes.
@@ -215,10 +217,11 @@ impl Scorer {
             Some(Piece::Text(text)) => text.trim_end_matches(' '),
             _ => "",
         };
-        let place = WordPlace { after_space, fixed, continues: causal.then_some(context) };
+        let decoded = matches!(self.way, AnswerWay::Sentinels { .. });
+        let place = WordPlace { after_space, fixed, continues: causal.then_some(context), decoded };
         let words = encode_words(&prompt.verbalizer, &self.loaded.tokenizer, place, &self.loaded.name)?;
         let n_labels = prompt.verbalizer.labels.len();
-        if !causal {
+        if !self.way.continues() {
             return Ok(Passes::new(words, n_labels, rule));
         }
         if matches!(rule, MultiToken::Independent | MultiToken::PseudoLikelihood) {
@@ -232,6 +235,16 @@ impl Scorer {
             });
         }
         Ok(Passes::continuing(words, n_labels, rule))
+    }
+
+    /// How the model is asked for a word.
+    pub(super) fn way(&self) -> &AnswerWay {
+        &self.way
+    }
+
+    /// Whether a word is read from left to right behind what is known of it.
+    pub(super) fn continues(&self) -> bool {
+        self.way.continues()
     }
 
     /// How the model reads its input.
@@ -269,7 +282,7 @@ impl Scorer {
         truncate: bool,
     ) -> Result<Encoder<'a>, ScoringError> {
         Encoder::new(
-            (&self.loaded.tokenizer, self.kind()),
+            (&self.loaded.tokenizer, &self.way),
             &self.loaded.name,
             template,
             columns,
@@ -317,7 +330,7 @@ impl Scorer {
             }
         }
         let group = prefix_groups(asks.iter().map(|ask| ask.prompt));
-        if self.loaded.model.shares_beginnings() {
+        if self.shares() {
             sequences.sort_by_cached_key(|s| (s.positions.len(), group[s.prompt], key(s)));
         } else {
             sequences.sort_by_key(|s| (s.positions.len(), group[s.prompt], s.ids.len()));
@@ -398,13 +411,16 @@ impl Scorer {
         if !self.loaded.model.is_unpadded() {
             return sequences.chunks(batch_size).collect();
         }
-        let shares = self.loaded.model.shares_beginnings();
+        let shares = self.shares();
         let mut batches = Vec::new();
         let (mut rest, mut rows, mut n) = (sequences, 0, 0);
         let mut last: Option<(&Sequence, Vec<u64>)> = None;
         for sequence in sequences {
             let own_key = if shares { key(sequence) } else { Vec::new() };
-            let known = last.as_ref().map_or(0, |(last, last_key)| in_common((last_key, last), (&own_key, sequence)));
+            let known = last.as_ref().map_or(0, |(last, last_key)| match sequence.decoder_from {
+                Some(_) => same_encoder((last_key, last), (&own_key, sequence)),
+                None => in_common((last_key, last), (&own_key, sequence)),
+            });
             let own = sequence.ids.len() - known;
             if n > 0 && rows + own > batch_size * ROWS {
                 let (batch, after) = rest.split_at(n);
@@ -419,14 +435,20 @@ impl Scorer {
         batches
     }
 
+    /// Whether what sequences have in common is computed once: their beginnings, or what an encoder reads.
+    fn shares(&self) -> bool {
+        self.loaded.model.shares_beginnings() || matches!(self.way, AnswerWay::Sentinels { .. })
+    }
+
     /// The states of a batch where it is read `[batch_size, n_predict, d_model]`, what sequences begin with alike computed once.
     fn predict_batch<'p>(&self, batch: &[Sequence], prompt_of: impl Fn(usize) -> Option<&'p Prompt>) -> Tensor<3> {
-        let model = &self.loaded.model;
-        if !model.shares_beginnings() {
-            return model.predict(self.inputs(batch, prompt_of));
+        if !self.shares() {
+            return self.states(self.inputs(batch, prompt_of), batch);
         }
+        let decoded = batch.iter().all(|sequence| sequence.decoder_from.is_some());
+        let tree = if decoded { encoders(batch) } else { branches(batch) };
         let (mut rows, mut parents, mut leaves) = (Vec::new(), Vec::new(), vec![0u32; batch.len()]);
-        for (row, branch) in branches(batch).into_iter().enumerate() {
+        for (row, branch) in tree.into_iter().enumerate() {
             if let Some(leaf) = branch.leaf {
                 leaves[leaf] = row as u32;
             }
@@ -436,7 +458,7 @@ impl Scorer {
         let mut inputs = self.inputs(&rows, prompt_of);
         let shared = parents.iter().any(Option::is_some);
         inputs.parents = shared.then_some(parents);
-        let states = model.predict(inputs);
+        let states = self.states(inputs, &rows);
         let device = states.device();
         states.select(0, ids_tensor(&leaves, &device))
     }
@@ -491,7 +513,17 @@ impl Ready<'_> {
         let encoded = &self.encoded[pass][example];
         let positions = self.reading.places[pass].iter().map(|mask| encoded.read_at + mask).collect();
         let ids = encoded.filled(&self.prompt.triggers.0, filled);
-        Sequence { prompt, example, pass, ids, positions, soft_at: encoded.soft_at.clone(), soft_before: 0 }
+        let decoder_from = encoded.decoder_from;
+        Sequence {
+            prompt,
+            example,
+            pass,
+            ids,
+            positions,
+            soft_at: encoded.soft_at.clone(),
+            soft_before: 0,
+            decoder_from,
+        }
     }
 }
 

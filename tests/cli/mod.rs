@@ -22,6 +22,7 @@ mod real_model;
 mod runs;
 mod saved_prompts;
 mod score_cache;
+mod seq2seq;
 mod signals;
 mod soft_prompts;
 mod terminal;

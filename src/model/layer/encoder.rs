@@ -145,7 +145,7 @@ impl MaskedEncoder {
         let [_, seq_length, _] = inputs.embeddings.dims();
         if is_cpu(&self.device) {
             let segments = Arc::new(Segments::new(&inputs.lengths, None));
-            let columns = |asking| Columns { segments: segments.clone(), asking, window: Window::Whole };
+            let columns = |asking| Columns { segments: segments.clone(), asking, window: Window::Whole, bias: None };
             return Way {
                 bias: None,
                 segments: Some((columns(None), columns(read.map(|read| Arc::new(read.to_vec()))))),

@@ -146,7 +146,7 @@ fn nothing_but_the_prefix_is_a_leaf_of_the_tape() {
         let tracked = scorer.tracked(&batch, None, Some(&leaf), false);
         assert!(tracked.embeddings.is_none(), "the looked-up embeddings are no leaf");
         assert!(!tracked.inputs.embeddings.is_require_grad());
-        let gradients = scorer.read_tensors(&ready.reading, 0, tracked.inputs).sum().backward();
+        let gradients = scorer.read_tensors(&ready.reading, 0, tracked.inputs, &batch).sum().backward();
         assert_eq!(leaf.0.grad(&gradients).map(|gradient| gradient.dims()), Some(leaf.0.dims()));
     }
 }

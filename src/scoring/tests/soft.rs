@@ -234,7 +234,7 @@ fn nothing_but_the_vectors_is_a_leaf_of_the_tape() {
             crate::scoring::batch::put_vectors(looked_up.clone(), leaf.clone(), &batch, |_| 0),
             &batch,
         );
-        let gradients = scorer.read_tensors(&ready.reading, 0, inputs).sum().backward();
+        let gradients = scorer.read_tensors(&ready.reading, 0, inputs, &batch).sum().backward();
         assert!(leaf.grad(&gradients).is_some());
         assert!(looked_up.grad(&gradients).is_none());
     }
