@@ -109,7 +109,9 @@ impl Plan {
             }
         }
         let whole = draw(&self.dataset, Shots::Full, 0, &self.experiment.limits)?;
-        let data: TrialData<'_> = super::plan::examples(&self.dataset, &whole);
+        let mut dataset = self.dataset.clone();
+        dataset.hold([&whole])?;
+        let data: TrialData<'_> = super::plan::examples(&dataset, &whole);
         let names = self.names(&found);
         let mut writer = MatrixWriter::new(folder, self.dataset.labels.clone());
         let mut done = 0;

@@ -27,7 +27,7 @@ use super::shortlist::{Entry, Shortlist};
 
 /// Unlabelled texts over which perplexity is taken, of the chosen prompt and of all that a search for fluent ones proposes: a
 /// diagnostic, outside the budget.
-const PERPLEXITY_TEXTS: usize = 8;
+pub(super) const PERPLEXITY_TEXTS: usize = 8;
 
 /// The examples of a trial.
 #[derive(Debug, Clone, Default)]
