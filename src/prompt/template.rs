@@ -235,6 +235,12 @@ impl Template {
         Self { pieces }
     }
 
+    /// The template with `front` before all else.
+    #[must_use]
+    pub fn with_front(&self, front: impl IntoIterator<Item = Piece>) -> Self {
+        Self::merged(front.into_iter().chain(self.pieces.iter().cloned()))
+    }
+
     /// The template without its trigger slots.
     #[must_use]
     pub fn without_triggers(&self) -> Self {

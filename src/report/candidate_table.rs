@@ -202,12 +202,8 @@ impl<'a> Table<'a> {
                 Some(margin) => (margin.to_le_bytes().to_vec(), 0),
                 None => (Vec::new(), listed.text),
             };
-            let prompt = digest([
-                &behaviour.to_le_bytes()[..],
-                &key.metric.to_le_bytes(),
-                &margin,
-                &text.to_le_bytes(),
-            ]);
+            let prompt =
+                digest([&behaviour.to_le_bytes()[..], &key.metric.to_le_bytes(), &margin, &text.to_le_bytes()]);
             OrderedRow {
                 dropped: key.dropped_at.is_some(),
                 metric: key.metric,

@@ -9,6 +9,9 @@
 //!   stands next to the input, and with `choose: nearest` it is the nearest. What was left out stands in
 //!   [`Encoded::shortened`] and counts as shortened. Where inputs must not be shortened, neither may demonstrations be left out.
 //! - 2026-11: an example's own text is never one of its demonstrations, whichever split it is of: the encoder leaves it out.
+//! - 2026-11: a template that begins with virtual tokens and goes on with the special tokens that the tokenizer begins with
+//!   (`{soft:20}[CLS]{text}`) has them in front of these, which are then not added again: where Hugging Face PEFT puts them.
+//!   Otherwise virtual tokens stand behind them (contract, definition 8).
 
 use crate::model::Tokenizer;
 use crate::prompt::{Demonstration, Piece, SoftSlot, Template};
@@ -77,6 +80,8 @@ pub struct Encoder<'a> {
     pub(super) max_positions: usize,
     pub(super) truncate: bool,
     parts: Vec<Part>,
+    /// Whether the template names the special tokens that texts begin with, behind virtual tokens.
+    names_beginning: bool,
     pub(super) columns: Vec<(String, usize)>,
     /// The demonstrations with their texts.
     pub(super) shown: Vec<(&'a Demonstration, String)>,
@@ -91,6 +96,15 @@ enum Part {
     Special(u32),
     Mask,
     Trigger(usize),
+}
+
+/// Whether virtual tokens alone stand before the special tokens that texts begin with.
+fn names_beginning(parts: &[Part], beginning: &[u32]) -> bool {
+    let [Part::Text(bits), rest @ ..] = parts else { return false };
+    let named = rest.iter().map_while(|part| if let Part::Special(id) = part { Some(*id) } else { None });
+    !beginning.is_empty()
+        && bits.iter().all(|bit| matches!(bit, Bit::Soft(_)))
+        && named.take(beginning.len()).eq(beginning.iter().copied())
 }
 
 enum Bit {
@@ -212,6 +226,7 @@ impl<'a> Encoder<'a> {
             return Err(fault(format!("{model} continues text, so {{mask}} must come last, with nothing after it")));
         }
         let known_columns = columns.to_vec();
+        let names_beginning = names_beginning(&parts, tokenizer.around().0);
         let encoder = Self {
             tokenizer,
             model,
@@ -222,6 +237,7 @@ impl<'a> Encoder<'a> {
             max_positions,
             truncate,
             parts,
+            names_beginning,
             columns: used,
             shown,
             known_columns,
@@ -394,6 +410,7 @@ impl<'a> Encoder<'a> {
     /// The special tokens at both ends; what continues text has none at its end.
     fn around(&self) -> (&[u32], &[u32]) {
         let (before, after) = self.tokenizer.around();
+        let before = if self.names_beginning { &[] } else { before };
         if *self.way == AnswerWay::Continuation { (before, &[]) } else { (before, after) }
     }
 

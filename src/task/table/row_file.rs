@@ -5,12 +5,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::Format;
 use super::blocks::Blocks;
 use super::delimited::{Dialect, read_records};
 use super::json::{self, Keys};
 use super::parquet::ParquetFile;
 use super::sheet::{Sheet, utf8};
-use super::Format;
 use crate::task::error::TaskError;
 
 /// Bytes of rows that are parsed at a time.
