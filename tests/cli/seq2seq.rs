@@ -143,7 +143,17 @@ fn every_method_runs_on_bart_and_t5() {
         assert!(plan.stdout.contains("autoprompt"), "{}", plan.stdout);
         workplace.done(&["run", "seq2seq.yaml"]);
         let rows = workplace.read("results/seq2seq/leaderboard.csv");
-        for method in ["manual", "random", "paraphrase", "autoprompt", "gcg", "pez", "soft_prompt", "demonstrations", "label_words"] {
+        for method in [
+            "manual",
+            "random",
+            "paraphrase",
+            "autoprompt",
+            "gcg",
+            "pez",
+            "soft_prompt",
+            "demonstrations",
+            "label_words",
+        ] {
             assert!(rows.contains(&format!(",{method},")), "{name}: {method}\n{rows}");
         }
         assert!(!rows.contains("failed"), "{name}: {rows}");
