@@ -464,17 +464,24 @@ impl LanguageModel for Stepped {
 #[test]
 fn gradients_of_triggers_equal_finite_differences() {
     const STEP: f32 = 0.003;
-    for folder in ["bart-scaled", "t5", "mt5"] {
+    // Not the first T5, whose rectified states have corners within a step.
+    for folder in ["bart-scaled", "t5-v1_1", "mt5"] {
         let loaded = load(folder);
         let scorer = Scorer::new(loaded.clone(), Settings::default());
         let template = "{text} {trigger:2} It was {mask}.".parse::<Template>().unwrap();
         let verbalizer = Arc::new("a=good|bad,b=terrible".parse::<Verbalizer>().unwrap());
-        let tokens = [40, 41];
-        let prompt = Prompt { triggers: TriggerTokens(tokens.to_vec()), ..Prompt::plain(template, verbalizer) };
         let columns = ["text".to_owned()];
         let example = |text: &str, label| Example { row: 0, fields: vec![text.to_owned()], label: Some(label) };
         let examples = [example("the story of a film", 0), example("很好看的电影", 1)];
         let shown: Vec<&Example> = examples.iter().collect();
+        // Tokens that stand nowhere else, because a step of theirs is one of everywhere they stand.
+        let elsewhere: Vec<u32> = ["good", "bad", "terrible", " good", " bad", " terrible", " It was.", "."]
+            .into_iter()
+            .chain(examples.iter().map(|example| example.fields[0].as_str()))
+            .flat_map(|text| loaded.tokenizer.encode_text(text))
+            .collect();
+        let tokens: Vec<u32> = (40..).filter(|token| !elsewhere.contains(token)).take(2).collect();
+        let prompt = Prompt { triggers: TriggerTokens(tokens.clone()), ..Prompt::plain(template, verbalizer) };
         let loss = |scorer: &Scorer| {
             let scores = scorer.score(std::slice::from_ref(&prompt), &columns, &shown).unwrap().scores;
             -(scores[0][0][0] + scores[0][1][1]) / 2.0
