@@ -43,6 +43,9 @@ pub struct Encoded {
 /// Stands for demonstrations in [`Encoded::shortened`]: no column has the name of a slot.
 pub const DEMOS: &str = "demos";
 
+/// How sentinels begin.
+const SENTINELS: &str = "<extra_id_";
+
 /// How the first sentinel is written.
 pub(super) const FIRST_SENTINEL: &str = "<extra_id_0>";
 
@@ -133,10 +136,6 @@ impl<'a> Encoder<'a> {
         let fault = |reason: String| ScoringError::Template { template: template.to_string(), reason };
         let mask_id = tokenizer.mask_id();
         let blank = way.gap(tokenizer, model)?.unwrap_or_else(|| tokenizer.pad_id().unwrap_or_default());
-        let is_gap = |id: u32| match way {
-            AnswerWay::Sentinels { sentinels, .. } => sentinels.contains(&id),
-            _ => Some(id) == mask_id,
-        };
         let specials: Vec<(String, u32)> =
             tokenizer.special_ids().iter().filter_map(|&id| Some((tokenizer.token(id)?, id))).collect();
         let mut parts: Vec<Part> = Vec::new();
@@ -155,6 +154,9 @@ impl<'a> Encoder<'a> {
         for piece in template.pieces() {
             match piece {
                 Piece::Text(text) => {
+                    if matches!(way, AnswerWay::Sentinels { .. }) && text.contains(SENTINELS) {
+                        return Err(fault(format!("write {{mask}} for the mask, not `{FIRST_SENTINEL}`")));
+                    }
                     let mut rest = text.as_str();
                     // The earliest special token, the longest of those that begin there.
                     while let Some((at, token, id)) = specials
@@ -165,7 +167,7 @@ impl<'a> Encoder<'a> {
                         if at > 0 {
                             push_bit(&mut parts, Bit::Text(rest[..at].into()));
                         }
-                        if is_gap(id) {
+                        if Some(id) == mask_id {
                             return Err(fault(format!("write {{mask}} for the mask, not `{token}`")));
                         }
                         parts.push(Part::Special(id));
@@ -420,20 +422,10 @@ impl<'a> Encoder<'a> {
     }
 
     /// The tokens of part `number`, with the byte in `text` at which each begins.
-    ///
-    /// Where a sentinel is an ordinary piece (mT5), the reference knows no border behind it.
     fn pieces(&self, number: usize, text: &str) -> Vec<(u32, usize)> {
         let behind_answer = number.checked_sub(1).is_some_and(|before| matches!(self.parts[before], Part::Mask));
-        let ordinary =
-            matches!(self.way, AnswerWay::Sentinels { .. }) && !self.tokenizer.special_ids().contains(&self.blank);
-        if !behind_answer || !ordinary {
-            return self.tokenizer.encode_text_places(text);
-        }
-        let whole = self.tokenizer.encode_text_places(&format!("{FIRST_SENTINEL}{text}"));
-        match whole.split_first() {
-            Some(((id, _), rest)) if *id == self.blank => {
-                rest.iter().map(|&(id, start)| (id, start.saturating_sub(FIRST_SENTINEL.len()))).collect()
-            }
+        match self.way {
+            AnswerWay::Sentinels { .. } if behind_answer => self.tokenizer.encode_behind_sentinel(text),
             _ => self.tokenizer.encode_text_places(text),
         }
     }

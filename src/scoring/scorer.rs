@@ -468,6 +468,8 @@ impl Scorer {
         let states = self.predict_batch(batch, |prompt| Some(ready[prompt].prompt));
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
+        // A product with one row sums in another order than one with several, and a score has the same bits in any batch.
+        let states = if batch_size * n_predict == 1 { states.repeat_dim(0, 2) } else { states };
         let mut rows: Vec<u32> = batch
             .iter()
             .flat_map(|s| ready[s.prompt].reading.passes.passes[s.pass].reads.iter().map(|r| r.token))
