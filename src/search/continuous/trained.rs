@@ -18,6 +18,22 @@ pub enum Part {
     Prefix(PrefixShape),
 }
 
+impl Part {
+    /// `prompt` with these numbers as its vectors.
+    ///
+    /// # Panics
+    /// If there are not as many as the part has.
+    pub fn put_into(self, prompt: &Prompt, values: Vec<f32>) -> Prompt {
+        let vectors = match self {
+            Self::Soft { d_model } => {
+                Vectors { soft: Some(Arc::new(SoftPrompt::new(values, d_model))), ..Vectors::default() }
+            }
+            Self::Prefix(shape) => Vectors { prefix: Some(Arc::new(Prefix::new(values, shape))), ..Vectors::default() },
+        };
+        vectors.put_into(prompt)
+    }
+}
+
 /// Parameters, the encoder that makes vectors of them, and what those are in the prompt.
 #[derive(Debug, Clone)]
 pub struct Trained {
@@ -54,6 +70,11 @@ impl Trained {
         &self.parameters
     }
 
+    /// How many numbers its vectors have.
+    pub fn n_numbers(&self) -> usize {
+        self.encoder.n_numbers()
+    }
+
     /// Puts others in their place.
     ///
     /// # Panics
@@ -70,14 +91,12 @@ impl Trained {
 
     /// `prompt` with the vectors of the parameters.
     pub fn put_into(&self, prompt: &Prompt) -> Prompt {
-        let values = self.encoder.encode(&self.parameters);
-        let vectors = match self.part {
-            Part::Soft { d_model } => {
-                Vectors { soft: Some(Arc::new(SoftPrompt::new(values, d_model))), ..Vectors::default() }
-            }
-            Part::Prefix(shape) => Vectors { prefix: Some(Arc::new(Prefix::new(values, shape))), ..Vectors::default() },
-        };
-        vectors.put_into(prompt)
+        self.part.put_into(prompt, self.encoder.encode(&self.parameters))
+    }
+
+    /// What the vectors are in the prompt.
+    pub fn part(&self) -> Part {
+        self.part
     }
 
     /// The gradient with respect to the parameters from that with respect to the vectors.
