@@ -47,7 +47,9 @@ impl Trial<'_> {
             });
         }
         let tokenizer = &self.scorer.loaded().tokenizer;
-        let mut rest = ids.as_slice();
+        let rows = self.scorer.soft_rows(&chosen.template);
+        let of_rows: Vec<u32> = rows.iter().filter_map(|&row| ids.get(row).copied()).collect();
+        let mut rest = of_rows.as_slice();
         let texts: Vec<String> = self
             .scorer
             .soft_lengths(&chosen.template)

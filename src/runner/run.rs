@@ -485,9 +485,9 @@ impl Work<'_> {
             Some(Control::ShuffledLabels) => shuffled.data(&drawn),
             _ => drawn.clone(),
         };
-        let winner = plan.winner(planned, self.folder)?;
+        let winner = plan.winner(planned, self.folder);
         let own_task;
-        let task = match winner {
+        let task = match winner.as_ref().ok().cloned().flatten() {
             None => &plan.task,
             winner => {
                 own_task = TaskPrompt { winner, ..plan.task.clone() };
@@ -513,6 +513,10 @@ impl Work<'_> {
             diagnostics: if planned.control.is_none() { plan.n_diagnosed() } else { 0 },
             rules: if planned.control.is_none() { plan.rules_compared(planned.item) } else { Vec::new() },
         };
+        if let Err(stopped) = winner {
+            emit(trial.started()).map_err(Stopped::Fatal)?;
+            return Err(stopped);
+        }
         let progress = |spent: &crate::record::Spent| self.listener.progress(&planned.key, spent, planned.evaluations);
         let fatal = |e: RecordError| Stopped::Fatal(e.into());
         let files = match trial.run(cells, emit, &progress, self.stop) {

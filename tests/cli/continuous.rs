@@ -34,12 +34,13 @@ fn every_continuous_method_gives_a_prompt_that_the_commands_take() {
         "  - { method: p_tuning, encoder: [mlp, lstm], n_soft: 2, hidden_size: 4, batch_size: 4, eval_every: 4 }
   - { method: optiprompt, batch_size: 4, eval_every: 4 }
   - { method: bbt, n_soft: 2, intrinsic_dim: 4, population: 4, batch_size: 4, eval_every: 2 }
-  - { method: soft_prompt, optimiser: adafactor, decay: constant, clip_norm: 1, accumulate: 2, batch_size: 4, eval_every: 2 }
+  - { method: warp, n_soft: 2, batch_size: 4, eval_every: 4 }
+  - { method: soft_prompt, template: '{soft:2}{text} it {soft:=1} {mask}.', optimiser: adafactor, decay: constant, clip_norm: 1, accumulate: 2, batch_size: 4, eval_every: 2 }
 ",
     );
     workplace.done(&["run", "continuous.yaml", "--quiet"]);
     let board = rows(&workplace, "results/toy/leaderboard.csv");
-    for method in ["p_tuning", "optiprompt", "bbt", "soft_prompt"] {
+    for method in ["p_tuning", "optiprompt", "bbt", "warp", "soft_prompt"] {
         let row = board.iter().find(|row| row["method"] == method).unwrap();
         assert!(row["failures"].is_empty(), "{row:?}");
         let file = format!("results/toy/{}", row["prompt_file"]);
@@ -58,6 +59,27 @@ fn every_continuous_method_gives_a_prompt_that_the_commands_take() {
     assert_eq!(of("bbt")["backwards"], "0");
     assert_ne!(of("p_tuning")["backwards"], "0");
     assert_eq!(of("bbt")["evaluations"], of("bbt")["forwards"]);
+    // Two virtual tokens and two labels of 8 numbers; two virtual tokens in two places.
+    assert_eq!(
+        (of("warp")["trained_parameters"].as_str(), of("soft_prompt")["trained_parameters"].as_str()),
+        ("32", "16")
+    );
+    let file = workplace.path(&format!("results/toy/{}", of("warp")["prompt_file"]));
+    let bytes = fs::read(&file).unwrap();
+    let mut names = safetensors::SafeTensors::deserialize(&bytes)
+        .unwrap()
+        .names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
+    names.sort();
+    assert_eq!(names, ["label_vectors", "prompt_embeddings"]);
+    let explained = workplace.done(&["explain", "--prompt", &file.display().to_string(), "a great film"]).stdout;
+    assert!(explained.contains("positive"), "{explained}");
+    let board = workplace.read("results/toy/leaderboard.md");
+    assert!(board.contains("On the way there, by its share: 0 ") && board.contains(", 1 "), "{board}");
+    let refused = workplace.run(&["plan", "continuous.yaml", "--set", "calibration=[pmi_dc]"]);
+    assert!(refused.code == 3 && refused.stderr.contains("a soft verbalizer has none"), "{}", refused.stderr);
 }
 
 #[test]

@@ -90,7 +90,8 @@ impl Oracle for Fake {
         let values = prompt.soft.as_ref().unwrap().values();
         let soft = values.iter().zip(&self.target).map(|(x, t)| if self.flat { 0.0 } else { x - t }).collect();
         let loss = self.loss(prompt) + self.drift * self.batches.len() as f64;
-        Ok(PromptGradient { loss, triggers: Vec::new(), soft, cost: Cost::default() })
+        let cost = Cost { evaluations: 3 * examples.len() as u64, ..Cost::default() };
+        Ok(PromptGradient { loss, triggers: Vec::new(), soft, cost })
     }
     fn gains(&self, _: &[Vec<f32>]) -> Vec<Vec<f32>> {
         unreachable!("it asks for no token")

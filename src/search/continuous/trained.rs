@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::prompt::{Prefix, PrefixShape, Prompt, SoftPrompt, Vectors};
+use crate::prompt::{LabelVectors, Prefix, PrefixShape, Prompt, SoftPrompt, Vectors};
 
 use super::Encoder;
 
@@ -16,6 +16,13 @@ pub enum Part {
     },
     /// A prefix.
     Prefix(PrefixShape),
+    /// Virtual tokens, and behind them a vector for each label.
+    SoftAndLabels {
+        /// Numbers in each.
+        d_model: usize,
+        /// Labels.
+        n_labels: usize,
+    },
 }
 
 impl Part {
@@ -27,6 +34,15 @@ impl Part {
         let vectors = match self {
             Self::Soft { d_model } => {
                 Vectors { soft: Some(Arc::new(SoftPrompt::new(values, d_model))), ..Vectors::default() }
+            }
+            Self::SoftAndLabels { d_model, n_labels } => {
+                let mut values = values;
+                let labels = values.split_off(values.len() - n_labels * d_model);
+                Vectors {
+                    soft: Some(Arc::new(SoftPrompt::new(values, d_model))),
+                    labels: Some(Arc::new(LabelVectors::new(labels, d_model))),
+                    ..Vectors::default()
+                }
             }
             Self::Prefix(shape) => Vectors { prefix: Some(Arc::new(Prefix::new(values, shape))), ..Vectors::default() },
         };
@@ -56,6 +72,13 @@ impl Trained {
     pub fn soft(values: Vec<f32>, d_model: usize) -> Self {
         let encoder = Encoder::Plain { n_rows: values.len() / d_model, width: d_model };
         Self::new(Part::Soft { d_model }, encoder, values)
+    }
+
+    /// Virtual tokens and vectors for labels themselves.
+    pub fn soft_and_labels(values: Vec<f32>, labels: &LabelVectors) -> Self {
+        let (d_model, n_labels) = (labels.d_model(), labels.n_labels());
+        let encoder = Encoder::Plain { n_rows: values.len() / d_model + n_labels, width: d_model };
+        Self::new(Part::SoftAndLabels { d_model, n_labels }, encoder, [values.as_slice(), labels.values()].concat())
     }
 
     /// A prefix itself.

@@ -274,7 +274,7 @@ impl Search for Training {
             return Err(SearchError::NoTraining { method: self.method });
         }
         let Some(schedule) = self.schedule else {
-            let passes = oracle.passes(&self.prompt)?;
+            let passes = oracle.passes(&self.trained.put_into(&self.prompt))?;
             let examples = self.config.batch_size.min(n_train) * self.config.accumulate.max(1);
             let step = 3 * passes * examples as u64;
             return Ok(self.begin(|cost| oracle.affords(cost), step, passes * oracle.n_selection() as u64));
