@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fs4::fs_std::FileExt;
 
+use super::checkpoint::CHECKPOINTS;
 use super::event::Event;
 use super::event_file::EventReader;
 use super::seal::verify;
@@ -17,7 +18,7 @@ use super::{Provenance, RecordError, TrialRecord, TrialWriter, write_atomically}
 const DERIVED: [&str; 4] = ["candidates.csv", "leaderboard.csv", "leaderboard.md", "matrix.parquet"];
 
 /// The rest of what stands in a results folder.
-const OURS: [&str; 4] = ["experiment.yaml", "provenance.json", "trials", ".lock"];
+const OURS: [&str; 5] = ["experiment.yaml", "provenance.json", "trials", ".lock", CHECKPOINTS];
 
 /// What a results folder holds of a trial.
 #[derive(Debug)]
@@ -211,9 +212,10 @@ impl ResultsFolder {
     /// # Errors
     /// [`RecordError::Io`].
     pub fn clear(&self) -> Result<(), RecordError> {
-        let trials = self.path.join("trials");
-        if trials.exists() {
-            fs::remove_dir_all(&trials).map_err(RecordError::io("remove", &trials))?;
+        for folder in ["trials", CHECKPOINTS].map(|name| self.path.join(name)) {
+            if folder.exists() {
+                fs::remove_dir_all(&folder).map_err(RecordError::io("remove", &folder))?;
+            }
         }
         for name in DERIVED {
             let path = self.path.join(name);

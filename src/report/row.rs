@@ -190,7 +190,7 @@ impl Row {
             vs_random: None,
             vs_random_p: None,
             trained_parameters: shown.map(|(_, scored)| match &scored.record.soft {
-                Some(soft) => (soft.n_soft * soft.d_model) as u64,
+                Some(soft) => soft.n_numbers() as u64,
                 None => 0,
             }),
             dev_looks: sum(entry, |trial| trial.choice.as_ref().map(|choice| choice.dev_looks)),

@@ -129,6 +129,7 @@ impl Plan {
                     triggers: TriggerTokens(candidate.trigger_ids.clone()),
                     soft: None,
                     prefix: None,
+                    label_vectors: None,
                     verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
                     pool: pool.clone(),
                 }));

@@ -152,6 +152,15 @@ impl Plan {
                         let text = crate::task::Example { row: 0, fields: Vec::new(), label: None };
                         Calibrator::new(way, 0, &[&text], 1)?.check(&prompt)
                     });
+                    let pmi = item.cells.iter().any(Method::has_soft_verbalizer)
+                        && experiment.calibration.contains(&Calibration::PmiDc);
+                    let calibrated = calibrated.and(match pmi {
+                        true => Err(crate::scoring::ScoringError::Template {
+                            template: prompt.template.to_string(),
+                            reason: "calibration `pmi_dc` is of label words, and a soft verbalizer has none (allowed with it: none, contextual, batch)".into(),
+                        }),
+                        false => Ok(()),
+                    });
                     scorer.check_template(&prompt, &dataset.columns).and(calibrated).map_err(|source| {
                         let file = experiment.place(&format!("search[{index}]"));
                         let place = file.unwrap_or_else(|| format!("search[{index}]"));

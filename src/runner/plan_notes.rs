@@ -189,7 +189,7 @@ impl Plan {
         let steps = most_steps(|cost| cost <= share, step, look, training.eval_every, training.steps);
         let scorer = &self.scorers[trial.model];
         let prompt = prompts(item, &self.task).into_iter().next()?;
-        let n_soft: usize = scorer.soft_lengths(&prompt.template).iter().sum();
+        let n_soft = scorer.n_vectors(&prompt.template);
         let numbers = match prompt.template.n_prefix() {
             0 => format!("{n_soft} x {}", scorer.loaded().model.shape().d_model),
             n => format!("{n} x {}", scorer.prefix_shape(n).width()),

@@ -144,6 +144,7 @@ impl<'a> Encoder<'a> {
         // Demonstrations count on behind the columns, however many those are.
         let n_columns = template.columns().len();
         let mut n_masks = 0;
+        let mut soft_lengths: Vec<usize> = Vec::new();
         let n_prefix = template.n_prefix();
         let positions = max_positions;
         let max_positions = positions.saturating_sub(n_prefix);
@@ -195,7 +196,8 @@ impl<'a> Encoder<'a> {
                 }
                 Piece::Trigger(n) => parts.push(Part::Trigger(*n)),
                 Piece::Soft(slot) => {
-                    let n = soft_length(slot, tokenizer);
+                    let n = soft_length(slot, tokenizer, &soft_lengths);
+                    soft_lengths.push(n);
                     if n == 0 {
                         return Err(fault(format!(
                             "the text of {} has no token for {model}",
@@ -464,10 +466,11 @@ impl<'a> Encoder<'a> {
 }
 
 /// How many virtual tokens a slot has: as many as its text has tokens, where it has a text.
-pub fn soft_length(slot: &SoftSlot, tokenizer: &Tokenizer) -> usize {
+pub fn soft_length(slot: &SoftSlot, tokenizer: &Tokenizer, before: &[usize]) -> usize {
     match slot {
         SoftSlot::Count(n) => *n,
         SoftSlot::Init(text) => tokenizer.encode_text(text).len(),
+        SoftSlot::Same(slot) => slot.checked_sub(1).and_then(|slot| before.get(slot)).copied().unwrap_or(0),
     }
 }
 

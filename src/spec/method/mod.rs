@@ -50,7 +50,7 @@ use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 14] = [
+pub const METHODS: [&str; 15] = [
     "manual",
     "random",
     "paraphrase",
@@ -65,6 +65,7 @@ pub const METHODS: [&str; 14] = [
     "p_tuning",
     "optiprompt",
     "bbt",
+    "warp",
 ];
 
 /// Methods that papers and the contract name and this version does not have.
@@ -133,6 +134,8 @@ pub enum Method {
     PTuning(PTuningParameters),
     /// The tokens of a written prompt, trained in their places.
     Optiprompt(OptipromptParameters),
+    /// Virtual tokens and a vector for each label.
+    Warp(SoftPromptParameters),
     /// Virtual tokens moved by evolution in a subspace.
     Bbt(BbtParameters),
     /// Training examples shown with their answers.
@@ -161,6 +164,7 @@ impl Method {
             Self::PTuning(_) => METHODS[11],
             Self::Optiprompt(_) => METHODS[12],
             Self::Bbt(_) => METHODS[13],
+            Self::Warp(_) => METHODS[14],
         }
     }
 
@@ -172,12 +176,17 @@ impl Method {
     /// How it trains vectors; `None` for a method that trains none.
     pub fn training(&self) -> Option<&TrainingParameters> {
         match self {
-            Self::SoftPrompt(method) => Some(&method.training),
+            Self::SoftPrompt(method) | Self::Warp(method) => Some(&method.training),
             Self::Prefix(method) => Some(&method.training),
             Self::PTuning(method) => Some(&method.training),
             Self::Optiprompt(method) => Some(&method.training),
             _ => None,
         }
+    }
+
+    /// Whether its labels may have vectors in place of words.
+    pub fn has_soft_verbalizer(&self) -> bool {
+        matches!(self, Self::SoftPrompt(method) | Self::Warp(method) if method.soft_verbalizer)
     }
 
     /// Whether its prompts are made of tokens alone.
@@ -188,7 +197,8 @@ impl Method {
     /// The label of the item whose winners it starts from; `None` for a method that starts from none.
     pub fn starts_from(&self) -> Option<&str> {
         match self {
-            Self::SoftPrompt(SoftPromptParameters { init: SoftInit::Winner(label), .. }) => Some(label),
+            Self::SoftPrompt(SoftPromptParameters { init: SoftInit::Winner(label), .. })
+            | Self::Warp(SoftPromptParameters { init: SoftInit::Winner(label), .. }) => Some(label),
             _ => None,
         }
     }
@@ -345,7 +355,8 @@ fn cells(
             let task = manual.cloned().into_iter().collect();
             paraphrase::read(reader, at, written.clone().unwrap_or(task))?
         }
-        "soft_prompt" => soft_prompt::read(reader, at)?,
+        "soft_prompt" => soft_prompt::read(reader, at, false)?,
+        "warp" => soft_prompt::read(reader, at, true)?,
         "prefix" => prefix::read(reader, at)?,
         "p_tuning" => p_tuning::read(reader, at)?,
         "bbt" => bbt::read(reader, at)?,
