@@ -12,3 +12,4 @@ mod model_errors;
 mod model_gguf;
 mod model_parity;
 mod soft_prompt_parity;
+mod tuning_parity;

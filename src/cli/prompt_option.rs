@@ -257,6 +257,7 @@ fn from_saved(path: &Path, saved: &SavedPrompt, soft: Option<SoftPrompt>, opened
         soft: soft.map(Arc::new),
         verbalizer: Arc::new(verbalizer),
         pool: saved.pool.clone().map(Arc::new),
+        tuned: None,
     };
     let settings = Settings { multi_token, truncate: saved.truncate, ..opened.settings() };
     let prior = saved.calibration.as_ref().map(|prior| saved_prior(prior, &prompt)).transpose().map_err(bad)?;

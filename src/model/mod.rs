@@ -20,6 +20,7 @@ mod placement;
 mod tokenizer;
 mod toy;
 mod toy_causal;
+mod tuning;
 mod weights;
 
 pub use builtin::{BuiltinModel, Card, builtin_models};
@@ -31,3 +32,4 @@ pub use language_model::{Inputs, KeyValues, LanguageModel, ModelKind, ModelShape
 pub use loaded::{LoadedModel, load, load_builtin, load_folder, load_fresh, load_gguf};
 pub use placement::{Placement, Precision};
 pub use tokenizer::Tokenizer;
+pub use tuning::{TunableModel, TunedModel};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{DemonstrationPool, SoftPrompt, Template, TriggerTokens, Verbalizer};
+use super::{DemonstrationPool, SoftPrompt, Template, TriggerTokens, TunedWeights, Verbalizer};
 
 /// Everything that decides what the model sees and how its answer is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub struct Prompt {
     pub verbalizer: Arc<Verbalizer>,
     /// What the demonstrations nearest to a text are chosen from; `None` where the template has no such place.
     pub pool: Option<Arc<DemonstrationPool>>,
+    /// The weights of the model that were trained for it; `None` where the model is as it was.
+    pub tuned: Option<Arc<TunedWeights>>,
 }
 
 impl Prompt {
@@ -28,7 +30,7 @@ impl Prompt {
 
     /// A prompt of `template` with these trigger tokens.
     pub fn with_triggers(template: Template, triggers: TriggerTokens, verbalizer: Arc<Verbalizer>) -> Self {
-        Self { template, triggers, soft: None, verbalizer, pool: None }
+        Self { template, triggers, soft: None, verbalizer, pool: None, tuned: None }
     }
 
     /// The BLAKE3 hash of the content: equal prompts have equal hashes, on every machine and in every version that reads
@@ -51,7 +53,16 @@ impl Prompt {
             part(b"demonstrations");
             part(&pool.content_hash());
         }
+        if let Some(tuned) = &self.tuned {
+            part(b"tuned weights");
+            part(tuned.hash());
+        }
         *hasher.finalize().as_bytes()
+    }
+
+    /// Whether a classification head tells the labels apart, and label words have no part in it.
+    pub fn classifies(&self) -> bool {
+        self.tuned.as_ref().is_some_and(|tuned| tuned.n_classes().is_some())
     }
 }
 
@@ -76,6 +87,7 @@ pub struct Candidate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::Tuning;
 
     #[test]
     fn the_hash_depends_on_every_part() {
@@ -92,6 +104,7 @@ mod tests {
             Prompt { triggers: TriggerTokens(vec![6]), ..prompt.clone() },
             Prompt { verbalizer: words("1=good,0=bad"), ..prompt.clone() },
             Prompt { soft: Some(Arc::new(SoftPrompt::new(vec![0.5], 1))), ..prompt.clone() },
+            Prompt { tuned: Some(Arc::new(TunedWeights::new(Tuning::All, None, Vec::new()))), ..prompt.clone() },
         ];
         for other in others {
             assert_ne!(prompt.content_hash(), other.content_hash());

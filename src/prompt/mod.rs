@@ -19,6 +19,8 @@ mod soft_prompt;
 mod surface;
 mod template;
 mod trigger;
+mod tuned_weights;
+mod tuning;
 mod verbalizer;
 
 pub use candidate::{Candidate, Prompt};
@@ -28,4 +30,6 @@ pub use soft_prompt::SoftPrompt;
 pub use surface::{Surface, surfaces};
 pub use template::{MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template};
 pub use trigger::TriggerTokens;
+pub use tuned_weights::{TunedTensor, TunedWeights};
+pub use tuning::{Lora, Tuning};
 pub use verbalizer::{LabelWords, Verbalizer};

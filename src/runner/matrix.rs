@@ -128,6 +128,7 @@ impl Plan {
                     soft: soft.clone(),
                     verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
                     pool: pool.clone(),
+                    tuned: None,
                 });
             }
             for (split, examples) in [("dev", &data.dev), ("test", &data.test)] {

@@ -246,7 +246,7 @@ fn add(sums: &mut [f64], values: &[f32]) {
 }
 
 /// [`Passes::label_logprobs`] on tensors: `[batch_size, n_reads]` a pass -> `[batch_size, n_labels]`.
-fn label_logprobs(passes: &Passes, reads: Vec<Tensor<2>>) -> Tensor<2> {
+pub(super) fn label_logprobs(passes: &Passes, reads: Vec<Tensor<2>>) -> Tensor<2> {
     let mut words: Vec<Option<Tensor<2>>> = vec![None; passes.words.len()];
     for (pass, values) in passes.passes.iter().zip(reads) {
         for (column, read) in pass.reads.iter().enumerate() {

@@ -38,6 +38,7 @@ mod prompt_flags;
 mod scorer;
 #[cfg(test)]
 mod tests;
+mod tuned;
 mod vocabulary;
 
 pub use answers::{AnswerStates, Answers};
@@ -56,4 +57,5 @@ pub use nearest::{NearToken, NearestTokens};
 pub use outcome::{Outcome, argmax, information_parts, mutual_information};
 pub use passes::{Pass, Passes, Read, Word, WordPlace, encode_words, log_sum_exp};
 pub use scorer::{Ask, Cost, Round, Scorer, Settings};
+pub use tuned::TuningGradient;
 pub use vocabulary::{plain_tokens, trigger_vocabulary};
