@@ -12,6 +12,8 @@ use std::sync::Arc;
 use burn::Tensor;
 use burn::tensor::Device;
 
+use super::Seq2SeqModel;
+
 /// How a model reads its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelKind {
@@ -163,6 +165,11 @@ pub trait LanguageModel: Send + Sync {
         false
     }
 
+    /// Encoder and decoder apart, of a model that reads one text and writes another.
+    fn seq2seq(&self) -> Option<&dyn Seq2SeqModel> {
+        None
+    }
+
     /// Looks up word embeddings; shorter rows are padded on the right to the longest.
     ///
     /// # Shapes
@@ -224,6 +231,16 @@ pub trait LanguageModel: Send + Sync {
     fn bound(&self, values: &[Tensor<1>]) -> Option<Arc<dyn LanguageModel>> {
         let _ = values;
         None
+    }
+
+    /// The keys and values of every layer at the positions of the input, as the attention uses them: what a trained prefix can
+    /// start from. `None` for a model that does not tell.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the inputs do not fit together, something stands before them, or rows differ in length.
+    fn keys_and_values(&self, inputs: Inputs) -> Option<KeyValues> {
+        self.extend(inputs).map(|(_, kept)| kept)
     }
 
     /// The scores of vocabulary entries, bias included, not normalised: of `rows` in their order, or of all.

@@ -113,5 +113,5 @@ fn fitting(device: &ResolvedDevice, jobs: usize, each: u64, largest: u64) -> usi
 
 /// Whether a method passes backward through the model.
 pub(super) fn takes_gradients(method: &Method) -> bool {
-    !matches!(method, Method::Manual(_) | Method::Random(_) | Method::Paraphrase(_))
+    !matches!(method, Method::Manual(_) | Method::Random(_) | Method::Paraphrase(_) | Method::Bbt(_))
 }

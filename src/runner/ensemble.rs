@@ -8,6 +8,7 @@
 //! - 2026-11: what it is charged is what the items of its cell spent, since they found its members, and the members' scores on train,
 //!   which are new; their scores on dev were paid for. It is therefore dearer than any row beside it, which the flag
 //!   `pooled_budget` says.
+//! - 2026-11: where fewer than two prompts differ there is nothing to put together. The tables say so; the run has not failed.
 //! - 2026-11: soft prompts are left out, and so are prompts that find their demonstrations for each text: of theirs only the
 //!   vectors, and the examples, of the chosen one are kept. So are candidates that racing dropped, and controls.
 
@@ -160,7 +161,7 @@ pub fn make(
     let failed = |e: ScoringError| Stopped::Failed(e.to_string());
     let members = members(plan, planned, &trial, records)?;
     if members.len() < 2 {
-        return Err(Stopped::Failed(format!(
+        return Err(Stopped::Nothing(format!(
             "fewer than two prompts of tokens that differ in a dev prediction were found in {} trials",
             records.len()
         )));

@@ -36,6 +36,7 @@ mod schedule;
 mod selection;
 mod shortlist;
 mod trial;
+mod winner;
 
 pub use batch_size::{BatchSize, settings_for};
 pub use calibrated::Calibrated;

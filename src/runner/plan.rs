@@ -113,6 +113,14 @@ impl Plan {
             batch_size: 1,
             length_step: if gpu { GPU_LENGTH_STEP } else { 1 },
         };
+        for (item, label) in experiment.search.iter().zip(SearchItem::labels(&experiment.search)) {
+            let asked = |other: &SearchItem| other.cells.iter().any(|cell| cell.starts_from() == Some(&label));
+            if experiment.search.iter().any(asked)
+                && let Some(prompt) = prompts(item, &task).into_iter().next()
+            {
+                task.starts.insert(label, prompt.template);
+            }
+        }
         let mut scorers = Vec::new();
         for (index, source) in experiment.models.iter().enumerate() {
             let place = || experiment.place(&format!("models[{index}]")).or_else(|| experiment.place("models"));
@@ -334,13 +342,7 @@ impl Plan {
     /// `autoprompt`, or `autoprompt 2` for the second item of the method; `manual independent` for one with its own rule for
     /// words of several tokens.
     pub(super) fn label(&self, item: usize) -> String {
-        let name = |item: &SearchItem| match item.multi_token {
-            Some(way) => format!("{} {}", item.name(), way.name()),
-            None => item.name().to_owned(),
-        };
-        let own = name(&self.experiment.search[item]);
-        let before = self.experiment.search[..item].iter().filter(|item| name(item) == own).count();
-        if before == 0 { own } else { format!("{own} {}", before + 1) }
+        SearchItem::labels(&self.experiment.search).swap_remove(item)
     }
 
     /// Hashes all that decides a trial's result.
@@ -364,6 +366,11 @@ impl Plan {
                 let loaded = self.task.probes.get(&probe.model.to_string());
                 part(loaded.map_or(&b""[..], |loaded| loaded.weights_hash.as_bytes()));
             }
+        }
+        // Whose winner it starts from decides as much; seed, data and model are the same.
+        if let Some(other) = self.starts_from(key.item) {
+            let other = &self.experiment.search[other];
+            part(format!("{:?} {:?}", other.cells, other.multi_token).as_bytes());
         }
         if let Some(control) = &key.control {
             part(control.as_bytes());
@@ -438,6 +445,8 @@ fn task_prompt(experiment: &Experiment, dataset: &Dataset) -> Result<TaskPrompt>
     };
     let verbalizer = verbalizer.aligned(&dataset.labels).map_err(RunnerError::Verbalizer)?;
     Ok(TaskPrompt {
+        starts: BTreeMap::new(),
+        winner: None,
         template,
         verbalizer: Arc::new(verbalizer),
         synonyms: synonyms(experiment)?,

@@ -17,7 +17,7 @@ use crate::scoring::ScoreStore;
 use crate::spec::{Control, Experiment};
 
 use super::RunnerError;
-use super::cell::cells;
+use super::cell::{TaskPrompt, cells};
 use super::control::{self, ShuffledLabels};
 use super::ensemble::{self, PlannedEnsemble};
 use super::listener::{Beginning, Listener};
@@ -302,7 +302,7 @@ impl Work<'_> {
                 let ended = self.trial(trial);
                 let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
                 match ended {
-                    Ok(()) => tally.0 += 1,
+                    Ok(()) | Err(Stopped::Nothing(_)) => tally.0 += 1,
                     Err(Stopped::Failed(_)) => tally.1 += 1,
                     Err(Stopped::Interrupted) => tally.2 = true,
                     Err(Stopped::Fatal(error)) => {
@@ -349,7 +349,7 @@ impl Work<'_> {
                 continue;
             }
             match self.ensemble(planned, &records) {
-                Ok(()) => summary.done += 1,
+                Ok(()) | Err(Stopped::Nothing(_)) => summary.done += 1,
                 Err(Stopped::Failed(_)) => summary.failed += 1,
                 Err(Stopped::Interrupted) => {
                     summary.interrupted = true;
@@ -434,7 +434,7 @@ impl Work<'_> {
         }
         let event = match &ended {
             Ok(()) => last,
-            Err(Stopped::Failed(reason)) => {
+            Err(Stopped::Failed(reason) | Stopped::Nothing(reason)) => {
                 Some(Event::Failed { reason: reason.clone(), seconds: begun.elapsed().as_secs_f64() })
             }
             Err(_) => None,
@@ -472,7 +472,16 @@ impl Work<'_> {
             Some(Control::ShuffledLabels) => shuffled.data(&drawn),
             _ => drawn.clone(),
         };
-        let cells = cells(item, &plan.task, scorer, seed, &purpose, &format!("search[{}]", planned.item))
+        let winner = plan.winner(planned, self.folder)?;
+        let own_task;
+        let task = match winner {
+            None => &plan.task,
+            winner => {
+                own_task = TaskPrompt { winner, ..plan.task.clone() };
+                &own_task
+            }
+        };
+        let cells = cells(item, task, scorer, seed, &purpose, &format!("search[{}]", planned.item))
             .map_err(|e| Stopped::Fatal(e.into()))?;
         let calibrator = plan.calibrator(planned.calibration, &data).map_err(Stopped::Fatal)?;
         let trial = Trial {
@@ -493,9 +502,9 @@ impl Work<'_> {
         let files = trial.run(cells, emit, &progress, self.stop)?;
         let folder = self.folder.trial_path(&planned.key);
         let fatal = |e: RecordError| Stopped::Fatal(e.into());
-        match &files.soft {
-            None => files.prompt.save(&folder.join("prompt.json")),
-            Some(soft) => files.prompt.save_with(soft, &folder.join("prompt.safetensors")),
+        match files.vectors.is_empty() {
+            true => files.prompt.save(&folder.join("prompt.json")),
+            false => files.prompt.save_with(&files.vectors, &folder.join("prompt.safetensors")),
         }
         .map_err(fatal)?;
         if let Some(predictions) = files.predictions {

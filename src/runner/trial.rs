@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::error::Error;
-use crate::prompt::{Candidate, Prompt, SoftPrompt};
+use crate::prompt::{Candidate, Prompt, Vectors};
 use crate::record::{
     CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SoftRecord, Spent, TrialKey,
 };
@@ -88,6 +88,8 @@ pub struct Trial<'a> {
 pub enum Stopped {
     /// The trial cannot be completed, whatever is tried: its reason is recorded.
     Failed(String),
+    /// There is nothing that could be made, through no fault: the reason is recorded, and nothing counts as failed.
+    Nothing(String),
     /// The user asked to stop; the trial is begun anew the next time.
     Interrupted,
     /// The run cannot go on.
@@ -104,8 +106,8 @@ impl From<SearchError> for Stopped {
 pub struct Files {
     /// The chosen prompt.
     pub prompt: SavedPrompt,
-    /// Its vectors, where it has virtual tokens.
-    pub soft: Option<Arc<SoftPrompt>>,
+    /// Its vectors; none of a hard prompt.
+    pub vectors: Vectors,
     /// Its test predictions, where there is a test split.
     pub predictions: Option<Predictions>,
 }
@@ -187,7 +189,7 @@ impl Trial<'_> {
             .calibrator
             .prior_of(self.scorer, &chosen, &self.dataset.columns)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
-        Ok(Files { prompt: self.saved(&chosen, prior), soft: chosen.soft, predictions })
+        Ok(Files { prompt: self.saved(&chosen, prior), vectors: Vectors::of(&chosen), predictions })
     }
 
     pub(super) fn started(&self) -> Event {
@@ -375,7 +377,7 @@ impl Work<'_, '_> {
                 n_tokens,
                 flags,
                 perplexity: if cell.fluent { trial.perplexity(&candidate.prompt)? } else { None },
-                soft: candidate.prompt.soft.as_deref().map(SoftRecord::of),
+                soft: SoftRecord::of(&Vectors::of(&candidate.prompt)),
             };
             let evaluations = self.ledger.spent().evaluations;
             self.emit(Event::Scored { candidate: record, dev, label_free, label_free_parts, evaluations })?;

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::model::Inputs;
-use crate::prompt::SoftPrompt;
+use crate::model::{Inputs, KeyValues};
+use crate::prompt::Prompt;
 
 use super::Scorer;
 use super::scorer::ids_tensor;
@@ -27,6 +27,8 @@ pub(super) struct Sequence {
     pub(super) soft_at: Vec<usize>,
     /// How many of the prompt's virtual tokens come before the first of them: some where this is the rest of a sequence.
     pub(super) soft_before: usize,
+    /// Where what a decoder reads begins, of a model that is asked in one.
+    pub(super) decoder_from: Option<usize>,
 }
 
 impl Sequence {
@@ -40,20 +42,22 @@ impl Sequence {
             positions: positions.into(),
             soft_at: Vec::new(),
             soft_before: 0,
+            decoder_from: None,
         }
     }
 }
 
 impl Scorer {
-    /// A batch as model inputs; `soft_of` gives the vectors of a prompt.
-    pub(super) fn inputs<'p>(&self, batch: &[Sequence], soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>) -> Inputs {
-        let mut embeddings = self.embed_tokens(batch);
+    /// A batch as model inputs; `prompt_of` gives a prompt, whose vectors and prefix are put in. All have the same prefix, or none.
+    pub(super) fn inputs<'p>(&self, batch: &[Sequence], prompt_of: impl Fn(usize) -> Option<&'p Prompt>) -> Inputs {
+        let past = self.past(batch, &prompt_of);
+        let mut embeddings = self.embed_tokens(batch, past.as_ref().map_or(0, KeyValues::n_past));
         // The first row of each prompt's vectors among those of the batch.
         let mut first: BTreeMap<usize, usize> = BTreeMap::new();
         let mut values: Vec<f32> = Vec::new();
         let d_model = self.loaded().model.shape().d_model;
         for sequence in batch.iter().filter(|sequence| !sequence.soft_at.is_empty()) {
-            if let Some(soft) = soft_of(sequence.prompt) {
+            if let Some(soft) = prompt_of(sequence.prompt).and_then(|prompt| prompt.soft.as_ref()) {
                 first.entry(sequence.prompt).or_insert_with(|| {
                     let row = values.len() / d_model;
                     values.extend(soft.values());
@@ -66,19 +70,22 @@ impl Scorer {
             let table = Tensor::from_data(TensorData::new(values, [n, d_model]), &embeddings.device());
             embeddings = put_vectors(embeddings, table, batch, |prompt| first[&prompt]);
         }
-        model_inputs(embeddings, batch)
+        Inputs { past, ..model_inputs(embeddings, batch) }
     }
 
-    /// The looked-up embeddings of a batch; what stands in the places of virtual tokens means nothing.
+    /// The looked-up embeddings of a batch behind `n_past` positions; what stands in the places of virtual tokens means nothing.
     ///
     /// # Shapes
     /// - output: `[batch_size, seq_length, d_model]`
-    pub(super) fn embed_tokens(&self, batch: &[Sequence]) -> Tensor<3> {
+    pub(super) fn embed_tokens(&self, batch: &[Sequence], n_past: usize) -> Tensor<3> {
         let loaded = self.loaded();
         // Padding is masked out: any token serves where the tokenizer names none.
         let pad = loaded.tokenizer.pad_id().unwrap_or(0);
         let longest = batch.iter().map(|s| s.ids.len()).max().unwrap_or(0);
-        let longest = longest.next_multiple_of(self.settings().length_step).min(loaded.model.shape().max_positions);
+        let most = loaded.model.shape().max_positions.saturating_sub(n_past);
+        let longest = longest.next_multiple_of(self.settings().length_step).min(most);
+        // What the encoder and the decoder read may be longer together than what one of them can.
+        let longest = longest.max(batch.iter().map(|s| s.ids.len()).max().unwrap_or(0));
         let ids: Vec<Vec<u32>> =
             batch.iter().map(|s| s.ids.iter().copied().chain(std::iter::repeat(pad)).take(longest).collect()).collect();
         loaded.model.embed(&ids)

@@ -15,7 +15,7 @@ use super::{Scorer, ScoringError};
 #[derive(PartialEq, Eq, Hash)]
 struct Sketch {
     passes: Vec<(Vec<u32>, usize)>,
-    soft: Option<[u8; 32]>,
+    vectors: Option<[u8; 32]>,
     /// Where demonstrations are found for each text, the template and what they are chosen from.
     nearest: Option<(String, [u8; 32])>,
 }
@@ -74,10 +74,10 @@ impl Scorer {
                 };
                 passes.push((encoded.filled(&prompt.triggers.0, &pass.filled), encoded.read_at));
             }
-            let soft = prompt.soft.as_ref().map(|soft| *blake3::hash(&soft.bytes()).as_bytes());
+            let vectors = prompt.vectors_hash();
             let nearest = prompt.pool.as_ref().map(|pool| (prompt.template.to_string(), pool.content_hash()));
             sketched.push(Sketched { prompt, reading });
-            let alike = sketches.entry(Sketch { passes, soft, nearest }).or_default();
+            let alike = sketches.entry(Sketch { passes, vectors, nearest }).or_default();
             for &earlier in alike.iter() {
                 if self.same(&sketched[earlier], &sketched[index], columns, examples)? {
                     same_as[index] = earlier;

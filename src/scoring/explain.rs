@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::model::ModelKind;
 use crate::prompt::{Prompt, Verbalizer};
 use crate::spec::Calibration;
 use crate::task::Example;
@@ -97,8 +96,7 @@ impl Scorer {
         let prompt = &self.for_example(prompt, columns, example)?;
         let passes = self.passes(prompt)?;
         let tokenizer = &self.loaded().tokenizer;
-        let causal = self.kind() == ModelKind::Causal;
-        let first = if causal { 0 } else { passes.passes.first().map_or(1, |p| p.filled.len()) };
+        let first = if self.continues() { 0 } else { passes.passes.first().map_or(1, |p| p.filled.len()) };
         let encoder = self.encoder(&prompt.template, columns, first)?;
         let encoded = encoder.encode(example)?;
         let ids = encoded.filled(&prompt.triggers.0, &vec![None; first]);
@@ -119,8 +117,9 @@ impl Scorer {
         for (index, &place) in encoded.soft_at.iter().enumerate() {
             tokens[place] = format!("{{soft {}}}", index + 1);
         }
-        let sequence = Sequence { soft_at: encoded.soft_at.clone(), ..Sequence::of_tokens(&ids, &positions) };
-        let answers = self.whole_vocabulary_of(sequence, prompt.soft.as_deref())?;
+        let (soft_at, decoder_from) = (encoded.soft_at.clone(), encoded.decoder_from);
+        let sequence = Sequence { soft_at, decoder_from, ..Sequence::of_tokens(&ids, &positions) };
+        let answers = self.whole_vocabulary_of(sequence, Some(prompt))?;
         let labels = self.score(std::slice::from_ref(prompt), columns, &[example])?.scores[0][0].clone();
         Ok(Explanation {
             rendered: encoder.render(&texts, &triggers),
@@ -150,10 +149,11 @@ impl Scorer {
             let encoder = self.encoder(&prompt.template, columns, pass.filled.len())?;
             let encoded = encoder.encode(example)?;
             let ids = encoded.filled(&prompt.triggers.0, &pass.filled);
-            let n_read = pass.filled.len() + usize::from(self.kind() == ModelKind::Causal);
+            let n_read = pass.filled.len() + usize::from(self.continues());
             let positions: Vec<usize> = (encoded.read_at..encoded.read_at + n_read).collect();
-            let sequence = Sequence { soft_at: encoded.soft_at, ..Sequence::of_tokens(&ids, &positions) };
-            let logprobs = self.whole_vocabulary_of(sequence, prompt.soft.as_deref())?;
+            let (soft_at, decoder_from) = (encoded.soft_at, encoded.decoder_from);
+            let sequence = Sequence { soft_at, decoder_from, ..Sequence::of_tokens(&ids, &positions) };
+            let logprobs = self.whole_vocabulary_of(sequence, Some(prompt))?;
             reads.push(pass.reads.iter().map(|read| f64::from(logprobs[read.mask][read.token as usize])).collect());
         }
         let scores = passes.word_scores(&reads);

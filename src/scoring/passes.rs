@@ -29,6 +29,8 @@ pub struct WordPlace<'a> {
     /// For a model that continues text: the template's text directly before the word, without the space that belongs to the
     /// word.
     pub continues: Option<&'a str>,
+    /// For a model that writes the word in a decoder, behind a sentinel.
+    pub decoded: bool,
 }
 
 /// The tokens of every label word, label after label.
@@ -46,6 +48,7 @@ pub fn encode_words(
         for text in &entry.words {
             let written = match place.continues {
                 Some(context) => tokenizer.encode_continuation(context, text, place.after_space),
+                None if place.decoded && !place.after_space => tokenizer.encode_inner_word(text),
                 None => tokenizer.encode_word(text, place.after_space),
             };
             let ids = written.map_err(|error| ScoringError::UnwritableWord {

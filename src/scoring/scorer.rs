@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex};
 use burn::tensor::{Tensor, activation};
 
 use crate::model::{LoadedModel, ModelKind, TunedModel};
-use crate::prompt::{Piece, Prompt, SoftPrompt, Template, Verbalizer};
+use crate::prompt::{Piece, Prompt, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
 use super::ScoringError;
+use super::answer_way::AnswerWay;
 use super::batch::Sequence;
-use super::beginnings::{branches, in_common, key};
+use super::beginnings::{branches, encoders, in_common, key, same_encoder};
 use super::encode::{Encoded, Encoder, soft_length};
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
+use super::past::prefix_groups;
 use super::tuned::Tunables;
 
 /// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
@@ -89,6 +91,7 @@ pub struct Ask<'p> {
 pub struct Scorer {
     loaded: LoadedModel,
     settings: Settings,
+    way: AnswerWay,
     /// The representations of demonstrations that the nearest are chosen from.
     pub(super) pools: Mutex<HashMap<[u8; 32], Arc<PoolVectors>>>,
     /// What prompts with trained weights are scored with.
@@ -117,7 +120,8 @@ pub(super) struct Ready<'p> {
 impl Scorer {
     /// A scorer for `loaded`.
     pub fn new(loaded: LoadedModel, settings: Settings) -> Self {
-        Self { loaded, settings, pools: Mutex::default(), tunables: Mutex::default(), tuned: None }
+        let way = AnswerWay::of(&loaded);
+        Self { way, loaded, settings, pools: Mutex::default(), tunables: Mutex::default(), tuned: None }
     }
 
     /// The model, its tokenizer and hashes.
@@ -170,6 +174,7 @@ impl Scorer {
     fn check_vectors(&self, prompt: &Prompt) -> Result<(), ScoringError> {
         let slots: usize = self.soft_lengths(&prompt.template).iter().sum();
         let d_model = self.loaded.model.shape().d_model;
+        self.check_prefix(prompt)?;
         match &prompt.soft {
             None if slots == 0 => Ok(()),
             Some(soft) if soft.n_soft() == slots && soft.d_model() == d_model => Ok(()),
@@ -219,7 +224,7 @@ impl Scorer {
             Some(Piece::Text(text)) => text.ends_with(char::is_whitespace),
             Some(Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos | Piece::Nearest(_)) => true,
             Some(Piece::Demo(demonstration)) => demonstration.end.ends_with(char::is_whitespace),
-            Some(Piece::Column(_) | Piece::Mask(_)) | None => false,
+            Some(Piece::Column(_) | Piece::Mask(_) | Piece::Prefix(_)) | None => false,
         };
         let causal = self.kind() == ModelKind::Causal;
         let before = mask.and_then(|at| at.checked_sub(1)).map(|at| &pieces[at]);
@@ -227,10 +232,11 @@ impl Scorer {
             Some(Piece::Text(text)) => text.trim_end_matches(' '),
             _ => "",
         };
-        let place = WordPlace { after_space, fixed, continues: causal.then_some(context) };
+        let decoded = matches!(self.way, AnswerWay::Sentinels { .. });
+        let place = WordPlace { after_space, fixed, continues: causal.then_some(context), decoded };
         let words = encode_words(&prompt.verbalizer, &self.loaded.tokenizer, place, &self.loaded.name)?;
         let n_labels = prompt.verbalizer.labels.len();
-        if !causal {
+        if !self.way.continues() {
             return Ok(Passes::new(words, n_labels, rule));
         }
         if matches!(rule, MultiToken::Independent | MultiToken::PseudoLikelihood) {
@@ -244,6 +250,16 @@ impl Scorer {
             });
         }
         Ok(Passes::continuing(words, n_labels, rule))
+    }
+
+    /// How the model is asked for a word.
+    pub(super) fn way(&self) -> &AnswerWay {
+        &self.way
+    }
+
+    /// Whether a word is read from left to right behind what is known of it.
+    pub(super) fn continues(&self) -> bool {
+        self.way.continues()
     }
 
     /// How the model reads its input.
@@ -281,7 +297,7 @@ impl Scorer {
         truncate: bool,
     ) -> Result<Encoder<'a>, ScoringError> {
         Encoder::new(
-            (&self.loaded.tokenizer, self.kind()),
+            (&self.loaded.tokenizer, &self.way),
             &self.loaded.name,
             template,
             columns,
@@ -336,16 +352,19 @@ impl Scorer {
                 }
             }
         }
-        if self.loaded.model.shares_beginnings() {
-            sequences.sort_by_cached_key(|s| (s.positions.len(), key(s)));
+        let group = prefix_groups(asks.iter().map(|ask| ask.prompt));
+        if self.shares() {
+            sequences.sort_by_cached_key(|s| (s.positions.len(), group[s.prompt], key(s)));
         } else {
-            sequences.sort_by_key(|s| (s.positions.len(), s.ids.len()));
+            sequences.sort_by_key(|s| (s.positions.len(), group[s.prompt], s.ids.len()));
         }
         let mut reads: Vec<Vec<Vec<Vec<f64>>>> = ready
             .iter()
             .map(|r| vec![r.reading.passes.passes.iter().map(|p| vec![0.0; p.reads.len()]).collect(); examples.len()])
             .collect();
-        for batch in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
+        let alike =
+            |a: &Sequence, b: &Sequence| (a.positions.len(), group[a.prompt]) == (b.positions.len(), group[b.prompt]);
+        for batch in sequences.chunk_by(alike) {
             for batch in self.batches(batch) {
                 self.read_batch(batch, &ready, &mut reads);
             }
@@ -415,13 +434,16 @@ impl Scorer {
         if !self.loaded.model.is_unpadded() {
             return sequences.chunks(batch_size).collect();
         }
-        let shares = self.loaded.model.shares_beginnings();
+        let shares = self.shares();
         let mut batches = Vec::new();
         let (mut rest, mut rows, mut n) = (sequences, 0, 0);
         let mut last: Option<(&Sequence, Vec<u64>)> = None;
         for sequence in sequences {
             let own_key = if shares { key(sequence) } else { Vec::new() };
-            let known = last.as_ref().map_or(0, |(last, last_key)| in_common((last_key, last), (&own_key, sequence)));
+            let known = last.as_ref().map_or(0, |(last, last_key)| match sequence.decoder_from {
+                Some(_) => same_encoder((last_key, last), (&own_key, sequence)),
+                None => in_common((last_key, last), (&own_key, sequence)),
+            });
             let own = sequence.ids.len() - known;
             if n > 0 && rows + own > batch_size * ROWS {
                 let (batch, after) = rest.split_at(n);
@@ -436,31 +458,37 @@ impl Scorer {
         batches
     }
 
+    /// Whether what sequences have in common is computed once: their beginnings, or what an encoder reads.
+    fn shares(&self) -> bool {
+        self.loaded.model.shares_beginnings() || matches!(self.way, AnswerWay::Sentinels { .. })
+    }
+
     /// The states of a batch where it is read `[batch_size, n_predict, d_model]`, what sequences begin with alike computed once.
-    fn predict_batch<'p>(&self, batch: &[Sequence], soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>) -> Tensor<3> {
-        let model = &self.loaded.model;
-        if !model.shares_beginnings() {
-            return model.predict(self.inputs(batch, soft_of));
+    fn predict_batch<'p>(&self, batch: &[Sequence], prompt_of: impl Fn(usize) -> Option<&'p Prompt>) -> Tensor<3> {
+        if !self.shares() {
+            return self.states(self.inputs(batch, prompt_of), batch);
         }
+        let decoded = batch.iter().all(|sequence| sequence.decoder_from.is_some());
+        let tree = if decoded { encoders(batch) } else { branches(batch) };
         let (mut rows, mut parents, mut leaves) = (Vec::new(), Vec::new(), vec![0u32; batch.len()]);
-        for (row, branch) in branches(batch).into_iter().enumerate() {
+        for (row, branch) in tree.into_iter().enumerate() {
             if let Some(leaf) = branch.leaf {
                 leaves[leaf] = row as u32;
             }
             rows.push(branch.sequence);
             parents.push(branch.parent);
         }
-        let mut inputs = self.inputs(&rows, soft_of);
+        let mut inputs = self.inputs(&rows, prompt_of);
         let shared = parents.iter().any(Option::is_some);
         inputs.parents = shared.then_some(parents);
-        let states = model.predict(inputs);
+        let states = self.states(inputs, &rows);
         let device = states.device();
         states.select(0, ids_tensor(&leaves, &device))
     }
 
     /// Runs one batch and stores what its passes read.
     fn read_batch(&self, batch: &[Sequence], ready: &[Ready<'_>], reads: &mut [Vec<Vec<Vec<f64>>>]) {
-        let states = self.predict_batch(batch, |prompt| ready[prompt].prompt.soft.as_deref());
+        let states = self.predict_batch(batch, |prompt| Some(ready[prompt].prompt));
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
         let mut rows: Vec<u32> = batch
@@ -508,7 +536,17 @@ impl Ready<'_> {
         let encoded = &self.encoded[pass][example];
         let positions = self.reading.places[pass].iter().map(|mask| encoded.read_at + mask).collect();
         let ids = encoded.filled(&self.prompt.triggers.0, filled);
-        Sequence { prompt, example, pass, ids, positions, soft_at: encoded.soft_at.clone(), soft_before: 0 }
+        let decoder_from = encoded.decoder_from;
+        Sequence {
+            prompt,
+            example,
+            pass,
+            ids,
+            positions,
+            soft_at: encoded.soft_at.clone(),
+            soft_before: 0,
+            decoder_from,
+        }
     }
 }
 

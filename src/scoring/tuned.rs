@@ -137,7 +137,7 @@ impl Scorer {
         let mut scores = vec![Vec::new(); examples.len()];
         let mut cost = Cost::default();
         for batch in self.batches(&sequences) {
-            let inputs = self.inputs(batch, |_| ask.prompt.soft.as_deref());
+            let inputs = self.inputs(batch, |_| Some(ask.prompt));
             let logits = self.head_logits(inputs, ask.prompt)?;
             let [_, n_labels] = logits.dims();
             let logprobs = floats(activation::log_softmax(logits, 1));
@@ -267,7 +267,7 @@ impl Scorer {
         };
         let ask = self.ask(prompt);
         let inputs = |batch: &[Sequence]| {
-            let embeddings = self.embed_tokens(batch);
+            let embeddings = self.embed_tokens(batch, 0);
             let embeddings = if embeddings.is_autodiff() { embeddings } else { embeddings.autodiff() };
             let embeddings = match vectors {
                 Some(vectors) => put_vectors(embeddings, vectors.clone(), batch, |_| 0),
@@ -285,7 +285,7 @@ impl Scorer {
         for pass in 0..ready.reading.passes.passes.len() {
             let batch: Vec<Sequence> = (0..examples.len()).map(|example| ready.sequence(0, example, pass)).collect();
             charge(&batch);
-            reads.push(self.read_tensors(&ready.reading, pass, inputs(&batch)));
+            reads.push(self.read_tensors(&ready.reading, pass, inputs(&batch), &batch));
         }
         Ok(label_logprobs(&ready.reading.passes, reads))
     }

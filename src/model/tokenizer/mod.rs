@@ -8,18 +8,21 @@
 mod bert_vocabulary;
 mod byte_level_vocabulary;
 mod gguf_vocabulary;
+mod protobuf;
 mod roles;
+mod sentence_piece;
 mod spelling;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use tokenizers::{Encoding, Token};
+use tokenizers::{Encoding, Model, NormalizedString, Normalizer, Token};
 
 pub use bert_vocabulary::{BertOptions, bert_tokenizer};
 use byte_level_vocabulary::{BYTE_LEVEL_CLASSES, ByteLevelKind, ByteLevelOptions, SpecialToken, byte_level_tokenizer};
 use gguf_vocabulary::gguf_tokenizer;
 use roles::Roles;
+use sentence_piece::{SENTENCE_PIECE_CLASSES, SentencePieceOptions, sentence_piece_tokenizer};
 use spelling::Spelling;
 
 use crate::model::ModelError;
@@ -45,7 +48,8 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Opens the tokenizer of a model's folder: `tokenizer.json`, or else `vocab.txt`, or else `vocab.json` and `merges.txt`.
+    /// Opens the tokenizer of a model's folder: `tokenizer.json`, or else `vocab.txt`, or else `vocab.json` and `merges.txt`, or
+    /// else the `spiece.model` of a T5.
     ///
     /// # Errors
     /// If there is none, or one is damaged.
@@ -72,7 +76,7 @@ impl Tokenizer {
             let json = bert_tokenizer(&vocabulary, &settings.bert_options(), &file)?;
             return Self::from_parts(&json, file, &settings);
         }
-        const SUPPORTED: &str = "tokenizer.json, or vocab.txt, or vocab.json and merges.txt";
+        const SUPPORTED: &str = "tokenizer.json, or vocab.txt, or vocab.json and merges.txt, or spiece.model";
         let incomplete = |what: String| ModelError::Incomplete { folder: folder.to_path_buf(), what };
         if let Some(vocabulary) = read("vocab.json")? {
             let merges = read("merges.txt")?
@@ -85,7 +89,13 @@ impl Tokenizer {
             let json = byte_level_tokenizer((&vocabulary, &file), (&merges, &merges_file), &options)?;
             return Self::from_parts(&json, file, &settings);
         }
-        let pieces = ["spiece.model", "sentencepiece.bpe.model", "tokenizer.model"];
+        if let Some(model) = read("spiece.model")? {
+            let file = folder.join("spiece.model").display().to_string();
+            let options =
+                settings.sentence_piece_options().map_err(|what| ModelError::Tokenizer { file: file.clone(), what })?;
+            return Self::from_parts(&sentence_piece_tokenizer(&model, &options, &file)?, file, &settings);
+        }
+        let pieces = ["sentencepiece.bpe.model", "tokenizer.model"];
         Err(incomplete(match pieces.into_iter().find(|name| folder.join(name).exists()) {
             Some(name) => format!(
                 "has {name}, which is not read (supported: {SUPPORTED}; transformers writes a tokenizer.json with `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`)"
@@ -281,6 +291,32 @@ impl Tokenizer {
         }
     }
 
+    /// Encodes a word that directly goes on with what stands before it, without a space that the vocabulary would put there
+    /// (SentencePiece). Other vocabularies write it as [`encode_word`](Self::encode_word) does.
+    ///
+    /// # Errors
+    /// As [`encode_word`](Self::encode_word).
+    pub fn encode_inner_word(&self, word: &str) -> Result<Vec<u32>, ModelError> {
+        let Spelling::Space(space) = self.spelling else { return self.encode_word(word, false) };
+        let fault = |why: String| ModelError::UnwritableWord { word: word.to_owned(), why };
+        let mut text = NormalizedString::from(word);
+        if let Some(normaliser) = self.plain.get_normalizer() {
+            normaliser.normalize(&mut text).map_err(|error| fault(error.to_string()))?;
+        }
+        let written = text.get().trim().replace(' ', &space.to_string());
+        let tokens = self.plain.get_model().tokenize(&written).map_err(|error| fault(error.to_string()))?;
+        self.writable(tokens.into_iter().map(|token| token.id).collect(), fault)
+    }
+
+    /// The ids of `<extra_id_0>` and so on, which stand for gaps in a text, as far as the vocabulary has them.
+    pub fn sentinel_ids(&self) -> Vec<u32> {
+        // mT5's are pieces that begin with a space.
+        let id = |number: usize| {
+            self.token_id(&format!("<extra_id_{number}>")).or_else(|| self.token_id(&format!("▁<extra_id_{number}>")))
+        };
+        (0..).map_while(id).collect()
+    }
+
     /// Encodes text as the reference tokenizer does in a plain call: special tokens are recognised and added.
     pub fn encode_reference(&self, text: &str) -> Vec<u32> {
         encode(&self.reference, text, true)
@@ -302,7 +338,11 @@ impl Tokenizer {
         } else {
             self.encode_text(word)
         };
-        let fault = |why: String| ModelError::UnwritableWord { word: word.to_owned(), why };
+        self.writable(ids, |why| ModelError::UnwritableWord { word: word.to_owned(), why })
+    }
+
+    /// The ids of a word, if there are any and none is unknown.
+    fn writable(&self, ids: Vec<u32>, fault: impl Fn(String) -> ModelError) -> Result<Vec<u32>, ModelError> {
         if ids.is_empty() {
             return Err(fault("nothing is left of it".into()));
         }

@@ -8,6 +8,7 @@ mod flags;
 mod gap;
 mod gradient;
 mod perplexity;
+mod prefix;
 mod refusals;
 mod scores;
 mod soft;

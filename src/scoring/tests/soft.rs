@@ -221,20 +221,20 @@ fn nothing_but_the_vectors_is_a_leaf_of_the_tape() {
         let batch: Vec<Sequence> = (0..4).map(|example| ready.sequence(0, example, 0)).collect();
         let leaf = scorer.vectors_leaf(&soft).unwrap();
         assert_eq!(leaf.dims(), [3, shape.d_model]);
-        let tracked = scorer.tracked(&batch, Some(&leaf), false);
+        let tracked = scorer.tracked(&batch, Some(&leaf), None, false);
         assert!(tracked.embeddings.is_none(), "the looked-up embeddings are no leaf");
         assert!(!tracked.inputs.embeddings.is_require_grad());
         // The weights are not on the autodiff device: no tape knows them.
         assert!(!scorer.loaded().model.embedding_table().is_autodiff());
-        assert!(!scorer.embed_tokens(&batch).is_autodiff());
+        assert!(!scorer.embed_tokens(&batch, 0).is_autodiff());
         assert!(!scorer.loaded().model.device().is_autodiff());
         // What the tape gives: the same as without vectors among the leaves, and nothing to the looked-up embeddings.
-        let looked_up = scorer.embed_tokens(&batch).autodiff();
+        let looked_up = scorer.embed_tokens(&batch, 0).autodiff();
         let inputs = crate::scoring::batch::model_inputs(
             crate::scoring::batch::put_vectors(looked_up.clone(), leaf.clone(), &batch, |_| 0),
             &batch,
         );
-        let gradients = scorer.read_tensors(&ready.reading, 0, inputs).sum().backward();
+        let gradients = scorer.read_tensors(&ready.reading, 0, inputs, &batch).sum().backward();
         assert!(leaf.grad(&gradients).is_some());
         assert!(looked_up.grad(&gradients).is_none());
     }
