@@ -61,5 +61,4 @@ pub use nearest::{NearToken, NearestTokens};
 pub use outcome::{Outcome, argmax, information_parts, mutual_information};
 pub use passes::{Pass, Passes, Read, Word, WordPlace, encode_words, log_sum_exp};
 pub use scorer::{Ask, Cost, Round, Scorer, Settings};
-pub use tuned::TuningGradient;
 pub use vocabulary::{plain_tokens, trigger_vocabulary};

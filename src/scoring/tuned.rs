@@ -17,25 +17,12 @@ use crate::task::Example;
 
 use super::batch::{Sequence, model_inputs, put_vectors};
 use super::encode::Encoder;
-use super::gradient::label_logprobs;
+use super::gradient::{PromptGradient, label_logprobs};
 use super::scorer::floats;
 use super::{Ask, Cost, Round, Scorer, ScoringError};
 
 /// Models of trained weights that a scorer keeps: one for each trial that runs beside others.
 const KEPT: usize = 4;
-
-/// The gradient of a prompt's loss with respect to the weights that are trained with it.
-#[derive(Debug, Clone)]
-pub struct TuningGradient {
-    /// Mean cross-entropy of the gold labels among the labels, in nats.
-    pub loss: f64,
-    /// The gradient of each tensor, in the order of the prompt's trained weights; empty where the loss does not depend on it.
-    pub tensors: Vec<Vec<f32>>,
-    /// The gradient with respect to the virtual tokens, row by row: `[n_soft * d_model]`.
-    pub soft: Vec<f32>,
-    /// What it cost: a forward with a backward counts 3 evaluations.
-    pub cost: Cost,
-}
 
 /// What a scorer keeps for prompts with trained weights.
 #[derive(Default)]
@@ -207,26 +194,24 @@ impl Scorer {
     ///
     /// # Panics
     /// If the prompt has no trained weights, or an example no label.
-    pub fn tuning_gradient(
+    pub(super) fn tuning_gradient(
         &self,
         prompt: &Prompt,
         columns: &[String],
         examples: &[&Example],
-    ) -> Result<TuningGradient, ScoringError> {
+    ) -> Result<PromptGradient, ScoringError> {
         let tuned = prompt.tuned.as_ref().expect("the gradient of a tuning is asked for prompts that have one");
         let tunable = self.tunable(tuned.tuning(), tuned.n_classes())?;
-        let mut sums = TuningGradient {
-            loss: 0.0,
-            tensors: vec![Vec::new(); tuned.tensors().len()],
-            soft: vec![0.0; prompt.soft.as_ref().map_or(0, |soft| soft.values().len())],
-            cost: Cost::default(),
-        };
+        let mut loss = 0.0;
+        let mut tensors: Vec<Vec<f32>> = tuned.tensors().iter().map(|tensor| vec![0.0; tensor.values.len()]).collect();
+        let mut soft = vec![0.0; prompt.soft.as_ref().map_or(0, |soft| soft.values().len())];
+        let mut cost = Cost::default();
         let n = examples.len() as f32;
         for chunk in examples.chunks(self.settings().batch_size) {
             // A tape is used up by its way back, so that each chunk has a model of its own.
             let scorer = self.with_model(tunable.tracked(tuned)?, tuned);
             let vectors = scorer.vectors_leaf(prompt);
-            let logprobs = scorer.tracked_logprobs(prompt, vectors.as_ref(), columns, chunk, &mut sums.cost)?;
+            let logprobs = scorer.tracked_logprobs(prompt, vectors.as_ref(), columns, chunk, &mut cost)?;
             let gold: Vec<i64> = chunk
                 .iter()
                 .map(|example| {
@@ -236,19 +221,21 @@ impl Scorer {
             let picked = Tensor::<2, Int>::from_data(TensorData::new(gold, [chunk.len(), 1]), &logprobs.device());
             let losses = logprobs.gather(1, picked).neg();
             let gradients = (losses.clone().sum_dim(0) / f64::from(n)).backward();
-            sums.loss += floats(losses.inner()).into_iter().map(f64::from).sum::<f64>() / f64::from(n);
+            loss += floats(losses.inner()).into_iter().map(f64::from).sum::<f64>() / f64::from(n);
             if let Some(gradient) = vectors.and_then(|leaf| leaf.grad(&gradients)) {
-                add(&mut sums.soft, floats(gradient.inner()));
+                add(&mut soft, floats(gradient.inner()));
             }
             let found = scorer.tuned.as_ref().map(|(_, model)| model.gradients(&gradients)).unwrap_or_default();
-            for (sum, gradient) in sums.tensors.iter_mut().zip(found) {
+            for (sum, gradient) in tensors.iter_mut().zip(found) {
                 add(sum, gradient);
             }
         }
-        if !sums.loss.is_finite() || sums.tensors.iter().flatten().chain(&sums.soft).any(|x| !x.is_finite()) {
+        let mut numbers = tensors.concat();
+        numbers.extend(soft);
+        if !loss.is_finite() || numbers.iter().any(|x| !x.is_finite()) {
             return Err(ScoringError::NotFinite { prompt: prompt.template.to_string() });
         }
-        Ok(sums)
+        Ok(PromptGradient { loss, triggers: Vec::new(), soft: numbers, cost })
     }
 
     /// The log-probabilities of the labels `[batch_size, n_labels]`, on the tape of this scorer's model.
@@ -292,7 +279,7 @@ impl Scorer {
 }
 
 /// The template with a mask of no token, which is where the encoder wants one.
-fn unmasked(template: &Template) -> Result<Template, ScoringError> {
+pub(super) fn unmasked(template: &Template) -> Result<Template, ScoringError> {
     let fault = |reason: String| ScoringError::Template { template: template.to_string(), reason };
     if template.pieces().iter().any(|piece| matches!(piece, Piece::Mask(_) | Piece::Trigger(_) | Piece::Demos)) {
         return Err(fault(
@@ -308,11 +295,7 @@ fn plus(mut cost: Cost, other: Cost) -> Cost {
     cost
 }
 
-/// Adds where there is something; the first that comes is taken as it is.
-fn add(sums: &mut Vec<f32>, values: Vec<f32>) {
-    if sums.is_empty() {
-        *sums = values;
-    } else {
-        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-    }
+/// Adds what there is: a tensor that the loss does not depend on has no gradient.
+fn add(sums: &mut [f32], values: Vec<f32>) {
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
 }

@@ -9,8 +9,9 @@ use burn::tensor::{Gradients, TensorData};
 use super::checkpoint::Checkpoint;
 use super::classifier::{Classifier, ClassifierNames};
 use super::tuner::{Account, Parameter, Start, Tuner};
+use crate::model::loaded::with_fresh;
 use crate::model::placement::{Placement, Precision};
-use crate::model::{LoadedModel, ModelError, family};
+use crate::model::{LoadedModel, ModelError, ModelKind, family};
 use crate::prompt::{TunedTensor, TunedWeights, Tuning};
 use crate::seed::Stream;
 use crate::spec::ModelSource;
@@ -76,7 +77,15 @@ impl TunableModel {
     /// called as a target says, no weights in Hugging Face layout, or no classifier in the reference.
     pub fn load(loaded: &LoadedModel, tuning: Tuning, n_classes: Option<usize>) -> Result<Self, ModelError> {
         let fault = |what: String| ModelError::Tuning { model: loaded.source.clone(), what };
-        let source: ModelSource = loaded.source.parse().map_err(|error| fault(format!("{error}")))?;
+        if loaded.model.shape().kind == ModelKind::Seq2Seq {
+            return Err(fault(
+                "models that read one text and write another are not tuned (masked and causal ones are)".into(),
+            ));
+        }
+        let (source, fresh) = match &loaded.opened {
+            Some(opened) => opened.clone(),
+            None => (loaded.source.parse::<ModelSource>().map_err(|error| fault(error.to_string()))?, None),
+        };
         let checkpoint = Checkpoint::open(&source)?;
         let names = match n_classes {
             None => None,
@@ -89,7 +98,12 @@ impl TunableModel {
         let tuner = Arc::new(Tuner::new(tuning.clone(), names));
         let device = loaded.model.device();
         let place = Placement { device: device.clone(), precision: Precision::F32, tuner: Some(Arc::clone(&tuner)) };
-        let weights = family::load(checkpoint.config(), checkpoint.file().to_owned(), checkpoint.files()?, &place)?;
+        let weights = family::load(
+            checkpoint.config(),
+            checkpoint.file().to_owned(),
+            with_fresh(checkpoint.files()?, checkpoint.config(), fresh)?,
+            &place,
+        )?;
         if weights.hash != loaded.weights_hash {
             return Err(fault("its weights are not those of its source".into()));
         }
