@@ -134,6 +134,7 @@ fn foreign(arguments: &Arguments, adapter: &peft::Adapter, log: Log) -> Result<(
         tokenizer_blake3: loaded.tokenizer_hash.clone(),
         method: format!("peft_{}", adapter.config.peft_type.name().to_ascii_lowercase()),
         pool: None,
+        tuned: None,
     };
     Ok((saved, vectors))
 }
