@@ -1,9 +1,10 @@
 //! Adapters that Hugging Face PEFT saved (`tests/fixtures/model/make_peft_adapters.py`): what they answer here, and back again.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use promptmine::exchange::peft::{Adapter, Foreign, PeftKind, export, import};
+use promptmine::exchange::peft::{Adapter, Foreign, PeftKind, VectorAdapter, export, export_lora, import};
 use promptmine::model::{ResolvedDevice, load_folder};
 use promptmine::prompt::{Prompt, Template, Verbalizer};
 use promptmine::record::SavedPrompt;
@@ -39,8 +40,14 @@ fn prompt(case: &Value, adapter: &Adapter, scorer: &Scorer) -> Prompt {
     let words: Vec<&str> = case["words"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
     let verbalizer = Verbalizer::parse(&format!("0={},1={}", words[0], words[1])).unwrap();
     let template = Template::parse(case["template"].as_str().unwrap()).unwrap();
-    let Foreign { template, vectors } = import(adapter, &template, scorer.loaded()).unwrap();
-    vectors.put_into(&Prompt::plain(template, Arc::new(verbalizer)))
+    let plain = Prompt::plain(template, Arc::new(verbalizer));
+    match adapter {
+        Adapter::Vectors(adapter) => {
+            let Foreign { template, vectors } = import(adapter, &plain.template, scorer.loaded()).unwrap();
+            vectors.put_into(&Prompt { template, ..plain })
+        }
+        Adapter::Lora(adapter) => Prompt { tuned: Some(Arc::new(adapter.weights(scorer).unwrap())), ..plain },
+    }
 }
 
 #[test]
@@ -50,7 +57,7 @@ fn adapters_of_peft_answer_as_peft_does_and_are_exported_as_they_came() {
     let examples: Vec<Example> =
         texts.map(|(row, text)| Example { row, fields: vec![text.as_str().unwrap().into()], label: None }).collect();
     let examples: Vec<&Example> = examples.iter().collect();
-    let mut kinds = Vec::new();
+    let (mut kinds, mut n_lora) = (Vec::new(), 0);
     for case in expected["cases"].as_array().unwrap() {
         let name = case["adapter"].as_str().unwrap();
         let adapter = Adapter::load(&fixtures().join("adapters").join(name)).unwrap();
@@ -63,6 +70,27 @@ fn adapters_of_peft_answer_as_peft_does_and_are_exported_as_they_came() {
                 assert!((found - expected).abs() < TOLERANCE, "{name}: {found} and {expected}");
             }
         }
+        let adapter = match adapter {
+            Adapter::Lora(adapter) => {
+                let back = export_lora(&scorer, &prompt, &saved(&prompt), "m").unwrap();
+                let mut names: Vec<&str> = adapter.tensors.iter().map(|tensor| &*tensor.name).collect();
+                names.sort_unstable();
+                for name in &names {
+                    let of = |tensors: &[promptmine::prompt::TunedTensor]| {
+                        tensors.iter().find(|tensor| *tensor.name == **name).unwrap().clone()
+                    };
+                    assert_eq!(of(&back.tensors), of(&adapter.tensors), "{name}");
+                }
+                assert_eq!(back.tensors.len(), names.len());
+                assert_eq!((back.config.r, back.config.lora_alpha), (adapter.config.r, adapter.config.lora_alpha));
+                assert_eq!(back.config.fan_in_fan_out, adapter.config.fan_in_fan_out);
+                let sorted = |targets: &[String]| targets.iter().cloned().collect::<BTreeSet<_>>();
+                assert_eq!(sorted(&back.config.target_modules), sorted(&adapter.config.target_modules));
+                n_lora += 1;
+                continue;
+            }
+            Adapter::Vectors(adapter) => adapter,
+        };
         let back = export(&scorer, &prompt, &saved(&prompt), "m").unwrap();
         assert_eq!((back.width, &back.values), (adapter.width, &adapter.values), "{name}");
         assert_eq!(back.config.num_attention_heads, adapter.config.num_attention_heads, "{name}");
@@ -72,6 +100,7 @@ fn adapters_of_peft_answer_as_peft_does_and_are_exported_as_they_came() {
         );
         kinds.push(adapter.config.peft_type);
     }
+    assert_eq!(n_lora, 3);
     for kind in PeftKind::ALL {
         assert!(kinds.contains(&kind), "{}", kind.name());
     }
@@ -83,7 +112,10 @@ fn an_adapter_of_another_model_is_refused_with_both_shapes() {
     let message = |adapter: &str, model: &str| {
         let adapter = Adapter::load(&fixtures().join("adapters").join(adapter)).unwrap();
         let template = Template::parse(expected["cases"][0]["template"].as_str().unwrap()).unwrap();
-        import(&adapter, &template, scorer(model).loaded()).unwrap_err().to_string()
+        match adapter {
+            Adapter::Vectors(adapter) => import(&adapter, &template, scorer(model).loaded()).unwrap_err().to_string(),
+            Adapter::Lora(adapter) => adapter.weights(&scorer(model)).unwrap_err().to_string(),
+        }
     };
     assert!(
         message("prompt-gpt2", "bert").contains("the adapter has vectors of "),
@@ -113,7 +145,7 @@ fn words_before_virtual_tokens_are_folded_in_where_they_are_the_same_for_every_i
     let beside = adapter.beside.clone().unwrap();
     assert_eq!((adapter.config.num_virtual_tokens, &beside.virtual_rows[..], beside.n_folded), (4, &[2, 3][..], 2));
     // PEFT feeds the rows and then the rest: so do we, with all of them as virtual tokens in front of a text without [CLS].
-    let foreign = Adapter { beside: None, ..adapter.clone() };
+    let foreign = VectorAdapter { beside: None, ..adapter.clone() };
     let Foreign { vectors, .. } =
         import(&foreign, &Template::parse("{text} {mask}").unwrap(), scorer.loaded()).unwrap();
     assert_eq!(vectors.soft.unwrap().n_soft(), 4);

@@ -26,7 +26,7 @@ last virtual token becomes virtual tokens too, so that the logits are the same."
 /// Where prompts go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Hugging Face PEFT: prompt tuning and prefix tuning.
+    /// Hugging Face PEFT: prompt tuning, prefix tuning, low-rank steps.
     Peft,
 }
 
@@ -34,7 +34,7 @@ pub enum Format {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// A prompt that a run saved (trials/<trial>/prompt.safetensors)
+    /// A prompt that a run saved (trials/<trial>/prompt.safetensors, or prompt.json with low-rank steps)
     #[arg(value_name = "PROMPT")]
     prompt: PathBuf,
     /// The format
@@ -75,16 +75,22 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     };
     let (saved, _) = SavedPrompt::open(&arguments.prompt).map_err(CliError::PromptFile)?;
     let (opened, asked) = options.ready_one(log)?;
-    let adapter = peft::export(&asked.scorer, &asked.prompt, &saved, &opened.loaded.source)?;
+    let (scorer, prompt, model) = (&asked.scorer, &asked.prompt, &opened.loaded.source);
+    let adapter = match prompt.tuned {
+        Some(_) => peft::Adapter::Lora(peft::export_lora(scorer, prompt, &saved, model)?),
+        None => peft::Adapter::Vectors(peft::export(scorer, prompt, &saved, model)?),
+    };
     adapter.save(&arguments.output, &peft::readme(&adapter, &saved))?;
     print(&format!("{}\n", written(&arguments.output, &adapter)))
 }
 
 fn written(folder: &Path, adapter: &peft::Adapter) -> String {
-    let config = &adapter.config;
-    let of = match config.peft_type {
-        peft::PeftKind::PrefixTuning => format!("a prefix of {} positions", config.num_virtual_tokens),
-        _ => format!("{} virtual tokens", config.num_virtual_tokens),
+    let of = match adapter {
+        peft::Adapter::Lora(of) => format!("rank {} beside {}", of.config.r, of.config.target_modules.join(", ")),
+        peft::Adapter::Vectors(of) if of.config.peft_type == peft::PeftKind::PrefixTuning => {
+            format!("a prefix of {} positions", of.config.num_virtual_tokens)
+        }
+        peft::Adapter::Vectors(of) => format!("{} virtual tokens", of.config.num_virtual_tokens),
     };
-    format!("{}: {} with {of}", folder.display(), config.peft_type.name())
+    format!("{}: {}, {of}", folder.display(), adapter.kind())
 }

@@ -1,13 +1,13 @@
 //! `promptmine import`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use crate::error::Result;
 use crate::exchange::peft;
-use crate::prompt::{Prompt, Template, Vectors};
-use crate::record::{SavedLabel, SavedPrompt};
+use crate::prompt::{Prompt, Template, TunedWeights, Vectors};
+use crate::record::{SavedLabel, SavedPrompt, SavedTuning, TUNED, adapter as low_rank_file, save_tuned};
 use crate::scoring::Scorer;
 
 use super::CliError;
@@ -23,7 +23,7 @@ Examples:
   promptmine import --from peft adapter-of-promptmine --output prompt.safetensors
   promptmine score --prompt prompt.safetensors --input dev.tsv
 
-Read are prompt tuning, P-tuning and prefix tuning. An adapter that promptmine exported brings its prompt along; any other needs \
+Read are prompt tuning, P-tuning, prefix tuning and low-rank steps, whose weights go into the folder `tuned` beside the file. An adapter that promptmine exported brings its prompt along; any other needs \
 the template that its vectors stand before, in front of the special tokens, and label words.";
 
 /// Where prompts come from.
@@ -69,7 +69,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     let Format::Peft = arguments.from;
     let adapter = peft::Adapter::load(&arguments.adapter)?;
-    let (saved, vectors) = match (&adapter.beside, &arguments.template) {
+    let (mut saved, vectors, weights) = match (adapter.prompt(), &arguments.template) {
         (Some(_), Some(_)) => {
             return Err(CliError::Usage(
                 "the adapter brings its prompt along (promptmine.json); leave --template and --verbalizer out".into(),
@@ -83,14 +83,23 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
             )
             .into());
         }
-        (Some(beside), None) => own(arguments, &adapter, &beside.prompt, log)?,
+        (Some(prompt), None) => own(arguments, &adapter, prompt, log)?,
         (None, Some(_)) => foreign(arguments, &adapter, log)?,
     };
-    saved.save_with(&vectors, &arguments.output)?;
+    match &weights {
+        None => saved.save_with(&vectors, &arguments.output)?,
+        Some(weights) => {
+            let tuning = SavedTuning::of(weights);
+            let file = low_rank_file(weights, &tuning, &saved.model)?;
+            saved.tuned = Some(tuning);
+            save_tuned(folder(arguments), &[file])?;
+            saved.save(&arguments.output)?;
+        }
+    }
     print(&format!(
         "{}: {} of {}, {}\nuse it: promptmine score --prompt {} --input FILE\n",
         arguments.output.display(),
-        adapter.config.peft_type.name(),
+        adapter.kind(),
         saved.model,
         saved.template,
         arguments.output.display()
@@ -111,10 +120,39 @@ fn options(arguments: &Arguments) -> PromptOptions {
     }
 }
 
-fn foreign(arguments: &Arguments, adapter: &peft::Adapter, log: Log) -> Result<(SavedPrompt, Vectors)> {
+/// A prompt with what was trained of it, and of the model.
+type Imported = (SavedPrompt, Vectors, Option<TunedWeights>);
+
+/// The folder that the file lies in. The weights of low-rank steps lie beside it.
+fn folder(arguments: &Arguments) -> &Path {
+    arguments.output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn trained(
+    arguments: &Arguments,
+    adapter: &peft::Adapter,
+    template: Template,
+    scorer: &Scorer,
+) -> Result<(Template, Vectors, Option<TunedWeights>)> {
+    match adapter {
+        peft::Adapter::Vectors(adapter) => {
+            let peft::Foreign { template, vectors } = peft::import(adapter, &template, scorer.loaded())?;
+            Ok((template, vectors, None))
+        }
+        peft::Adapter::Lora(adapter) => {
+            if folder(arguments).join(TUNED).exists() {
+                let what = "holds the weights of another prompt; name a file in another folder with --output";
+                return Err(CliError::Usage(format!("{} {what}", folder(arguments).join(TUNED).display())).into());
+            }
+            Ok((template, Vectors::default(), Some(adapter.weights(scorer)?)))
+        }
+    }
+}
+
+fn foreign(arguments: &Arguments, adapter: &peft::Adapter, log: Log) -> Result<Imported> {
     let (opened, asked) = options(arguments).ready_one(log)?;
     let loaded = &opened.loaded;
-    let peft::Foreign { template, vectors } = peft::import(adapter, &asked.prompt.template, loaded)?;
+    let (template, vectors, weights) = trained(arguments, adapter, asked.prompt.template.clone(), &asked.scorer)?;
     let prompt = vectors.put_into(&Prompt { template, ..asked.prompt });
     let columns: Vec<String> = prompt.template.columns().into_iter().map(str::to_owned).collect();
     Scorer::new(loaded.clone(), *asked.scorer.settings()).check(&prompt, &columns)?;
@@ -132,22 +170,18 @@ fn foreign(arguments: &Arguments, adapter: &peft::Adapter, log: Log) -> Result<(
         model: loaded.source.clone(),
         weights_blake3: loaded.weights_hash.clone(),
         tokenizer_blake3: loaded.tokenizer_hash.clone(),
-        method: format!("peft_{}", adapter.config.peft_type.name().to_ascii_lowercase()),
+        method: format!("peft_{}", adapter.kind().to_ascii_lowercase()),
         pool: None,
         tuned: None,
     };
-    Ok((saved, vectors))
+    Ok((saved, vectors, weights))
 }
 
-fn own(
-    arguments: &Arguments,
-    adapter: &peft::Adapter,
-    saved: &SavedPrompt,
-    log: Log,
-) -> Result<(SavedPrompt, Vectors)> {
+fn own(arguments: &Arguments, adapter: &peft::Adapter, saved: &SavedPrompt, log: Log) -> Result<Imported> {
     let model = arguments.model.as_deref().unwrap_or(&saved.model);
     let opened = super::model_option::open(model, arguments.device)?;
     super::model_option::prepare_line(&opened.device, log);
-    let peft::Foreign { vectors, .. } = peft::import(adapter, &Template::parse(&saved.template)?, &opened.loaded)?;
-    Ok((SavedPrompt { model: model.into(), ..saved.clone() }, vectors))
+    let scorer = Scorer::new(opened.loaded.clone(), opened.settings());
+    let (_, vectors, weights) = trained(arguments, adapter, Template::parse(&saved.template)?, &scorer)?;
+    Ok((SavedPrompt { model: model.into(), ..saved.clone() }, vectors, weights))
 }

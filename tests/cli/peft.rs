@@ -46,6 +46,33 @@ fn a_trained_prompt_comes_back_from_its_adapter_bit_by_bit() {
 }
 
 #[test]
+fn low_rank_steps_come_back_from_their_adapter() {
+    let item = "  - { method: fine_tune, tune: lora, rank: 2, batch_size: 4, eval_every: 4 }\n";
+    let (workplace, file) = ran(item, "fine_tune");
+    let file = file.replace("prompt.safetensors", "prompt.json");
+    let ran = workplace.done(&["export", &file, "--to", "peft", "--output", "adapter"]);
+    assert!(ran.stdout.contains("LORA, rank 2 beside "), "{}", ran.stdout);
+    fs::create_dir(workplace.path("again")).unwrap();
+    workplace.done(&["import", "--from", "peft", "adapter", "--output", "again/prompt.json"]);
+    let scores = |file: &str| workplace.done(&["predict", "--prompt", file, "--input", "test.tsv"]).stdout;
+    assert_eq!(scores("again/prompt.json"), scores(&file));
+    let ran = workplace.run(&["import", "--from", "peft", "adapter", "--output", "again/other.json"]);
+    assert!(ran.code == 2 && ran.stderr.contains("holds the weights of another prompt"), "{}", ran.stderr);
+    let config = workplace.read("adapter/adapter_config.json");
+    for (from, to, says) in [
+        ("\"r\": 2", "\"r\": 0", "`r` is 0"),
+        ("\"use_dora\": false", "\"use_dora\": true", "alone are read"),
+        ("\"r\": 2", "\"r\": 3", "the adapter has `base_model.model."),
+    ] {
+        assert!(config.contains(from), "{config}");
+        workplace.write("adapter/adapter_config.json", config.replacen(from, to, 1));
+        let ran = workplace.run(&["import", "--from", "peft", "adapter", "--output", "p.json"]);
+        assert!(ran.code == 5 && ran.stderr.contains(says), "{}", ran.stderr);
+        assert!(!workplace.path("p.json").exists());
+    }
+}
+
+#[test]
 fn a_foreign_adapter_is_scored_with_the_template_that_is_given() {
     let workplace = Workplace::new();
     let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/model");

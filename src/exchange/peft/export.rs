@@ -5,7 +5,7 @@ use crate::prompt::Prompt;
 use crate::record::SavedPrompt;
 use crate::scoring::Scorer;
 
-use super::adapter::{Adapter, Beside};
+use super::adapter::{Beside, VectorAdapter};
 use super::config::{AdapterConfig, PeftKind};
 use super::error::PeftError;
 use super::opening::Opening;
@@ -15,7 +15,7 @@ use super::opening::Opening;
 ///
 /// # Errors
 /// [`PeftError::Inexpressible`] for a prompt that PEFT has no adapter for.
-pub fn export(scorer: &Scorer, prompt: &Prompt, saved: &SavedPrompt, model: &str) -> Result<Adapter, PeftError> {
+pub fn export(scorer: &Scorer, prompt: &Prompt, saved: &SavedPrompt, model: &str) -> Result<VectorAdapter, PeftError> {
     let shape = scorer.loaded().model.shape();
     let refused =
         |reason: &str| Err(PeftError::Inexpressible { prompt: prompt.template.to_string(), reason: reason.to_owned() });
@@ -81,5 +81,5 @@ pub fn export(scorer: &Scorer, prompt: &Prompt, saved: &SavedPrompt, model: &str
         }
     };
     let beside = Beside { format: Beside::FORMAT, virtual_rows, n_folded, prompt: saved.clone() };
-    Ok(Adapter { config, width, values, beside: Some(beside) })
+    Ok(VectorAdapter { config, width, values, beside: Some(beside) })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::LoadedModel;
 use crate::prompt::{Piece, Prefix, SoftPrompt, SoftSlot, Template, Vectors};
 
-use super::adapter::Adapter;
+use super::adapter::VectorAdapter;
 use super::config::PeftKind;
 use super::error::PeftError;
 
@@ -23,7 +23,7 @@ pub struct Foreign {
 ///
 /// # Errors
 /// [`PeftError::OtherModel`] if the adapter has another width, number of layers or heads than the model.
-pub fn import(adapter: &Adapter, template: &Template, loaded: &LoadedModel) -> Result<Foreign, PeftError> {
+pub fn import(adapter: &VectorAdapter, template: &Template, loaded: &LoadedModel) -> Result<Foreign, PeftError> {
     let shape = loaded.model.shape();
     let n = adapter.config.num_virtual_tokens;
     let other = |found: String, expected: String| PeftError::OtherModel { found, expected, model: loaded.name.clone() };

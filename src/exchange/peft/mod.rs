@@ -13,6 +13,8 @@
 //!   the same. Adapters of both kinds are read.
 //! - 2026-11: PEFT has no type for masked models. `FEATURE_EXTRACTION` feeds vectors to any model that takes embeddings, one for
 //!   masked language modelling too.
+//! - 2026-11: low-rank steps are exported where they are all that was trained; tensors are called as the checkpoint calls the maps,
+//!   which is what transformers calls them too. A classification head, or biases, have no place there.
 //! - 2026-11: a foreign prompt-tuning adapter comes in with its vectors in front of the special tokens, as `{soft:N}[CLS]...`.
 
 mod adapter;
@@ -20,12 +22,14 @@ mod config;
 mod error;
 mod export;
 mod import;
+mod lora;
 mod opening;
 mod readme;
 
-pub use adapter::{Adapter, Beside};
+pub use adapter::{Adapter, Beside, VectorAdapter};
 pub use config::{AdapterConfig, PeftKind};
 pub use error::PeftError;
 pub use export::export;
 pub use import::{Foreign, import};
+pub use lora::{LoraAdapter, LoraConfig, export_lora};
 pub use readme::readme;
