@@ -9,7 +9,7 @@ use crate::task::Example;
 
 use super::log::Log;
 use super::progress::bar;
-use super::prompt_option::Asked;
+use super::prompt_option::{Asked, Ready};
 
 /// Sequences, before label words of several tokens ask for more, in one call of the scorer: enough to group by length, few
 /// enough to bound the memory and move the bar.
@@ -28,12 +28,23 @@ pub struct Applied {
     pub seconds: f64,
 }
 
-/// Scores every example with one prompt.
+/// Scores every example with one prompt, or with the members of an ensemble whose answers are put together. The cost is that of all;
+/// an example that any of them shortened counts once for each.
 ///
 /// # Errors
 /// [`crate::scoring::ScoringError`].
-pub fn apply(asked: &Asked, columns: &[String], examples: &[Example], log: Log) -> Result<Applied> {
-    Ok(apply_all(std::slice::from_ref(asked), columns, examples, log)?.remove(0))
+pub fn apply_together(ready: &Ready, columns: &[String], examples: &[Example], log: Log) -> Result<Applied> {
+    let mut all = apply_all(&ready.prompts, columns, examples, log)?;
+    let Some(ensemble) = &ready.ensemble else { return Ok(all.remove(0)) };
+    let mut whole = Applied { seconds: all[0].seconds, ..Applied::default() };
+    let mut scores = Vec::with_capacity(all.len());
+    for member in all {
+        whole.truncated += member.truncated;
+        whole.cost += member.cost;
+        scores.push(member.scores);
+    }
+    whole.scores = ensemble.combine(&scores);
+    Ok(whole)
 }
 
 /// Scores every example with every prompt, in batches that the prompts share: they may be of different tasks, and are scored with

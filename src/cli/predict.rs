@@ -14,7 +14,7 @@ use super::input_option::InputOptions;
 use super::log::Log;
 use super::output::{print, write_file};
 use super::prediction::{Predictions, to_csv, to_json_lines};
-use super::prompt_option::{Asked, PromptOptions};
+use super::prompt_option::{PromptOptions, needed};
 use super::text_table::{counted, duration, thousands};
 
 const EXAMPLES: &str = "\
@@ -140,15 +140,6 @@ fn shape(path: &Path) -> Result<Shape, CliError> {
 }
 
 /// The columns that the prompts show, each once.
-fn needed(prompts: &[Asked]) -> Vec<String> {
-    let mut needed: Vec<String> = Vec::new();
-    for column in prompts.iter().flat_map(|asked| asked.prompt.template.columns()) {
-        if !needed.iter().any(|known| known == column) {
-            needed.push(column.to_owned());
-        }
-    }
-    needed
-}
 
 fn ids(table: &Table) -> Vec<String> {
     match &table.ids {

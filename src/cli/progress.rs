@@ -70,6 +70,10 @@ impl Progress {
             };
             state.trials.insert(trial.key.id(), watched);
         }
+        // What ensembles score costs nothing that was not counted, so the bar does not wait for it.
+        if only.is_none() {
+            state.trials.extend(plan.ensembles.iter().map(|ensemble| (ensemble.key.id(), Watched::default())));
+        }
         let bar = log.wants_bars().then(|| bar("evaluations", state.expected));
         Self { log, bar, n_trials: state.trials.len(), n_evaluations: state.expected, state: Mutex::new(state) }
     }

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 
 use crate::error::Result;
 use crate::model::LoadedModel;
-use crate::prompt::{Prompt, SoftPrompt, Template, TriggerTokens, Verbalizer};
-use crate::record::{SavedEnsemble, SavedMember, SavedPrior, SavedPrompt};
+use crate::prompt::{Prompt, Template, TriggerTokens, TunedWeights, Vectors, Verbalizer};
+use crate::record::{SavedEnsemble, SavedMember, SavedPrior, SavedPrompt, SavedTuning};
 use crate::scoring::{Ensemble, Prior, Scorer, Settings};
 use crate::spec::{Calibration, EnsembleKind, MultiToken};
 
@@ -57,7 +57,7 @@ pub struct PromptOptions {
     /// A prompt that a run saved (trials/<trial>/prompt.json or prompt.safetensors), in place of --template and --verbalizer
     #[arg(long, value_name = "FILE", conflicts_with_all = ["template", "verbalizer", "multi_token", "refuse_long"])]
     pub prompt: Vec<PathBuf>,
-    /// Prompts that a run put together (trials/<trial>/ensemble.json), in place of one; for `predict`
+    /// Prompts that a run put together (trials/<trial>/ensemble.json), in place of one; for `predict` and `score`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["template", "verbalizer", "multi_token", "refuse_long", "prompt"])]
     pub ensemble: Option<PathBuf>,
     /// How a label word of several tokens is scored
@@ -72,7 +72,7 @@ pub struct PromptOptions {
 }
 
 /// What a file of a prompt holds.
-type Saved = (SavedPrompt, Option<SoftPrompt>);
+type Saved = (SavedPrompt, Vectors);
 
 /// A prompt with the settings that it is scored with.
 pub struct Asked {
@@ -109,7 +109,9 @@ impl PromptOptions {
             Some(path) => {
                 let read = SavedEnsemble::load(path).map_err(CliError::PromptFile)?;
                 let ensemble = together(path, &read)?;
-                saved.extend(read.members.into_iter().map(|member| (path.as_path(), (member.prompt, None))));
+                saved.extend(
+                    read.members.into_iter().map(|member| (path.as_path(), (member.prompt, Vectors::default()))),
+                );
                 Some(ensemble)
             }
         };
@@ -118,26 +120,35 @@ impl PromptOptions {
         let prompts = if saved.is_empty() {
             vec![self.written(&opened)?]
         } else {
-            let read = |(path, (prompt, soft)): (&Path, Saved)| from_saved(path, &prompt, soft, &opened, log);
+            let read = |(path, (prompt, vectors)): (&Path, Saved)| from_saved(path, &prompt, &vectors, &opened, log);
             saved.into_iter().map(read).collect::<Result<_>>()?
         };
         Ok(Ready { opened, prompts, ensemble })
     }
 
-    /// As [`PromptOptions::ready`], for a command that takes one prompt.
+    /// As [`PromptOptions::ready`], for a command that takes one prompt or one ensemble.
     ///
     /// # Errors
     /// The same, and [`CliError::Usage`] for several prompts.
-    pub fn ready_one(&self, log: Log) -> Result<(Opened, Asked)> {
-        if self.ensemble.is_some() {
-            return Err(
-                CliError::Usage("an ensemble is applied by `predict`; here one --prompt is taken".into()).into()
-            );
-        }
+    pub fn ready_together(&self, log: Log) -> Result<Ready> {
         if self.prompt.len() > 1 {
             return Err(CliError::Usage("one --prompt is taken here; `predict` takes several".into()).into());
         }
-        let mut ready = self.ready(log)?;
+        self.ready(log)
+    }
+
+    /// As [`PromptOptions::ready_together`], for a command that takes one prompt alone.
+    ///
+    /// # Errors
+    /// The same, and [`CliError::Usage`] for an ensemble.
+    pub fn ready_one(&self, log: Log) -> Result<(Opened, Asked)> {
+        if self.ensemble.is_some() {
+            return Err(CliError::Usage(
+                "an ensemble is applied by `predict` and `score`; here one --prompt is taken".into(),
+            )
+            .into());
+        }
+        let mut ready = self.ready_together(log)?;
         Ok((ready.opened, ready.prompts.remove(0)))
     }
 
@@ -172,6 +183,10 @@ impl PromptOptions {
                 "has a {trigger:N} slot, whose tokens only a search finds; write text there, or give --prompt FILE";
             return Err(CliError::Usage(format!("template `{template}` {what}")).into());
         }
+        if template.n_prefix() > 0 {
+            let what = "has a {prefix} slot, whose keys and values only a search finds; give --prompt FILE";
+            return Err(CliError::Usage(format!("template `{template}` {what}")).into());
+        }
         if template.has_soft() {
             let what = "has a {soft} slot, whose vectors only a search finds; give --prompt FILE";
             return Err(CliError::Usage(format!("template `{template}` {what}")).into());
@@ -181,6 +196,17 @@ impl PromptOptions {
             Settings { multi_token: self.multi_token.into(), truncate: !self.refuse_long, ..opened.settings() };
         asked(String::new(), prompt, settings, &opened.loaded)
     }
+}
+
+/// The columns that any of the prompts reads.
+pub fn needed(prompts: &[Asked]) -> Vec<String> {
+    let mut needed: Vec<String> = Vec::new();
+    for column in prompts.iter().flat_map(|asked| asked.prompt.template.columns()) {
+        if !needed.iter().any(|known| known == column) {
+            needed.push(column.to_owned());
+        }
+    }
+    needed
 }
 
 fn asked(name: String, prompt: Prompt, settings: Settings, loaded: &LoadedModel) -> Result<Asked> {
@@ -195,7 +221,7 @@ fn load(path: &Path) -> Result<Saved, CliError> {
     SavedPrompt::open(path).map_err(CliError::PromptFile)
 }
 
-fn from_saved(path: &Path, saved: &SavedPrompt, soft: Option<SoftPrompt>, opened: &Opened, log: Log) -> Result<Asked> {
+fn from_saved(path: &Path, saved: &SavedPrompt, vectors: &Vectors, opened: &Opened, log: Log) -> Result<Asked> {
     let loaded = &opened.loaded;
     if saved.tokenizer_blake3 != loaded.tokenizer_hash {
         return Err(CliError::OtherTokenizer {
@@ -207,7 +233,7 @@ fn from_saved(path: &Path, saved: &SavedPrompt, soft: Option<SoftPrompt>, opened
         }
         .into());
     }
-    if saved.weights_blake3 != loaded.weights_hash && soft.is_some() {
+    if saved.weights_blake3 != loaded.weights_hash && (!vectors.is_empty() || saved.tuned.is_some()) {
         return Err(CliError::OtherWeights {
             path: path.into(),
             saved_model: saved.model.clone(),
@@ -229,17 +255,25 @@ fn from_saved(path: &Path, saved: &SavedPrompt, soft: Option<SoftPrompt>, opened
     }
     let bad = |what: String| CliError::BadPrompt { path: path.into(), what };
     let template = Template::parse(&saved.template)?;
-    template.check_mask()?;
+    if saved.tuned.as_ref().is_none_or(|tuned| tuned.n_classes.is_none()) {
+        template.check_mask()?;
+    }
     let (slots, ids) = (template.n_trigger(), saved.trigger_ids.len());
     if slots != ids {
         return Err(bad(format!("the template has {slots} trigger tokens and `trigger_ids` has {ids}")).into());
     }
-    if template.has_soft() != soft.is_some() {
-        let what = match &soft {
-            None => "the template has virtual tokens and the file no vectors for them",
-            Some(_) => "the file has vectors and the template no virtual tokens",
-        };
-        return Err(bad(what.into()).into());
+    for (asked, given, what) in [
+        (template.has_soft(), vectors.soft.is_some(), ["virtual tokens", "vectors for them", "vectors"]),
+        (template.n_prefix() > 0, vectors.prefix.is_some(), ["a prefix", "keys and values for it", "keys and values"]),
+    ] {
+        let [slot, missing, held] = what;
+        if asked && !given {
+            return Err(bad(format!("the template has {slot} and the file no {missing}")).into());
+        }
+        if given && !asked {
+            let slot = slot.trim_start_matches("a ");
+            return Err(bad(format!("the file has {held} and the template no {slot}")).into());
+        }
     }
     let n_vocabulary = loaded.tokenizer.vocab_size();
     if let Some(id) = saved.trigger_ids.iter().find(|&&id| id as usize >= n_vocabulary) {
@@ -254,13 +288,28 @@ fn from_saved(path: &Path, saved: &SavedPrompt, soft: Option<SoftPrompt>, opened
     let prompt = Prompt {
         template,
         triggers,
-        soft: soft.map(Arc::new),
+        soft: vectors.soft.clone(),
+        prefix: vectors.prefix.clone(),
+        label_vectors: vectors.labels.clone(),
         verbalizer: Arc::new(verbalizer),
         pool: saved.pool.clone().map(Arc::new),
+        tuned: None,
     };
     let settings = Settings { multi_token, truncate: saved.truncate, ..opened.settings() };
+    let tuned = saved.tuned.as_ref().map(|tuned| trained(path, tuned, loaded, settings)).transpose()?;
+    let prompt = Prompt { tuned: tuned.map(Arc::new), ..prompt };
     let prior = saved.calibration.as_ref().map(|prior| saved_prior(prior, &prompt)).transpose().map_err(bad)?;
     Ok(Asked { prior, ..asked(path.display().to_string(), prompt, settings, loaded)? })
+}
+
+/// The weights that were trained with a prompt.
+fn trained(path: &Path, saved: &SavedTuning, loaded: &LoadedModel, settings: Settings) -> Result<TunedWeights> {
+    let tuning = saved.tuning().ok_or_else(|| CliError::BadPrompt {
+        path: path.into(),
+        what: format!("`tuned` says tune: {} (known: all, biases, lora)", saved.tune),
+    })?;
+    let tunable = Scorer::new(loaded.clone(), settings).tunable(&tuning, saved.n_classes)?;
+    Ok(saved.load(path, tunable.tensors()).map_err(CliError::PromptFile)?)
 }
 
 /// How the members of a saved ensemble are put together.

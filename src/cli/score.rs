@@ -8,13 +8,13 @@ use crate::scoring::Outcome;
 use crate::task::Metric;
 use crate::task::statistics::{Interval, wilson};
 
-use super::applied::{Applied, apply};
+use super::applied::{Applied, apply_together};
 use super::calibration_option::CalibrationOptions;
 use super::fill::Format;
 use super::input_option::InputOptions;
 use super::log::Log;
 use super::output::{print, print_json};
-use super::prompt_option::PromptOptions;
+use super::prompt_option::{PromptOptions, needed};
 use super::text_table::{TextTable, counted, duration, thousands};
 
 const EXAMPLES: &str = "\
@@ -24,6 +24,7 @@ Examples:
   promptmine score --prompt results/quickstart/trials/<trial>/prompt.json --input reviews.tsv
   promptmine score --model M --template T --verbalizer 0=bad,1=good --input x.jsonl \\
       --columns text=sentence,label=gold
+  promptmine score --ensemble results/my/trials/<trial>/ensemble.json --input reviews.csv
 
 The labels of the file are those of the verbalizer; any other is refused. The interval of the accuracy is Wilson's at \
 95 %. In the confusion table a row is a gold label, a column what the prompt made of it.";
@@ -51,17 +52,17 @@ pub struct Arguments {
 /// # Errors
 /// What is wrong with the prompt, the model or the file.
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
-    let (opened, mut asked) = arguments.prompt.ready_one(log)?;
-    arguments.calibration.apply(std::slice::from_mut(&mut asked))?;
-    let labels = asked.prompt.verbalizer.label_names();
-    let needed = asked.prompt.template.columns().into_iter().map(str::to_owned).collect();
+    let mut ready = arguments.prompt.ready_together(log)?;
+    arguments.calibration.apply(&mut ready.prompts)?;
+    let labels = ready.prompts[0].prompt.verbalizer.label_names();
+    let needed = needed(&ready.prompts);
     let table = arguments.input.read(needed, Some(&labels), true)?;
     let gold: Vec<usize> = table.examples.iter().filter_map(|example| example.label).collect();
-    let applied = apply(&asked, &table.columns, &table.examples, log)?;
+    let applied = apply_together(&ready, &table.columns, &table.examples, log)?;
     let outcome = Outcome::of(&applied.scores, &gold, labels.len(), Metric::Accuracy);
     match arguments.format {
         Format::Json => print_json(&as_json(&labels, &outcome, &applied)),
-        Format::Table => print(&as_text(&labels, &outcome, &applied, &opened.device.description)),
+        Format::Table => print(&as_text(&labels, &outcome, &applied, &ready.opened.device.description)),
     }
 }
 

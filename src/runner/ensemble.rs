@@ -8,6 +8,7 @@
 //! - 2026-11: what it is charged is what the items of its cell spent, since they found its members, and the members' scores on train,
 //!   which are new; their scores on dev were paid for. It is therefore dearer than any row beside it, which the flag
 //!   `pooled_budget` says.
+//! - 2026-11: where fewer than two prompts differ there is nothing to put together. The tables say so; the run has not failed.
 //! - 2026-11: soft prompts are left out, and so are prompts that find their demonstrations for each text: of theirs only the
 //!   vectors, and the examples, of the chosen one are kept. So are candidates that racing dropped, and controls.
 
@@ -153,6 +154,7 @@ pub fn make(
         select_by: plan.experiment.select.by,
         racing: Racing::None,
         store: None,
+        checkpoints: None,
         diagnostics: 0,
         rules: Vec::new(),
     };
@@ -160,7 +162,7 @@ pub fn make(
     let failed = |e: ScoringError| Stopped::Failed(e.to_string());
     let members = members(plan, planned, &trial, records)?;
     if members.len() < 2 {
-        return Err(Stopped::Failed(format!(
+        return Err(Stopped::Nothing(format!(
             "fewer than two prompts of tokens that differ in a dev prediction were found in {} trials",
             records.len()
         )));
@@ -284,9 +286,10 @@ fn members(
     Ok(members)
 }
 
-/// Whether a candidate's template is all that it shows.
+/// Whether a candidate's template is all that it shows, and its model is as it was.
 fn has_own_text(candidate: &CandidateRecord) -> bool {
-    Template::parse(&candidate.template).is_ok_and(|template| template.nearest().is_none())
+    let own = Template::parse(&candidate.template).is_ok_and(|template| template.nearest().is_none());
+    own && candidate.tuned.is_none()
 }
 
 fn candidate(members: &[Member], ensemble: &Ensemble, number: u64) -> CandidateRecord {
@@ -310,6 +313,7 @@ fn candidate(members: &[Member], ensemble: &Ensemble, number: u64) -> CandidateR
         flags: Vec::new(),
         perplexity: None,
         soft: None,
+        tuned: None,
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::prompt::{Candidate, Prompt, SoftPrompt};
+use crate::prompt::{Candidate, Prompt, Tuning, Vectors};
 use crate::record::{
-    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SoftRecord, Spent, TrialKey,
+    CandidateRecord, Checkpoints, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SavedTuning,
+    SoftRecord, Spent, TrialKey, adapter,
 };
 use crate::scoring::{Calibrator, Outcome, Prior, ScoreCache, ScoreStore, Scorer, SetHash, information_parts};
 use crate::search::{Proposal, Scored, SearchError};
@@ -17,6 +18,7 @@ use crate::task::{Dataset, Example, Metric};
 
 use super::calibrated::{Calibrated, Set};
 use super::cell::Cell;
+use super::checkpoint::Keeper;
 use super::hardness::Hardness;
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
@@ -27,7 +29,7 @@ use super::shortlist::{Entry, Shortlist};
 
 /// Unlabelled texts over which perplexity is taken, of the chosen prompt and of all that a search for fluent ones proposes: a
 /// diagnostic, outside the budget.
-const PERPLEXITY_TEXTS: usize = 8;
+pub(super) const PERPLEXITY_TEXTS: usize = 8;
 
 /// The examples of a trial.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +79,8 @@ pub struct Trial<'a> {
     pub racing: Racing,
     /// Scores of other trials and runs, where they are the same bits.
     pub store: Option<Arc<dyn ScoreStore>>,
+    /// Where the progress of long searches is kept, and how often.
+    pub checkpoints: Option<(Checkpoints, Duration)>,
     /// Examples of each split that diagnostics are taken on; 0 for none.
     pub diagnostics: usize,
     /// The rules for words of several tokens that are compared; fewer than two for none.
@@ -88,6 +92,8 @@ pub struct Trial<'a> {
 pub enum Stopped {
     /// The trial cannot be completed, whatever is tried: its reason is recorded.
     Failed(String),
+    /// There is nothing that could be made, through no fault: the reason is recorded, and nothing counts as failed.
+    Nothing(String),
     /// The user asked to stop; the trial is begun anew the next time.
     Interrupted,
     /// The run cannot go on.
@@ -104,8 +110,10 @@ impl From<SearchError> for Stopped {
 pub struct Files {
     /// The chosen prompt.
     pub prompt: SavedPrompt,
-    /// Its vectors, where it has virtual tokens.
-    pub soft: Option<Arc<SoftPrompt>>,
+    /// Its vectors; none of a hard prompt.
+    pub vectors: Vectors,
+    /// The files of the weights that were trained with it, by name; none where the model is as it was.
+    pub tuned: Vec<(String, Vec<u8>)>,
     /// Its test predictions, where there is a test split.
     pub predictions: Option<Predictions>,
 }
@@ -146,7 +154,7 @@ impl Trial<'_> {
             // Every cell of a sweep gets an equal share of what is left to it and those after it.
             let share = work.ledger.left() / (n_cells - index as u64);
             work.ledger.limit(work.ledger.spent().evaluations + share);
-            work.search(cell)?;
+            work.search(index, cell)?;
             work.ledger.limit(self.budget);
         }
         let label_free = self.data.dev.is_empty();
@@ -187,7 +195,24 @@ impl Trial<'_> {
             .calibrator
             .prior_of(self.scorer, &chosen, &self.dataset.columns)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
-        Ok(Files { prompt: self.saved(&chosen, prior), soft: chosen.soft, predictions })
+        Ok(Files {
+            prompt: self.saved(&chosen, prior),
+            vectors: Vectors::of(&chosen),
+            tuned: self.tuned_files(&chosen)?,
+            predictions,
+        })
+    }
+
+    /// The files of the weights that were trained with a prompt.
+    fn tuned_files(&self, prompt: &Prompt) -> Result<Vec<(String, Vec<u8>)>, Stopped> {
+        let failed = |what: String| Stopped::Failed(what);
+        let Some(tuned) = prompt.tuned.as_deref() else { return Ok(Vec::new()) };
+        if matches!(tuned.tuning(), Tuning::Lora(_)) {
+            let file = adapter(tuned, &SavedTuning::of(tuned), &self.key.model).map_err(|e| failed(e.to_string()))?;
+            return Ok(vec![file]);
+        }
+        let tunable = self.scorer.tunable(tuned.tuning(), tuned.n_classes()).map_err(|e| failed(e.to_string()))?;
+        tunable.folder(tuned, &self.dataset.labels).map_err(|e| failed(e.to_string()))
     }
 
     pub(super) fn started(&self) -> Event {
@@ -238,6 +263,7 @@ impl Trial<'_> {
             tokenizer_blake3: loaded.tokenizer_hash.clone(),
             method: self.key.method.clone(),
             pool: prompt.pool.as_deref().cloned(),
+            tuned: prompt.tuned.as_deref().map(SavedTuning::of),
         }
     }
 
@@ -276,11 +302,16 @@ impl Work<'_, '_> {
     }
 
     /// Drives one search to its end.
-    fn search(&mut self, mut cell: Cell) -> Result<(), Stopped> {
+    fn search(&mut self, index: usize, mut cell: Cell) -> Result<(), Stopped> {
+        let trial = self.trial;
+        let every = trial.checkpoints.as_ref().map_or(Duration::MAX, |(_, every)| *every);
+        let checkpoints = trial.checkpoints.as_ref().map(|(checkpoints, _)| checkpoints);
+        let mut keeper = Keeper::resume(checkpoints, every, index, &mut *cell.search);
         // What the others of this search have to beat: the best that was scored to the end.
         let mut best: Option<(Scored, Vec<Vec<f64>>)> = None;
         for step in 0.. {
             if self.stop.load(Ordering::Relaxed) {
+                keeper.keep().map_err(Stopped::Fatal)?;
                 return Err(Stopped::Interrupted);
             }
             let mut oracle = TrialOracle {
@@ -305,6 +336,7 @@ impl Work<'_, '_> {
             let evaluations = self.ledger.spent().evaluations;
             match proposal {
                 Proposal::Candidates { candidates, trace } => {
+                    keeper.proposed(&*cell.search).map_err(Stopped::Fatal)?;
                     if let Some(trace) = trace {
                         self.emit(Event::Step { step, trace, evaluations })?;
                     }
@@ -375,7 +407,8 @@ impl Work<'_, '_> {
                 n_tokens,
                 flags,
                 perplexity: if cell.fluent { trial.perplexity(&candidate.prompt)? } else { None },
-                soft: candidate.prompt.soft.as_deref().map(SoftRecord::of),
+                soft: SoftRecord::of(&Vectors::of(&candidate.prompt)),
+                tuned: candidate.prompt.tuned.as_deref().map(SavedTuning::of),
             };
             let evaluations = self.ledger.spent().evaluations;
             self.emit(Event::Scored { candidate: record, dev, label_free, label_free_parts, evaluations })?;

@@ -202,7 +202,7 @@ impl Scorer {
     /// # Shapes
     /// - output: `[batch_size, d_model]`
     fn states_of(&self, batch: &[Sequence], prompt: &Prompt) -> Tensor<2> {
-        let states = self.states(self.inputs(batch, |_| prompt.soft.as_deref()), batch);
+        let states = self.states(self.inputs(batch, |_| Some(prompt)), batch);
         let [n, _, d_model] = states.dims();
         states.reshape([n, d_model])
     }

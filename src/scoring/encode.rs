@@ -9,6 +9,9 @@
 //!   stands next to the input, and with `choose: nearest` it is the nearest. What was left out stands in
 //!   [`Encoded::shortened`] and counts as shortened. Where inputs must not be shortened, neither may demonstrations be left out.
 //! - 2026-11: an example's own text is never one of its demonstrations, whichever split it is of: the encoder leaves it out.
+//! - 2026-11: a template that begins with virtual tokens and goes on with the special tokens that the tokenizer begins with
+//!   (`{soft:20}[CLS]{text}`) has them in front of these, which are then not added again: where Hugging Face PEFT puts them.
+//!   Otherwise virtual tokens stand behind them (contract, definition 8).
 
 use crate::model::Tokenizer;
 use crate::prompt::{Demonstration, Piece, SoftSlot, Template};
@@ -80,6 +83,8 @@ pub struct Encoder<'a> {
     pub(super) max_positions: usize,
     pub(super) truncate: bool,
     parts: Vec<Part>,
+    /// Whether the template names the special tokens that texts begin with, behind virtual tokens.
+    names_beginning: bool,
     pub(super) columns: Vec<(String, usize)>,
     /// The demonstrations with their texts.
     pub(super) shown: Vec<(&'a Demonstration, String)>,
@@ -94,6 +99,15 @@ enum Part {
     Special(u32),
     Mask,
     Trigger(usize),
+}
+
+/// Whether virtual tokens alone stand before the special tokens that texts begin with.
+fn names_beginning(parts: &[Part], beginning: &[u32]) -> bool {
+    let [Part::Text(bits), rest @ ..] = parts else { return false };
+    let named = rest.iter().map_while(|part| if let Part::Special(id) = part { Some(*id) } else { None });
+    !beginning.is_empty()
+        && bits.iter().all(|bit| matches!(bit, Bit::Soft(_)))
+        && named.take(beginning.len()).eq(beginning.iter().copied())
 }
 
 enum Bit {
@@ -130,6 +144,10 @@ impl<'a> Encoder<'a> {
         // Demonstrations count on behind the columns, however many those are.
         let n_columns = template.columns().len();
         let mut n_masks = 0;
+        let mut soft_lengths: Vec<usize> = Vec::new();
+        let n_prefix = template.n_prefix();
+        let positions = max_positions;
+        let max_positions = positions.saturating_sub(n_prefix);
         let push_bit = |parts: &mut Vec<Part>, bit: Bit| match parts.last_mut() {
             Some(Part::Text(bits)) => bits.push(bit),
             _ => parts.push(Part::Text(vec![bit])),
@@ -178,7 +196,8 @@ impl<'a> Encoder<'a> {
                 }
                 Piece::Trigger(n) => parts.push(Part::Trigger(*n)),
                 Piece::Soft(slot) => {
-                    let n = soft_length(slot, tokenizer);
+                    let n = soft_length(slot, tokenizer, &soft_lengths);
+                    soft_lengths.push(n);
                     if n == 0 {
                         return Err(fault(format!(
                             "the text of {} has no token for {model}",
@@ -191,6 +210,8 @@ impl<'a> Encoder<'a> {
                     push_bit(&mut parts, Bit::Column(n_columns + shown.len()));
                     shown.push((demonstration, template.demonstrated(demonstration)));
                 }
+                // No token stands there: the model's positions are fewer by it.
+                Piece::Prefix(_) => {}
                 // Those nearest to a text are put in for each text ([`super::Scorer::score`]).
                 Piece::Nearest(_) => {}
                 Piece::Demos => {
@@ -209,6 +230,7 @@ impl<'a> Encoder<'a> {
             return Err(fault(format!("{model} continues text, so {{mask}} must come last, with nothing after it")));
         }
         let known_columns = columns.to_vec();
+        let names_beginning = names_beginning(&parts, tokenizer.around().0);
         let encoder = Self {
             tokenizer,
             model,
@@ -219,6 +241,7 @@ impl<'a> Encoder<'a> {
             max_positions,
             truncate,
             parts,
+            names_beginning,
             columns: used,
             shown,
             known_columns,
@@ -226,6 +249,10 @@ impl<'a> Encoder<'a> {
         let empty = vec![""; encoder.columns.len() + encoder.shown.len()];
         let found = encoder.assemble(&empty).n_read();
         let room_for_input = usize::from(!encoder.columns.is_empty());
+        if n_prefix > 0 && found + room_for_input > max_positions {
+            let (template, model) = (template.to_string(), model.into());
+            return Err(ScoringError::PrefixTooLong { template, n_prefix, found, positions, model });
+        }
         if found + room_for_input > max_positions {
             return Err(ScoringError::TemplateTooLong {
                 template: template.to_string(),
@@ -387,6 +414,7 @@ impl<'a> Encoder<'a> {
     /// The special tokens at both ends; what continues text has none at its end.
     fn around(&self) -> (&[u32], &[u32]) {
         let (before, after) = self.tokenizer.around();
+        let before = if self.names_beginning { &[] } else { before };
         if *self.way == AnswerWay::Continuation { (before, &[]) } else { (before, after) }
     }
 
@@ -438,10 +466,11 @@ impl<'a> Encoder<'a> {
 }
 
 /// How many virtual tokens a slot has: as many as its text has tokens, where it has a text.
-pub fn soft_length(slot: &SoftSlot, tokenizer: &Tokenizer) -> usize {
+pub fn soft_length(slot: &SoftSlot, tokenizer: &Tokenizer, before: &[usize]) -> usize {
     match slot {
         SoftSlot::Count(n) => *n,
         SoftSlot::Init(text) => tokenizer.encode_text(text).len(),
+        SoftSlot::Same(slot) => slot.checked_sub(1).and_then(|slot| before.get(slot)).copied().unwrap_or(0),
     }
 }
 

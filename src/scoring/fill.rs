@@ -4,7 +4,7 @@ use burn::tensor::activation;
 use serde::Serialize;
 
 use crate::model::ModelKind;
-use crate::prompt::SoftPrompt;
+use crate::prompt::Prompt;
 
 use super::batch::Sequence;
 use super::encode::FIRST_SENTINEL;
@@ -167,15 +167,15 @@ impl Scorer {
         self.whole_vocabulary_of(Sequence::of_tokens(ids, positions), None)
     }
 
-    /// [`Scorer::whole_vocabulary`] of a sequence that may have virtual tokens.
+    /// [`Scorer::whole_vocabulary`] of a sequence that may have a prompt's virtual tokens and prefix.
     pub(super) fn whole_vocabulary_of(
         &self,
         sequence: Sequence,
-        soft: Option<&SoftPrompt>,
+        prompt: Option<&Prompt>,
     ) -> Result<Vec<Vec<f32>>, ScoringError> {
         let loaded = self.loaded();
         let batch = std::slice::from_ref(&sequence);
-        let states = self.states(self.inputs(batch, |_| soft), batch);
+        let states = self.states(self.inputs(batch, |_| prompt), batch);
         let [_, n_predict, d_model] = states.dims();
         let logprobs = activation::log_softmax(loaded.model.logits(states.reshape([n_predict, d_model]), None), 1);
         let vocab_size = logprobs.dims()[1];

@@ -9,6 +9,7 @@ use crate::prompt::Prompt;
 use crate::task::Example;
 
 use super::batch::Sequence;
+use super::past::prefix_groups;
 use super::scorer::floats;
 use super::{AnswerWay, Cost, Scorer, ScoringError};
 
@@ -80,16 +81,18 @@ impl Scorer {
                 sequences.push(Sequence { prompt: index, example: number, ..sequence });
             }
         }
-        sequences.sort_by_key(|s| (s.positions.len(), s.ids.len()));
+        let group = prefix_groups(gaps.iter().map(|gap| &gap.prompt));
+        let kind = |s: &Sequence| (s.positions.len(), group[s.prompt]);
+        sequences.sort_by_key(|s| (kind(s), s.ids.len()));
         let vocab_size = self.loaded().model.shape().vocab_size;
         let mut sums: Vec<Vec<Vec<f64>>> = gaps
             .iter()
             .map(|gap| vec![vec![0.0; vocab_size]; gap.filled.iter().filter(|filled| filled.is_none()).count()])
             .collect();
-        for batch in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
+        for batch in sequences.chunk_by(|a, b| kind(a) == kind(b)) {
             for batch in batch.chunks(self.settings().batch_size) {
                 let model = &self.loaded().model;
-                let states = self.states(self.inputs(batch, |prompt| gaps[prompt].prompt.soft.as_deref()), batch);
+                let states = self.states(self.inputs(batch, |prompt| Some(&gaps[prompt].prompt)), batch);
                 let [n, n_predict, d_model] = states.dims();
                 let logits = model.logits(states.reshape([n * n_predict, d_model]), None);
                 let values = floats(activation::log_softmax(logits, 1));

@@ -23,11 +23,12 @@ use std::sync::Arc;
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
 use crate::model::ModelKind;
-use crate::prompt::{Prompt, SoftPrompt, Template};
+use crate::prompt::{Prompt, Template};
 use crate::task::Example;
 
 use super::batch::Sequence;
 use super::encode::Encoded;
+use super::past::prefix_groups;
 use super::scorer::floats;
 use super::{Cost, Scorer, ScoringError};
 
@@ -109,14 +110,16 @@ impl Scorer {
             cost.forwards += 1;
             cost.tokens += sequence.ids.len() as u64;
         }
-        sequences.sort_by_key(|(sequence, _)| (sequence.positions.len(), sequence.ids.len()));
+        let group = prefix_groups(prompts.iter());
+        let kind = |s: &Sequence| (s.positions.len(), group[s.prompt]);
+        sequences.sort_by_key(|(sequence, _)| (kind(sequence), sequence.ids.len()));
         let (sequences, reads): (Vec<Sequence>, Vec<Vec<u32>>) = sequences.into_iter().unzip();
         let mut reads = reads.iter();
         let mut sums = vec![(0.0, 0_usize); prompts.len()];
-        for alike in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
+        for alike in sequences.chunk_by(|a, b| kind(a) == kind(b)) {
             for batch in alike.chunks(self.settings().batch_size) {
                 let read: Vec<u32> = reads.by_ref().take(batch.len()).flatten().copied().collect();
-                let values = self.likelihoods_of(batch, &read, |prompt| prompts[prompt].soft.as_deref());
+                let values = self.likelihoods_of(batch, &read, |prompt| Some(&prompts[prompt]));
                 for (sequence, values) in batch.iter().zip(values.chunks(batch[0].positions.len())) {
                     let (sum, n) = &mut sums[sequence.prompt];
                     *sum -= values.iter().map(|&value| f64::from(value)).sum::<f64>();
@@ -207,7 +210,7 @@ impl Scorer {
                     cost.forwards += 1;
                     cost.tokens += sequence.ids.len() as u64;
                 }
-                let values = floats(self.own_logprobs(batch, |_| prompt.soft.as_deref()));
+                let values = floats(self.own_logprobs(batch, |_| Some(prompt)));
                 for (row, values) in rows.by_ref().zip(values.chunks(vocab_size)) {
                     for (sum, &value) in sums[row].iter_mut().zip(values) {
                         *sum += f64::from(value) * share;
@@ -250,9 +253,9 @@ impl Scorer {
         &self,
         batch: &[Sequence],
         read: &[u32],
-        soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>,
+        prompt_of: impl Fn(usize) -> Option<&'p Prompt>,
     ) -> Vec<f32> {
-        let logprobs = self.own_logprobs(batch, soft_of);
+        let logprobs = self.own_logprobs(batch, prompt_of);
         let read: Vec<i64> = read.iter().map(|&id| i64::from(id)).collect();
         let n = read.len();
         let read = Tensor::<2, Int>::from_data(TensorData::new(read, [n, 1]), &logprobs.device());
@@ -263,9 +266,9 @@ impl Scorer {
     ///
     /// # Shapes
     /// - output: `[batch_size * n_positions, vocab_size]`
-    fn own_logprobs<'p>(&self, batch: &[Sequence], soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>) -> Tensor<2> {
+    fn own_logprobs<'p>(&self, batch: &[Sequence], prompt_of: impl Fn(usize) -> Option<&'p Prompt>) -> Tensor<2> {
         let model = &self.loaded().model;
-        let states = self.states(self.inputs(batch, soft_of), batch);
+        let states = self.states(self.inputs(batch, prompt_of), batch);
         let [n, n_positions, d_model] = states.dims();
         activation::log_softmax(model.logits(states.reshape([n * n_positions, d_model]), None), 1)
     }

@@ -29,16 +29,19 @@ mod gap;
 mod generate;
 mod gradient;
 mod input;
+mod label_vectors;
 mod likelihood;
 mod nearest;
 mod nearest_demonstrations;
 mod outcome;
 mod passes;
+mod past;
 mod perplexity;
 mod prompt_flags;
 mod scorer;
 #[cfg(test)]
 mod tests;
+mod tuned;
 mod vocabulary;
 mod written;
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::{Tensor, activation};
 
-use crate::model::{LoadedModel, ModelKind};
-use crate::prompt::{Piece, Prompt, SoftPrompt, Template, Verbalizer};
+use crate::model::{LoadedModel, ModelKind, TunedModel};
+use crate::prompt::{Piece, Prompt, SoftSlot, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
@@ -18,6 +18,8 @@ use super::beginnings::{branches, encoders, in_common, key, same_encoder};
 use super::encode::{Encoded, Encoder, soft_length};
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
+use super::past::prefix_groups;
+use super::tuned::Tunables;
 
 /// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
 const ROWS: usize = 32;
@@ -92,6 +94,10 @@ pub struct Scorer {
     way: AnswerWay,
     /// The representations of demonstrations that the nearest are chosen from.
     pub(super) pools: Mutex<HashMap<[u8; 32], Arc<PoolVectors>>>,
+    /// What prompts with trained weights are scored with.
+    pub(super) tunables: Mutex<Tunables>,
+    /// The trained weights that the model has, and what reads them.
+    pub(super) tuned: Option<([u8; 32], TunedModel)>,
 }
 
 /// The passes of a template with a verbalizer.
@@ -114,7 +120,8 @@ pub(super) struct Ready<'p> {
 impl Scorer {
     /// A scorer for `loaded`.
     pub fn new(loaded: LoadedModel, settings: Settings) -> Self {
-        Self { way: AnswerWay::of(&loaded), loaded, settings, pools: Mutex::default() }
+        let way = AnswerWay::of(&loaded);
+        Self { way, loaded, settings, pools: Mutex::default(), tunables: Mutex::default(), tuned: None }
     }
 
     /// The model, its tokenizer and hashes.
@@ -146,6 +153,12 @@ impl Scorer {
     /// # Errors
     /// The same, but for the vectors.
     pub fn check_template(&self, prompt: &Prompt, columns: &[String]) -> Result<(), ScoringError> {
+        if let Some(tuned) = &prompt.tuned {
+            self.tunable(tuned.tuning(), tuned.n_classes())?;
+            if prompt.classifies() {
+                return self.check_unmasked(&prompt.template, columns);
+            }
+        }
         let passes = self.passes(prompt)?;
         for n_mask in mask_counts(&passes) {
             self.encoder(&prompt.template, columns, n_mask)?;
@@ -155,12 +168,40 @@ impl Scorer {
 
     /// The virtual tokens of each soft slot of a template.
     pub fn soft_lengths(&self, template: &Template) -> Vec<usize> {
-        template.soft_slots().map(|slot| soft_length(slot, &self.loaded.tokenizer)).collect()
+        let mut lengths = Vec::new();
+        for slot in template.soft_slots() {
+            lengths.push(soft_length(slot, &self.loaded.tokenizer, &lengths));
+        }
+        lengths
+    }
+
+    /// The vector of each virtual token of a template, slot after slot: slots that share their virtual tokens share them.
+    pub fn soft_rows(&self, template: &Template) -> Vec<usize> {
+        let mut first: Vec<usize> = Vec::new();
+        let (mut rows, mut n) = (Vec::new(), 0);
+        for (slot, length) in template.soft_slots().zip(self.soft_lengths(template)) {
+            let own = match slot {
+                SoftSlot::Same(other) => other.checked_sub(1).and_then(|other| first.get(other)).copied(),
+                _ => None,
+            };
+            let begins = own.unwrap_or(n);
+            n += if own.is_none() { length } else { 0 };
+            first.push(begins);
+            rows.extend(begins..begins + length);
+        }
+        rows
+    }
+
+    /// The vectors that a template has: its virtual tokens, those that slots share counted once.
+    pub fn n_vectors(&self, template: &Template) -> usize {
+        self.soft_rows(template).into_iter().max().map_or(0, |last| last + 1)
     }
 
     fn check_vectors(&self, prompt: &Prompt) -> Result<(), ScoringError> {
-        let slots: usize = self.soft_lengths(&prompt.template).iter().sum();
+        let slots = self.n_vectors(&prompt.template);
         let d_model = self.loaded.model.shape().d_model;
+        self.check_prefix(prompt)?;
+        self.check_label_vectors(prompt)?;
         match &prompt.soft {
             None if slots == 0 => Ok(()),
             Some(soft) if soft.n_soft() == slots && soft.d_model() == d_model => Ok(()),
@@ -184,6 +225,9 @@ impl Scorer {
     /// # Errors
     /// [`ScoringError`] if the words cannot be written.
     pub fn evaluations_per_example(&self, prompt: &Prompt) -> Result<u64, ScoringError> {
+        if prompt.classifies() {
+            return Ok(1);
+        }
         let nearest = u64::from(prompt.template.nearest().is_some());
         Ok(self.passes(prompt)?.passes.len() as u64 + nearest)
     }
@@ -197,6 +241,10 @@ impl Scorer {
     }
 
     fn passes_by(&self, prompt: &Prompt, rule: MultiToken) -> Result<Passes, ScoringError> {
+        if prompt.label_vectors.is_some() {
+            let n_mask = usize::from(self.kind() != ModelKind::Causal);
+            return Ok(Passes::of_vectors(prompt.verbalizer.label_names(), n_mask));
+        }
         let pieces = prompt.template.pieces();
         let mask = pieces.iter().position(|p| matches!(p, Piece::Mask(_)));
         let fixed = match mask.map(|at| &pieces[at]) {
@@ -207,7 +255,7 @@ impl Scorer {
             Some(Piece::Text(text)) => text.ends_with(char::is_whitespace),
             Some(Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos | Piece::Nearest(_)) => true,
             Some(Piece::Demo(demonstration)) => demonstration.end.ends_with(char::is_whitespace),
-            Some(Piece::Column(_) | Piece::Mask(_)) | None => false,
+            Some(Piece::Column(_) | Piece::Mask(_) | Piece::Prefix(_)) | None => false,
         };
         let causal = self.kind() == ModelKind::Causal;
         let before = mask.and_then(|at| at.checked_sub(1)).map(|at| &pieces[at]);
@@ -313,6 +361,14 @@ impl Scorer {
         columns: &[String],
         examples: &[&Example],
     ) -> Result<Round, ScoringError> {
+        if asks.iter().any(|ask| !self.is_own(ask.prompt)) {
+            return self.score_by_model(asks, columns, examples);
+        }
+        if let [ask] = asks
+            && ask.prompt.classifies()
+        {
+            return self.score_by_head(ask, columns, examples);
+        }
         let ready = self.ready_all(asks, columns, examples)?;
         let mut sequences = Vec::new();
         let mut costs: Vec<Cost> = ready.iter().map(|ready| ready.found).collect();
@@ -327,16 +383,19 @@ impl Scorer {
                 }
             }
         }
+        let group = prefix_groups(asks.iter().map(|ask| ask.prompt));
         if self.shares() {
-            sequences.sort_by_cached_key(|s| (s.positions.len(), key(s)));
+            sequences.sort_by_cached_key(|s| (s.positions.len(), group[s.prompt], key(s)));
         } else {
-            sequences.sort_by_key(|s| (s.positions.len(), s.ids.len()));
+            sequences.sort_by_key(|s| (s.positions.len(), group[s.prompt], s.ids.len()));
         }
         let mut reads: Vec<Vec<Vec<Vec<f64>>>> = ready
             .iter()
             .map(|r| vec![r.reading.passes.passes.iter().map(|p| vec![0.0; p.reads.len()]).collect(); examples.len()])
             .collect();
-        for batch in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
+        let alike =
+            |a: &Sequence, b: &Sequence| (a.positions.len(), group[a.prompt]) == (b.positions.len(), group[b.prompt]);
+        for batch in sequences.chunk_by(alike) {
             for batch in self.batches(batch) {
                 self.read_batch(batch, &ready, &mut reads);
             }
@@ -365,11 +424,16 @@ impl Scorer {
         examples: &[&Example],
     ) -> Result<Vec<Ready<'p>>, ScoringError> {
         // Candidates of a step share their template: what differs, trigger ids and vectors, is filled in later.
-        let mut readings: HashMap<(&Template, &Verbalizer, MultiToken), Arc<Reading>> = HashMap::new();
+        let mut readings: HashMap<(&Template, &Verbalizer, MultiToken, bool), Arc<Reading>> = HashMap::new();
         let mut encodings: HashMap<(&Template, usize, bool), Arc<Vec<Encoded>>> = HashMap::new();
         let mut ready: Vec<Ready<'p>> = Vec::with_capacity(asks.len());
         for &Ask { prompt, multi_token, truncate } in asks {
-            let reading = match readings.entry((&prompt.template, &*prompt.verbalizer, multi_token)) {
+            let reading = match readings.entry((
+                &prompt.template,
+                &*prompt.verbalizer,
+                multi_token,
+                prompt.label_vectors.is_some(),
+            )) {
                 Entry::Occupied(known) => Arc::clone(known.get()),
                 Entry::Vacant(place) => {
                     Arc::clone(place.insert(Arc::new(Reading::new(self.passes_by(prompt, multi_token)?))))
@@ -401,7 +465,7 @@ impl Scorer {
 
     /// The batches of sequences that are read at equally many places: by their number, or where no padding is computed by rows
     /// of states, which is what memory and speed depend on there.
-    fn batches<'s>(&self, sequences: &'s [Sequence]) -> Vec<&'s [Sequence]> {
+    pub(super) fn batches<'s>(&self, sequences: &'s [Sequence]) -> Vec<&'s [Sequence]> {
         let Settings { batch_size, .. } = self.settings;
         if !self.loaded.model.is_unpadded() {
             return sequences.chunks(batch_size).collect();
@@ -436,9 +500,9 @@ impl Scorer {
     }
 
     /// The states of a batch where it is read `[batch_size, n_predict, d_model]`, what sequences begin with alike computed once.
-    fn predict_batch<'p>(&self, batch: &[Sequence], soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>) -> Tensor<3> {
+    fn predict_batch<'p>(&self, batch: &[Sequence], prompt_of: impl Fn(usize) -> Option<&'p Prompt>) -> Tensor<3> {
         if !self.shares() {
-            return self.states(self.inputs(batch, soft_of), batch);
+            return self.states(self.inputs(batch, prompt_of), batch);
         }
         let decoded = batch.iter().all(|sequence| sequence.decoder_from.is_some());
         let tree = if decoded { encoders(batch) } else { branches(batch) };
@@ -450,7 +514,7 @@ impl Scorer {
             rows.push(branch.sequence);
             parents.push(branch.parent);
         }
-        let mut inputs = self.inputs(&rows, soft_of);
+        let mut inputs = self.inputs(&rows, prompt_of);
         let shared = parents.iter().any(Option::is_some);
         inputs.parents = shared.then_some(parents);
         let states = self.states(inputs, &rows);
@@ -460,17 +524,25 @@ impl Scorer {
 
     /// Runs one batch and stores what its passes read.
     fn read_batch(&self, batch: &[Sequence], ready: &[Ready<'_>], reads: &mut [Vec<Vec<Vec<f64>>>]) {
-        let states = self.predict_batch(batch, |prompt| ready[prompt].prompt.soft.as_deref());
+        let states = self.predict_batch(batch, |prompt| Some(ready[prompt].prompt));
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
+        let has_vectors = |s: &Sequence| ready[s.prompt].prompt.label_vectors.is_some();
+        if batch.iter().any(has_vectors) {
+            read_vectors(batch, ready, &floats(states.clone()), d_model, reads);
+        }
         // A product with one row sums in another order than one with several, and a score has the same bits in any batch.
         let states = if batch_size * n_predict == 1 { states.repeat_dim(0, 2) } else { states };
         let mut rows: Vec<u32> = batch
             .iter()
+            .filter(|s| !has_vectors(s))
             .flat_map(|s| ready[s.prompt].reading.passes.passes[s.pass].reads.iter().map(|r| r.token))
             .collect();
         rows.sort_unstable();
         rows.dedup();
+        if rows.is_empty() {
+            return;
+        }
         let whole = batch.iter().any(|s| ready[s.prompt].reading.passes.whole_vocabulary);
         let values = if whole {
             let logits = self.loaded.model.logits(states, None);
@@ -479,7 +551,7 @@ impl Scorer {
         } else {
             floats(self.loaded.model.logits(states, Some(&rows)))
         };
-        for (index, sequence) in batch.iter().enumerate() {
+        for (index, sequence) in batch.iter().enumerate().filter(|(_, sequence)| !has_vectors(sequence)) {
             let reading = &ready[sequence.prompt].reading;
             let pass = &reading.passes.passes[sequence.pass];
             let places = &reading.places[sequence.pass];
@@ -489,6 +561,24 @@ impl Scorer {
                 let row = rows.binary_search(&read.token).unwrap_or(0);
                 *slot = f64::from(values[(index * n_predict + place) * rows.len() + row]);
             }
+        }
+    }
+}
+
+/// Stores the products of the labels' vectors with the states of their sequences, each read at its first place.
+fn read_vectors(
+    batch: &[Sequence],
+    ready: &[Ready<'_>],
+    states: &[f32],
+    d_model: usize,
+    reads: &mut [Vec<Vec<Vec<f64>>>],
+) {
+    let n_predict = states.len() / (d_model * batch.len());
+    for (sequence, states) in batch.iter().zip(states.chunks_exact(n_predict * d_model)) {
+        let Some(labels) = &ready[sequence.prompt].prompt.label_vectors else { continue };
+        let stored = &mut reads[sequence.prompt][sequence.example][sequence.pass];
+        for (slot, row) in stored.iter_mut().zip(labels.rows()) {
+            *slot = row.iter().zip(&states[..d_model]).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
         }
     }
 }

@@ -133,11 +133,33 @@ fn checked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, Sp
     }
 }
 
-/// A template that may have virtual tokens; `None` where it is at fault.
+/// A template that a classification head reads: inputs and text alone; `None` where it is at fault.
+pub(super) fn unmasked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
+    let text = reader.text(at)?;
+    let template = match Template::parse(&text) {
+        Ok(template) => template,
+        Err(error) => {
+            reader.value(at, error);
+            return Ok(None);
+        }
+    };
+    let input = |piece: &Piece| matches!(piece, Piece::Text(_) | Piece::Column(_));
+    if let Some(piece) = template.pieces().iter().find(|piece| !input(piece)) {
+        reader.value(at, format!("a classification head reads the input itself: leave {piece} out"));
+    } else if template.columns().is_empty() {
+        reader.value(at, "it shows no column of the data, as {text}");
+    }
+    Ok(Some(template))
+}
+
+/// A template that may have virtual tokens; `None` where it is at fault. A prefix is put in front of it by its method.
 pub(super) fn soft_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
     let template = checked_template(reader, at)?;
     if template.as_ref().is_some_and(|template| template.has_demos() || template.nearest().is_some()) {
         reader.value(at, "{demos} belongs to the `template` of a demonstrations item, which fills it");
+    }
+    if template.as_ref().is_some_and(|template| template.n_prefix() > 0) {
+        reader.value(at, "{prefix:N} is put in front by a prefix item; leave it out and say n_prefix there");
     }
     Ok(template)
 }
@@ -153,8 +175,8 @@ pub(super) fn demonstrations_template(reader: &mut Reader, at: &At) -> Result<Op
         if template.nearest().is_some() {
             reader.value(at, "write {demos} here; `choose: nearest` makes {nearest} of it");
         }
-        if template.has_soft() || template.n_trigger() > 0 {
-            reader.value(at, "{soft:N} and {trigger:N} belong to the items that search them");
+        if template.has_soft() || template.n_trigger() > 0 || template.n_prefix() > 0 {
+            reader.value(at, "{soft:N}, {prefix:N} and {trigger:N} belong to the items that search them");
         }
     }
     Ok(template)

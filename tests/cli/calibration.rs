@@ -1,6 +1,6 @@
 //! Calibration together with racing, controls, demonstrations, the score store and ensembles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use super::workplace::{EXPERIMENT, Workplace};
@@ -140,6 +140,56 @@ fn ensembles_are_made_after_all_phases_without_controls_and_again_after_a_kill()
         workplace.done(&["run", "toy.yaml", "--results", "with", "--set", "calibration=[none]"]);
         workplace.assert_same_record(&whole, "with/toy", killed);
     }
+}
+
+#[test]
+fn ensembles_of_calibrated_prompts_are_applied_with_their_priors() {
+    let workplace =
+        workplace(WRITTEN, "ensembles: { kinds: [uniform, learned], members: 3 }\nselect: { racing: none }\n");
+    workplace.done(&["run", "toy.yaml"]);
+    let board = rows(&workplace, "results/toy/leaderboard.csv");
+    // Under a calibration by which all prompts answer alike there is none.
+    let made = |row: &&Row| row["method"].starts_with("ensemble_") && !row["prompt_file"].is_empty();
+    let own: Vec<&Row> = board.iter().filter(made).collect();
+    let calibrated: BTreeSet<&String> =
+        own.iter().map(|row| &row["calibration"]).filter(|way| *way != "none").collect();
+    assert!(calibrated.len() > 1, "{calibrated:?}");
+    for row in own {
+        let file = workplace.path(&format!("results/toy/{}", row["prompt_file"]));
+        let saved: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        let members = saved["members"].as_array().unwrap();
+        assert!(
+            members.iter().all(|member| member["prompt"]["calibration"].is_null() == (row["calibration"] == "none"))
+        );
+        // The file is that of the seed with the best dev metric: its own trial's test accuracy is among the record's.
+        let ran = workplace.done(&[
+            "score",
+            "--ensemble",
+            &file.display().to_string(),
+            "--input",
+            "test.tsv",
+            "--format",
+            "json",
+        ]);
+        let scored: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let events = fs::read_to_string(file.with_file_name("events.jsonl")).unwrap();
+        let tested = events.lines().find(|line| line.contains("\"tested\"")).unwrap();
+        let tested: serde_json::Value = serde_json::from_str(tested).unwrap();
+        let recorded = tested["test"]["metric"].as_f64().unwrap();
+        assert!((scored["accuracy"].as_f64().unwrap() - recorded).abs() < 1e-9, "{row:?} {tested}");
+    }
+}
+
+#[test]
+fn an_ensemble_for_which_too_few_prompts_differ_is_told_and_fails_nothing() {
+    // So calibrated, these answer alike on dev.
+    let search = "  - { method: manual, templates: [\"{text} it was {mask}.\", \"{mask} film: {text}\"] }\n";
+    let workplace = workplace(search, "ensembles: { kinds: [uniform], members: 3 }\n");
+    let ran = workplace.done(&["run", "toy.yaml", "--set", "calibration=[contextual]"]);
+    let says = "fewer than two prompts of tokens that differ";
+    assert!(ran.stderr.contains(says), "{}", ran.stderr);
+    let board = fs::read_to_string(workplace.path("results/toy/leaderboard.md")).unwrap();
+    assert!(board.contains(says), "{board}");
 }
 
 #[test]

@@ -233,15 +233,23 @@ fn ensembles_are_rows_of_their_own_which_predict_applies_and_a_second_run_keeps(
         let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let right = lines.iter().filter(|line| line["label"] == line["predicted"]).count() as f64 / lines.len() as f64;
         assert!((right - row["test_mean"].parse::<f64>().unwrap()).abs() < 1e-6, "{row:?}");
+        // `score` puts the members' answers together in the same way.
+        let ran = workplace.done(&["score", "--ensemble", &file, "--input", "test.tsv", "--format", "json"]);
+        let scored: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert!((scored["accuracy"].as_f64().unwrap() - right).abs() < 1e-9, "{scored}");
+        let n_members = row["prompt"].split(" + ").count() as u64;
+        assert_eq!(scored["evaluations"], n_members * lines.len() as u64, "{row:?}");
     }
     let before = workplace.record("results/toy");
     workplace.done(&["run", "toy.yaml"]);
     assert_eq!(workplace.record("results/toy"), before);
-    let ran = workplace.run(&["score", "--ensemble", "x.json", "--input", "test.tsv"]);
-    assert_eq!(ran.code, 2, "{}", ran.stderr);
     workplace.write("x.json", "{}");
-    let ran = workplace.run(&["predict", "--ensemble", "x.json", "--input", "test.tsv"]);
-    assert!(ran.code != 0 && ran.stderr.contains("not a saved ensemble"), "{}", ran.stderr);
+    for command in ["predict", "score"] {
+        let ran = workplace.run(&[command, "--ensemble", "x.json", "--input", "test.tsv"]);
+        assert!(ran.code != 0 && ran.stderr.contains("not a saved ensemble"), "{}", ran.stderr);
+    }
+    let ran = workplace.run(&["explain", "--ensemble", "x.json", "a film"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub struct TemplateAndWords {
 pub(super) fn read(reader: &mut Reader, at: At, default: &[WordSearch]) -> Result<Option<Vec<Method>>, SpecError> {
     let fields = reader.fields(at.clone(), &["method", "templates", "verbalizer", "multi_token"])?;
     let templates = plain(reader, &fields, "templates")?;
-    let Some(searches) = word_searches(reader, &fields, default)? else { return Ok(None) };
+    let Some(searches) = word_searches(reader, &fields, (default, WordSearch::default()))? else { return Ok(None) };
     if !within(reader, &at, &[templates.len(), searches.len()]) {
         return Ok(None);
     }
@@ -42,6 +42,9 @@ pub(super) fn read(reader: &mut Reader, at: At, default: &[WordSearch]) -> Resul
     });
     Ok(Some(cells.map(Method::LabelWords).collect()))
 }
+
+/// Assignments of words that dev looks at in a turn where nothing is said.
+const A_TURN: usize = 4;
 
 /// The keys of `template_and_words`: those of a round of `paraphrase` beside its own.
 const BOTH: [&str; 11] = [
@@ -61,8 +64,10 @@ const BOTH: [&str; 11] = [
 /// The cells of `template_and_words`; `None` where they are too many.
 pub(super) fn read_both(reader: &mut Reader, at: At, default: &[WordSearch]) -> Result<Option<Vec<Method>>, SpecError> {
     let fields = reader.fields(at.clone(), &BOTH)?;
+    // A turn of words leaves the template its share of the budget.
+    let base = WordSearch { n_candidates: A_TURN, ..WordSearch::default() };
     let templates = plain(reader, &fields, "template")?;
-    let Some(searches) = word_searches(reader, &fields, default)? else { return Ok(None) };
+    let Some(searches) = word_searches(reader, &fields, (default, base))? else { return Ok(None) };
     let Some(rounds) = paraphrase::parameters(reader, &fields, &at, Vec::new())? else { return Ok(None) };
     if !within(reader, &at, &[templates.len(), searches.len(), rounds.len()]) {
         return Ok(None);

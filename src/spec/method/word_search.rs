@@ -87,23 +87,28 @@ pub(in crate::spec) fn is_search(at: &At) -> bool {
 pub(super) fn word_searches(
     reader: &mut Reader,
     fields: &Fields,
-    default: &[WordSearch],
+    (default, base): (&[WordSearch], WordSearch),
 ) -> Result<Option<Vec<WordSearch>>, SpecError> {
-    let Some(at) = fields.get("verbalizer") else {
-        return Ok(Some(if default.is_empty() { vec![WordSearch::default()] } else { default.to_vec() }));
-    };
-    searches(reader, &at)
+    match fields.get("verbalizer") {
+        Some(at) => searches_from(reader, &at, &base),
+        None => Ok(Some(if default.is_empty() { vec![base] } else { default.to_vec() })),
+    }
 }
 
 /// [`word_searches`] of a value that is there.
 pub(in crate::spec) fn searches(reader: &mut Reader, at: &At) -> Result<Option<Vec<WordSearch>>, SpecError> {
+    searches_from(reader, at, &WordSearch::default())
+}
+
+/// What is not given is as `base` has it.
+fn searches_from(reader: &mut Reader, at: &At, base: &WordSearch) -> Result<Option<Vec<WordSearch>>, SpecError> {
     let mut all = Vec::new();
     for item in at.items() {
         if item.entries().is_none() {
             let what = "a mapping that says how to search is expected, as in { search: lm_bff, per_label: 2 }";
             return Err(reader.shape(&item, what));
         }
-        match one(reader, item)? {
+        match one(reader, item, base)? {
             Some(found) => all.extend(found),
             None => return Ok(None),
         }
@@ -115,10 +120,10 @@ pub(in crate::spec) fn searches(reader: &mut Reader, at: &At) -> Result<Option<V
     Ok(Some(all))
 }
 
-fn one(reader: &mut Reader, at: At) -> Result<Option<Vec<WordSearch>>, SpecError> {
+fn one(reader: &mut Reader, at: At, base: &WordSearch) -> Result<Option<Vec<WordSearch>>, SpecError> {
     let fields = reader.fields(at.clone(), &KEYS)?;
     let WordSearch { ranking, per_label, known_words, n_tokens, pool, beam, n_likely, batch_size, n_candidates } =
-        WordSearch::default();
+        base.clone();
     let known = WordRanking::ALL.map(|ranking| (ranking.name(), ranking));
     let rankings =
         sweep(reader, &fields, "search", vec![ranking], |reader, at| reader.choice(at, "search", &known, &[]))?;

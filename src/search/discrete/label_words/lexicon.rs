@@ -5,7 +5,9 @@
 //! - 2026-11: the characters that a model would write one after another are often no word, and a label word that is none says
 //!   nothing to a person. A word of several tokens is taken if it stands in a list, is a form of a word of WordNet (English), or
 //!   is a group of characters that the unlabelled texts hold together (Chinese). The groups need no segmenter: two to four Chinese
-//!   characters that occur at least twice, and at least [`COHESION`] times as often as their parts would meet by chance.
+//!   characters that occur at least twice, at least [`COHESION`] times as often as their parts would meet by chance, and on either
+//!   side beside more than one other character or at the end of a run, so that half a longer word is none; no particle stands
+//!   at their ends.
 //! - 2026-11: words of one token are taken as they are: the vocabulary itself vouches for them.
 
 use std::collections::{HashMap, HashSet};
@@ -21,6 +23,8 @@ const LONGEST: usize = 4;
 const OFTEN: usize = 2;
 /// How much more often than by chance its parts meet, at least.
 const COHESION: f64 = 8.0;
+/// Particles, which neither begin nor end a word worth a label.
+const PARTICLES: &str = "的了着地得过吗呢吧啊呀么们";
 
 /// Words that are known.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +78,7 @@ fn is_han(c: char) -> bool {
 /// Whole words of letters, lower-cased, and groups of Chinese characters that hold together.
 fn words_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut neighbours: HashMap<String, [HashSet<Option<char>>; 2]> = HashMap::new();
     let mut words: HashSet<String> = HashSet::new();
     let mut n = 0usize;
     for text in texts {
@@ -86,8 +91,12 @@ fn words_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
                 let characters: Vec<char> = run.chars().collect();
                 n += characters.len();
                 for length in 1..=LONGEST {
-                    for group in characters.windows(length) {
-                        *counts.entry(group.iter().collect()).or_default() += 1;
+                    for (at, group) in characters.windows(length).enumerate() {
+                        let group: String = group.iter().collect();
+                        let [before, after] = neighbours.entry(group.clone()).or_default();
+                        before.insert(at.checked_sub(1).map(|before| characters[before]));
+                        after.insert(characters.get(at + length).copied());
+                        *counts.entry(group).or_default() += 1;
                     }
                 }
             }
@@ -96,7 +105,9 @@ fn words_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let of = |group: &[char]| counts[&group.iter().collect::<String>()] as f64;
     for (group, &count) in &counts {
         let characters: Vec<char> = group.chars().collect();
-        if characters.len() < 2 || count < OFTEN {
+        let free = neighbours[group].iter().all(|side| side.len() > 1 || side.contains(&None));
+        let particle = |c: char| PARTICLES.contains(c);
+        if characters.len() < 2 || count < OFTEN || !free || group.starts_with(particle) || group.ends_with(particle) {
             continue;
         }
         // The weakest of its joints decides.
@@ -116,10 +127,22 @@ mod tests {
 
     #[test]
     fn groups_that_hold_together_in_texts_are_words_and_chance_meetings_are_not() {
-        let texts =
-            ["早餐很丰富，房间也很干净", "早餐一般，房间太小", "我的早餐冷了", "房间的床很硬", "很好的地方，人很好"];
+        let texts = [
+            "早餐很丰富，房间也很干净",
+            "早餐一般，房间太小",
+            "我的早餐冷了",
+            "房间的床很硬，服务员好",
+            "很好的地方，服务员慢",
+            "冷了，慢了",
+        ];
         let lexicon = Lexicon::of(words_of(texts));
-        assert!(lexicon.knows("早餐") && lexicon.knows("房间"), "{lexicon:?}");
+        for word in ["早餐", "房间", "服务员"] {
+            assert!(lexicon.knows(word), "{word} {lexicon:?}");
+        }
+        // Half a word is none, and no word ends in a particle.
+        for other in ["服务", "务员", "冷了"] {
+            assert!(!lexicon.knows(other), "{other} {lexicon:?}");
+        }
         assert!(!lexicon.knows("间的") && !lexicon.knows("的床"), "{lexicon:?}");
         assert!(lexicon.begins("早") && !lexicon.begins("的"));
     }
