@@ -30,16 +30,13 @@ impl Scorer {
         let loaded = self.loaded();
         let shape = loaded.model.shape();
         let limit = shape.max_positions;
-        let too_long = |room: &str| {
-            ScoringError::Fill(format!(
-                "the text is {} tokens long, which leaves nothing to {room} on {limit} positions of {}",
-                ids.len(),
-                loaded.name
-            ))
-        };
         if let Some(model) = loaded.model.seq2seq() {
             if ids.is_empty() || ids.len() > limit {
-                return Err(too_long("read"));
+                return Err(ScoringError::Fill(format!(
+                    "the text is {} tokens long, {} has {limit} positions for it",
+                    ids.len(),
+                    loaded.name
+                )));
             }
             let memory = model.encode(&self.inputs_of(&[ids.to_vec()], None));
             // Distances have no end, positions have.
@@ -49,7 +46,11 @@ impl Scorer {
         }
         let room = limit.saturating_sub(ids.len());
         if ids.is_empty() || room == 0 {
-            return Err(too_long("write"));
+            return Err(ScoringError::Fill(format!(
+                "the text is {} tokens long, which leaves nothing to write on {limit} positions of {}",
+                ids.len(),
+                loaded.name
+            )));
         }
         Ok(Written { memory: None, begins: ids.to_vec(), room, first: None, last: Vec::new() })
     }
@@ -110,5 +111,21 @@ impl Written {
             }
         }
         logprobs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_always_stands_first_or_last_costs_nothing_and_leaves_no_other_chance() {
+        let written = Written { memory: None, begins: vec![0], room: 9, first: Some(2), last: vec![1, 3] };
+        let row = || vec![vec![-1f32, -2.0, -3.0, -4.0]];
+        let none = f32::NEG_INFINITY;
+        assert_eq!(written.forced(row(), 0, 3), [[none, none, 0.0, none]]);
+        assert_eq!(written.forced(row(), 1, 3), row());
+        assert_eq!(written.forced(row(), 2, 3), [[none, 0.0, none, 0.0]]);
+        assert_eq!(written.forced(row(), 0, 1), [[none, 0.0, none, 0.0]], "the end goes before the beginning");
     }
 }
