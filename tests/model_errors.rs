@@ -520,7 +520,7 @@ fn byte_level_vocabularies_of_other_classes_need_a_tokenizer_file() {
     assert_eq!(
         found,
         "M/tokenizer_config.json: `tokenizer_class` is \"CodeGenTokenizer\", which needs a tokenizer.json (known without: \
-         GPT2Tokenizer, RobertaTokenizer, Qwen2Tokenizer)"
+         GPT2Tokenizer, RobertaTokenizer, BartTokenizer, Qwen2Tokenizer)"
     );
     let damaged = message_with("roberta", |folder| std::fs::write(folder.join("merges.txt"), "a b c\n").unwrap());
     assert!(damaged.starts_with("M/merges.txt: line 1: `a b c` is not two entries"), "{damaged}");

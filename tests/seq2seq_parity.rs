@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use burn::Tensor;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Int, TensorData};
-use promptmine::model::{Inputs, LoadedModel, ModelKind, ResolvedDevice, load_folder};
+use burn::tensor::{Device, Int, TensorData};
+use promptmine::model::{
+    Inputs, LanguageModel, LoadedModel, ModelKind, ModelShape, ResolvedDevice, Seq2SeqModel, load_folder,
+};
 use promptmine::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
 use promptmine::scoring::{Decoding, Scorer, Settings};
 use promptmine::task::Example;
@@ -311,6 +313,19 @@ fn token_ids_of_seq2seq_tokenizers_equal_the_reference() {
     }
 }
 
+#[test]
+fn a_sentinel_in_someones_data_is_text() {
+    for folder in ["t5", "t5-v1_1", "mt5"] {
+        let tokenizer = load(folder).tokenizer;
+        for text in ["<extra_id_0>", "a <extra_id_1>, good", "▁<extra_id_0> x"] {
+            let ids = tokenizer.encode_text(text);
+            assert!(!ids.iter().any(|id| tokenizer.sentinel_ids().contains(id)), "{folder}: {text}: {ids:?}");
+            assert!(ids.len() > 5, "{folder}: {text}: {ids:?}");
+        }
+        assert_eq!(tokenizer.has_ordinary_sentinels(), folder == "mt5");
+    }
+}
+
 fn answers(folder: &str) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(fixtures().join(folder).join("expected.json")).unwrap()).unwrap()
 }
@@ -396,32 +411,98 @@ fn what_is_written_equals_the_reference_token_by_token() {
     }
 }
 
-/// The loss of a prompt and the gradients of its triggers against steps of a finite size.
+/// A model whose embedding of one token is a step away.
+struct Stepped {
+    inner: Arc<dyn LanguageModel>,
+    token: u32,
+    axis: usize,
+    step: f32,
+}
+
+impl LanguageModel for Stepped {
+    fn shape(&self) -> &ModelShape {
+        self.inner.shape()
+    }
+
+    fn device(&self) -> Device {
+        self.inner.device()
+    }
+
+    fn seq2seq(&self) -> Option<&dyn Seq2SeqModel> {
+        self.inner.seq2seq()
+    }
+
+    fn embed(&self, ids: &[Vec<u32>]) -> Tensor<3> {
+        let embeddings = self.inner.embed(ids);
+        let [n, length, d_model] = embeddings.dims();
+        let mut steps = vec![0f32; n * length * d_model];
+        for (row, ids) in ids.iter().enumerate() {
+            for place in (0..ids.len()).filter(|&place| ids[place] == self.token) {
+                steps[(row * length + place) * d_model + self.axis] = self.step;
+            }
+        }
+        embeddings + Tensor::from_data(TensorData::new(steps, [n, length, d_model]), &self.device())
+    }
+
+    fn embedding_table(&self) -> Tensor<2> {
+        self.inner.embedding_table()
+    }
+
+    fn predict(&self, inputs: Inputs) -> Tensor<3> {
+        self.inner.predict(inputs)
+    }
+
+    fn logits(&self, states: Tensor<2>, rows: Option<&[u32]>) -> Tensor<2> {
+        self.inner.logits(states, rows)
+    }
+
+    fn hidden_states(&self, inputs: &Inputs) -> Vec<Tensor<3>> {
+        self.inner.hidden_states(inputs)
+    }
+}
+
 #[test]
 fn gradients_of_triggers_equal_finite_differences() {
-    for folder in ["bart-scaled", "t5", "mt5"] {
-        let scorer = scorer(folder);
+    const STEP: f32 = 0.003;
+    // Not the first T5, whose rectified states have corners within a step.
+    for folder in ["bart-scaled", "t5-v1_1", "mt5"] {
+        let loaded = load(folder);
+        let scorer = Scorer::new(loaded.clone(), Settings::default());
         let template = "{text} {trigger:2} It was {mask}.".parse::<Template>().unwrap();
         let verbalizer = Arc::new("a=good|bad,b=terrible".parse::<Verbalizer>().unwrap());
-        let plain = Prompt::plain(template, verbalizer);
-        let prompt = Prompt { triggers: TriggerTokens(vec![40, 41]), ..plain };
         let columns = ["text".to_owned()];
         let example = |text: &str, label| Example { row: 0, fields: vec![text.to_owned()], label: Some(label) };
         let examples = [example("the story of a film", 0), example("很好看的电影", 1)];
         let shown: Vec<&Example> = examples.iter().collect();
+        // Tokens that stand nowhere else, because a step of theirs is one of everywhere they stand.
+        let elsewhere: Vec<u32> = ["good", "bad", "terrible", " good", " bad", " terrible", " It was.", "."]
+            .into_iter()
+            .chain(examples.iter().map(|example| example.fields[0].as_str()))
+            .flat_map(|text| loaded.tokenizer.encode_text(text))
+            .collect();
+        let tokens: Vec<u32> = (40..).filter(|token| !elsewhere.contains(token)).take(2).collect();
+        let prompt = Prompt { triggers: TriggerTokens(tokens.clone()), ..Prompt::plain(template, verbalizer) };
+        let loss = |scorer: &Scorer| {
+            let scores = scorer.score(std::slice::from_ref(&prompt), &columns, &shown).unwrap().scores;
+            -(scores[0][0][0] + scores[0][1][1]) / 2.0
+        };
         let gradient = scorer.gradient(&prompt, &columns, &shown).unwrap();
-        // A step from one token towards another: the loss changes by the gradient times the way.
-        let table = numbers(scorer.loaded().model.embedding_table());
-        let d_model = scorer.loaded().model.shape().d_model;
-        let row = |id: u32| &table[id as usize * d_model..][..d_model];
-        let round = scorer.score(&[prompt.clone()], &columns, &shown).unwrap();
-        let loss = |scores: &[Vec<f64>]| -(scores[0][0] + scores[1][1]) / 2.0;
-        assert!((gradient.loss - loss(&round.scores[0])).abs() < 1e-5, "{folder}");
-        assert_eq!(gradient.triggers.len(), 2);
-        let gains = scorer.gains(&gradient.triggers);
-        let expected: f32 = row(50).iter().zip(&gradient.triggers[0]).map(|(w, g)| -w * g).sum();
-        assert!((gains[0][50] - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{folder}");
-        assert!(gradient.triggers.iter().flatten().any(|x| x.abs() > 1e-4), "{folder}: a gradient that is nothing");
+        assert!((gradient.loss - loss(&scorer)).abs() < 1e-5, "{folder}");
+        for (trigger, token) in tokens.into_iter().enumerate() {
+            for axis in [0, 3, 11] {
+                let stepped = |step| {
+                    let model = Stepped { inner: loaded.model.clone(), token, axis, step };
+                    loss(&Scorer::new(LoadedModel { model: Arc::new(model), ..loaded.clone() }, Settings::default()))
+                };
+                let slope = (stepped(STEP) - stepped(-STEP)) / f64::from(2.0 * STEP);
+                let found = f64::from(gradient.triggers[trigger][axis]);
+                assert!(
+                    (found - slope).abs() < 2e-3 * (1.0 + slope.abs()),
+                    "{folder}, {trigger}, {axis}: {found} and {slope}"
+                );
+            }
+        }
+        assert!(gradient.triggers.iter().flatten().any(|x| x.abs() > 1e-2), "{folder}: a gradient that is nothing");
     }
 }
 
@@ -437,7 +518,7 @@ fn own_tokens_of_a_prompt_are_gaps_beside_the_answers() {
     let example = Example { row: 0, fields: vec!["a story".to_owned()], label: None };
     let columns = ["text".to_owned()];
     let found = scorer.likelihoods(std::slice::from_ref(&prompt), &columns, &[&example]).unwrap();
-    let sentinels = tokenizer.sentinel_ids();
+    let sentinels = tokenizer.sentinel_ids().to_vec();
     let (text, before, after) =
         (tokenizer.encode_text("a story"), tokenizer.encode_text("was"), tokenizer.encode_text("film"));
     let start = model.seq2seq().unwrap().start_id();

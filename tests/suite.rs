@@ -12,6 +12,7 @@ mod model_errors;
 mod model_gguf;
 mod model_parity;
 mod optimiser_parity;
+mod peft_adapters;
 mod peft_parity;
 mod seq2seq_parity;
 mod soft_prompt_parity;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::error::Result;
-use crate::model::builtin_models;
+use crate::model::{FAMILIES, builtin_models};
 
 use super::fill::Format;
 use super::output::{print, print_json};
@@ -16,8 +16,8 @@ Examples:
   promptmine models --format json
 
 A model of your own is a folder in Hugging Face layout, given by its path wherever a model is asked for: config.json; \
-model.safetensors, whole or sharded with its index; and tokenizer.json, or vocab.txt alone. This version reads the \
-families bert and ernie.";
+model.safetensors, whole or sharded with its index, or pytorch_model.bin; and tokenizer.json, or vocab.txt alone, or \
+vocab.json and merges.txt, or the spiece.model of a T5. The families that can be read stand below the table.";
 
 /// The arguments of `models`.
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     match arguments.format {
         Format::Json => print_json(&objects),
         Format::Table => print(&format!(
-            "{}\n{summaries}\nYour own: the path of a folder in Hugging Face layout (families bert, ernie); see `promptmine models --help`.\n",
+            "{}\n{summaries}\nYour own: the path of a folder in Hugging Face layout (families {FAMILIES}); see `promptmine models --help`.\n",
             table.print()
         )),
     }

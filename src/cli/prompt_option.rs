@@ -290,6 +290,7 @@ fn from_saved(path: &Path, saved: &SavedPrompt, vectors: &Vectors, opened: &Open
         triggers,
         soft: vectors.soft.clone(),
         prefix: vectors.prefix.clone(),
+        label_vectors: vectors.labels.clone(),
         verbalizer: Arc::new(verbalizer),
         pool: saved.pool.clone().map(Arc::new),
         tuned: None,

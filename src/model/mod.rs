@@ -28,6 +28,7 @@ pub use builtin::{BuiltinModel, Card, builtin_models};
 pub use chat::{ChatMessage, ChatOptions, render_chat};
 pub use device::{Adapter, AdapterKind, DeviceChoice, ResolvedDevice, adapters, resolve};
 pub use error::{ModelError, TensorFaults};
+pub use family::FAMILIES;
 pub use footprint::Footprint;
 pub use language_model::{Inputs, KeyValues, LanguageModel, ModelKind, ModelShape};
 pub use loaded::{LoadedModel, load, load_builtin, load_folder, load_fresh, load_gguf};

@@ -7,6 +7,9 @@
 //!   embeddings, which every user of the front door would have to know.
 //! - 2026-11: a row may have nothing for the encoder and name an earlier row whose encoder it shares
 //!   ([`Inputs::parents`]), so that label words are read off one encoder pass.
+//! - 2026-11: keys and values before the input ([`Inputs::past`]) are those of the encoder's blocks, then those of the decoder's: each
+//!   side's own attention sees them, attention across does not, and positions count on from there. Refused: a prefix of attention
+//!   across, which would be a third one beside the two that every model has (Li and Liang, arXiv:2101.00190, have all three).
 
 use burn::Tensor;
 
@@ -63,7 +66,7 @@ pub trait Seq2SeqModel: Send + Sync {
     /// Runs the encoder over whole rows; where they are read does not matter.
     fn encode(&self, inputs: &Inputs) -> Memory;
 
-    /// Runs the decoder over rows of one length, each after its past and looking at the encoder's sequence that `sources` names,
+    /// Runs the decoder over rows of one length, each after its past (the decoder's blocks alone) and looking at the encoder's sequence that `sources` names,
     /// in ascending order; and gives the keys and values for going on.
     ///
     /// # Shapes

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{DemonstrationPool, Prefix, SoftPrompt, Template, TriggerTokens, TunedWeights, Verbalizer};
+use super::{DemonstrationPool, LabelVectors, Prefix, SoftPrompt, Template, TriggerTokens, TunedWeights, Verbalizer};
 
 /// Everything that decides what the model sees and how its answer is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,6 +16,8 @@ pub struct Prompt {
     pub soft: Option<Arc<SoftPrompt>>,
     /// The keys and values of its `{prefix:N}`; `None` where it has none.
     pub prefix: Option<Arc<Prefix>>,
+    /// The vectors that stand for the labels in place of their words; `None` where the words do.
+    pub label_vectors: Option<Arc<LabelVectors>>,
     /// The words that stand for the labels.
     pub verbalizer: Arc<Verbalizer>,
     /// What the demonstrations nearest to a text are chosen from; `None` where the template has no such place.
@@ -32,10 +34,10 @@ impl Prompt {
 
     /// A prompt of `template` with these trigger tokens.
     pub fn with_triggers(template: Template, triggers: TriggerTokens, verbalizer: Arc<Verbalizer>) -> Self {
-        Self { template, triggers, soft: None, prefix: None, verbalizer, pool: None, tuned: None }
+        Self { template, triggers, soft: None, prefix: None, label_vectors: None, verbalizer, pool: None, tuned: None }
     }
 
-    /// The hash of its vectors and of its prefix; `None` where it has neither.
+    /// The hash of its vectors, of its prefix and of those of its labels; `None` where it has none.
     pub fn vectors_hash(&self) -> Option<[u8; 32]> {
         let bare = Self {
             template: Template::merged([]),
@@ -44,7 +46,7 @@ impl Prompt {
             tuned: None,
             ..self.clone()
         };
-        (self.soft.is_some() || self.prefix.is_some()).then(|| bare.content_hash())
+        (self.soft.is_some() || self.prefix.is_some() || self.label_vectors.is_some()).then(|| bare.content_hash())
     }
 
     /// The BLAKE3 hash of the content: equal prompts have equal hashes, on every machine and in every version that reads
@@ -67,6 +69,10 @@ impl Prompt {
             let shape = prefix.shape();
             part(format!("prefix {} {} {} {}", shape.n_prefix, shape.n_layers, shape.n_heads, shape.d_head).as_bytes());
             part(&prefix.bytes());
+        }
+        if let Some(labels) = &self.label_vectors {
+            part(b"label vectors");
+            part(&labels.bytes());
         }
         if let Some(pool) = &self.pool {
             part(b"demonstrations");
@@ -127,6 +133,7 @@ mod tests {
             Prompt { soft: Some(Arc::new(SoftPrompt::new(vec![0.5], 1))), ..prompt.clone() },
             Prompt { tuned: Some(Arc::new(TunedWeights::new(Tuning::All, None, Vec::new()))), ..prompt.clone() },
             Prompt { prefix: Some(Arc::new(Prefix::new(vec![0.5; 2], SHAPE))), ..prompt.clone() },
+            Prompt { label_vectors: Some(Arc::new(LabelVectors::new(vec![0.5; 2], 1))), ..prompt.clone() },
         ];
         for other in others {
             assert_ne!(prompt.content_hash(), other.content_hash());

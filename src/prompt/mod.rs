@@ -17,6 +17,7 @@
 mod candidate;
 mod demonstration;
 mod error;
+mod label_vectors;
 mod parse;
 mod prefix;
 mod soft_prompt;
@@ -32,6 +33,7 @@ mod verbalizer;
 pub use candidate::{Candidate, Prompt};
 pub use demonstration::{Demonstration, DemonstrationPool, Nearest, Representation};
 pub use error::PromptError;
+pub use label_vectors::LabelVectors;
 pub use prefix::{Prefix, PrefixShape};
 pub use soft_prompt::SoftPrompt;
 pub use surface::{Surface, surfaces};

@@ -34,6 +34,13 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, PromptError> {
             ('{', _) => {
                 let open = reader.at;
                 let slot = reader.slot()?;
+                if let Piece::Soft(SoftSlot::Same(number)) = slot {
+                    let mut slots = pieces.iter().filter(|piece| matches!(piece, Piece::Soft(_)));
+                    if !matches!(slots.nth(number - 1), Some(Piece::Soft(SoftSlot::Count(_) | SoftSlot::Init(_)))) {
+                        let what = format!("{slot} is of no soft slot before it with virtual tokens of its own");
+                        return Err(reader.fault(open, what));
+                    }
+                }
                 if matches!(slot, Piece::Prefix(_)) && !pieces.is_empty() {
                     return Err(reader.fault(open, "{prefix:N} stands at the very front, once"));
                 }
@@ -205,6 +212,20 @@ impl Reader<'_> {
                 Err(self.fault(open, "the text that {soft:\"...\"} starts from is empty"))
             }
             ("soft", Some(""), Some(text)) => Ok(Piece::Soft(SoftSlot::Init(text))),
+            ("soft", Some(text), None) if text.starts_with('=') => {
+                let slot = text[1..].trim();
+                match slot.parse::<usize>() {
+                    Ok(n) if n > 0 => Ok(Piece::Soft(SoftSlot::Same(n))),
+                    _ => Err(self.fault(
+                        open,
+                        format!(
+                            "`{}` in {{soft:={}}} is not a whole number from 1",
+                            excerpt(slot, 1),
+                            excerpt(slot, 1)
+                        ),
+                    )),
+                }
+            }
             ("soft", Some(text), None) => Ok(Piece::Soft(SoftSlot::Count(number("soft", MAX_SOFT, text)?))),
             ("soft", None, None) => {
                 Err(self.fault(open, "{soft} needs a number or a text, as in {soft:20} or {soft:\"a review\"}"))

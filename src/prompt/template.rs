@@ -51,6 +51,8 @@ pub enum SoftSlot {
     Count(usize),
     /// As many as the text has tokens, started from their embeddings.
     Init(String),
+    /// The virtual tokens of an earlier soft slot again, by its number from 1: `{soft:=1}`.
+    Same(usize),
 }
 
 /// Text with slots. Printing gives the canonical text, and parsing that gives the same template.
@@ -152,7 +154,13 @@ impl Template {
     pub fn with_soft_counts(&self, counts: &[usize]) -> Self {
         let mut counts = counts.iter();
         let pieces = self.pieces.iter().map(|piece| match (piece, counts.len()) {
-            (Piece::Soft(_), 1..) => Piece::Soft(SoftSlot::Count(counts.next().copied().unwrap_or_default())),
+            (Piece::Soft(slot), 1..) => {
+                let count = counts.next().copied().unwrap_or_default();
+                Piece::Soft(match slot {
+                    SoftSlot::Same(_) => slot.clone(),
+                    _ => SoftSlot::Count(count),
+                })
+            }
             _ => piece.clone(),
         });
         Self { pieces: pieces.collect() }
@@ -233,6 +241,12 @@ impl Template {
             pieces.insert(usize::from(self.n_prefix() > 0), Piece::Soft(slot));
         }
         Self { pieces }
+    }
+
+    /// The template with `front` before all else.
+    #[must_use]
+    pub fn with_front(&self, front: impl IntoIterator<Item = Piece>) -> Self {
+        Self::merged(front.into_iter().chain(self.pieces.iter().cloned()))
     }
 
     /// The template without its trigger slots.
@@ -365,6 +379,7 @@ impl fmt::Display for Piece {
             Self::Mask(Some(n)) => write!(f, "{{mask:{n}}}"),
             Self::Trigger(n) => write!(f, "{{trigger:{n}}}"),
             Self::Soft(SoftSlot::Count(n)) => write!(f, "{{soft:{n}}}"),
+            Self::Soft(SoftSlot::Same(slot)) => write!(f, "{{soft:={slot}}}"),
             Self::Soft(SoftSlot::Init(text)) => write!(f, "{{soft:{}}}", parse::quoted(text)),
             Self::Prefix(n) => write!(f, "{{prefix:{n}}}"),
             Self::Demos => f.write_str("{demos}"),
@@ -434,6 +449,16 @@ mod tests {
         let own = template("{soft:\"a review\"}{text}{soft:3}{mask}");
         assert_eq!(own.soft_slots().count(), 2);
         assert_eq!(own.with_soft_counts(&[2, 4]).to_string(), "{soft:2}{text}{soft:4}{mask}");
+        let shared = template("{soft:2}{text}{soft:=1}{mask}");
+        assert_eq!(shared.with_soft_counts(&[3, 3]).to_string(), "{soft:3}{text}{soft:=1}{mask}");
+        for (text, says) in [
+            ("{soft:=1}{soft:2}{text}{mask}", "{soft:=1} is of no soft slot before it with virtual tokens of its own"),
+            ("{soft:2}{soft:=1}{soft:=2}{text}{mask}", "{soft:=2} is of no soft slot"),
+            ("{soft:2}{soft:=x}{text}{mask}", "`x` in {soft:=x} is not a whole number"),
+        ] {
+            let error = Template::parse(text).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

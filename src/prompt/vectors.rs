@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Prefix, Prompt, SoftPrompt};
+use super::{LabelVectors, Prefix, Prompt, SoftPrompt};
 
 /// The numbers of a prompt that are no tokens; a hard prompt has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,29 +11,34 @@ pub struct Vectors {
     pub soft: Option<Arc<SoftPrompt>>,
     /// The keys and values before its input.
     pub prefix: Option<Arc<Prefix>>,
+    /// The vectors of its labels.
+    pub labels: Option<Arc<LabelVectors>>,
 }
 
 impl Vectors {
     /// Those of a prompt.
     pub fn of(prompt: &Prompt) -> Self {
-        Self { soft: prompt.soft.clone(), prefix: prompt.prefix.clone() }
+        Self { soft: prompt.soft.clone(), prefix: prompt.prefix.clone(), labels: prompt.label_vectors.clone() }
     }
 
     /// The prompt with these in place of its own.
     #[must_use]
     pub fn put_into(&self, prompt: &Prompt) -> Prompt {
-        Prompt { soft: self.soft.clone(), prefix: self.prefix.clone(), ..prompt.clone() }
+        let (soft, prefix, label_vectors) = (self.soft.clone(), self.prefix.clone(), self.labels.clone());
+        Prompt { soft, prefix, label_vectors, ..prompt.clone() }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.soft.is_none() && self.prefix.is_none()
+        self.soft.is_none() && self.prefix.is_none() && self.labels.is_none()
     }
 
     /// All numbers, one part after the other in the order of the fields.
     pub fn numbers(&self) -> Vec<f32> {
         let soft = self.soft.iter().flat_map(|soft| soft.values());
-        soft.chain(self.prefix.iter().flat_map(|prefix| prefix.values())).copied().collect()
+        let prefix = self.prefix.iter().flat_map(|prefix| prefix.values());
+        let labels = self.labels.iter().flat_map(|labels| labels.values());
+        soft.chain(prefix).chain(labels).copied().collect()
     }
 
     /// Positions that they take: virtual tokens and those of the prefix.

@@ -77,21 +77,35 @@ pub struct SoftRecord {
     pub n_soft: usize,
     /// Numbers in each: the width of an embedding, or the keys and values of all layers.
     pub d_model: usize,
+    /// Vectors that stand for labels, of the width of an embedding.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_label_vectors: usize,
     /// BLAKE3 (hex) of the numbers, row by row, as little-endian f32.
     pub blake3: String,
 }
 
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
 impl SoftRecord {
+    /// Numbers in all.
+    pub fn n_numbers(&self) -> usize {
+        (self.n_soft + self.n_label_vectors) * self.d_model
+    }
+
     /// The identity of these vectors; `None` where there are none.
     pub fn of(vectors: &Vectors) -> Option<Self> {
         let numbers = vectors.numbers();
         let n_soft = vectors.n_positions();
+        let of_labels = vectors.labels.as_ref().map_or(0, |labels| labels.values().len());
         if n_soft == 0 {
             return None;
         }
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         let blake3 = blake3::hash(&bytes).to_hex().to_string();
-        Some(Self { n_soft, d_model: numbers.len() / n_soft, blake3 })
+        let n_label_vectors = vectors.labels.as_ref().map_or(0, |labels| labels.n_labels());
+        Some(Self { n_soft, d_model: (numbers.len() - of_labels) / n_soft, n_label_vectors, blake3 })
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::prompt::{Prefix, PrefixShape, SoftPrompt, Vectors};
+use crate::prompt::{LabelVectors, Prefix, PrefixShape, SoftPrompt, Vectors};
 
 use super::{RecordError, SavedPrompt, write_atomically};
 
@@ -25,6 +25,8 @@ use super::{RecordError, SavedPrompt, write_atomically};
 const SOFT: &str = "prompt_embeddings";
 /// The tensor of a prefix.
 const PREFIX: &str = "prefix_key_values";
+/// The tensor of labels' vectors.
+const LABELS: &str = "label_vectors";
 /// The key of the metadata.
 const KEY: &str = "promptmine";
 
@@ -43,6 +45,9 @@ impl SavedPrompt {
         if let Some(prefix) = &vectors.prefix {
             let PrefixShape { n_prefix, n_layers, n_heads, d_head } = prefix.shape();
             parts.push((PREFIX, vec![n_prefix, n_layers, 2, n_heads, d_head], prefix.bytes()));
+        }
+        if let Some(labels) = &vectors.labels {
+            parts.push((LABELS, vec![labels.n_labels(), labels.d_model()], labels.bytes()));
         }
         let mut tensors = Vec::new();
         for (name, shape, numbers) in &parts {
@@ -83,8 +88,8 @@ fn read(bytes: &[u8]) -> Result<(SavedPrompt, Vectors), String> {
         serde_json::from_str(json).map_err(|e| format!("not a saved prompt: `{KEY}` in its metadata: {e}"))?;
     let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let names = tensors.names();
-    if names.is_empty() || names.iter().any(|name| ![SOFT, PREFIX].contains(name)) {
-        return Err(format!("holds the tensors {names:?}, and `{SOFT}` or `{PREFIX}` alone is expected"));
+    if names.is_empty() || names.iter().any(|name| ![SOFT, PREFIX, LABELS].contains(name)) {
+        return Err(format!("holds the tensors {names:?}, and `{SOFT}`, `{PREFIX}` and `{LABELS}` alone are expected"));
     }
     let mut vectors = Vectors::default();
     if names.contains(&SOFT) {
@@ -98,6 +103,10 @@ fn read(bytes: &[u8]) -> Result<(SavedPrompt, Vectors), String> {
             return Err(format!("`{PREFIX}` has the shape {shape:?}, and {expected} is expected"));
         };
         vectors.prefix = Some(Arc::new(Prefix::new(values, PrefixShape { n_prefix, n_layers, n_heads, d_head })));
+    }
+    if names.contains(&LABELS) {
+        let (values, [_, d_model]) = numbers(&tensors, LABELS, "[n_labels, d_model]")?;
+        vectors.labels = Some(Arc::new(LabelVectors::new(values, d_model)));
     }
     Ok((saved, vectors))
 }
@@ -161,7 +170,9 @@ mod tests {
             saved().save_with(&vectors, &path).unwrap();
             assert_eq!(SavedPrompt::open(&path).unwrap(), (saved(), vectors));
         }
-        let vectors = Vectors { soft: Some(Arc::new(soft)), prefix: Some(Arc::new(prefix)) };
+        let labels = LabelVectors::new(vec![0.25, -1.0], 1);
+        let vectors =
+            Vectors { soft: Some(Arc::new(soft)), prefix: Some(Arc::new(prefix)), labels: Some(Arc::new(labels)) };
         saved().save_with(&vectors, &path).unwrap();
         let other = folder.path().join("renamed.bin");
         saved().save_with(&vectors, &other).unwrap();
@@ -200,7 +211,7 @@ mod tests {
         assert!(message(&with(SOFT, Dtype::F32, &[2, 3], None)).contains("its metadata has no `promptmine`"));
         assert!(
             message(&with("x", Dtype::F32, &[2, 3], ours()))
-                .contains("`prompt_embeddings` or `prefix_key_values` alone is expected")
+                .contains("`prompt_embeddings`, `prefix_key_values` and `label_vectors` alone are expected")
         );
         assert!(message(&with(SOFT, Dtype::F32, &[6], ours())).contains("has the shape [6]"));
         assert!(message(&with(SOFT, Dtype::F16, &[4, 3], ours())).contains("is F16 [4, 3]"));

@@ -113,7 +113,9 @@ impl Plan {
             }
         }
         let whole = draw(&self.dataset, Shots::Full, 0, &self.experiment.limits)?;
-        let data: TrialData<'_> = super::plan::examples(&self.dataset, &whole);
+        let mut dataset = self.dataset.clone();
+        dataset.hold([&whole])?;
+        let data: TrialData<'_> = super::plan::examples(&dataset, &whole);
         let names = self.names(&found);
         let mut writer = MatrixWriter::new(folder, self.dataset.labels.clone());
         let mut done = 0;
@@ -131,6 +133,7 @@ impl Plan {
                     triggers: TriggerTokens(candidate.trigger_ids.clone()),
                     soft: None,
                     prefix: None,
+                    label_vectors: None,
                     verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
                     pool: pool.clone(),
                     tuned: None,

@@ -14,6 +14,7 @@ mod batch_size;
 mod brute_force;
 mod calibrated;
 mod cell;
+mod checkpoint;
 mod control;
 mod diagnosis;
 mod ensemble;

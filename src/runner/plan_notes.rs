@@ -189,7 +189,7 @@ impl Plan {
         let steps = most_steps(|cost| cost <= share, step, look, training.eval_every, training.steps);
         let scorer = &self.scorers[trial.model];
         let prompt = prompts(item, &self.task).into_iter().next()?;
-        let n_soft: usize = scorer.soft_lengths(&prompt.template).iter().sum();
+        let n_soft = scorer.n_vectors(&prompt.template);
         let numbers = match prompt.template.n_prefix() {
             _ if prompt.tuned.is_some() => {
                 let tuned = prompt.tuned.as_ref()?;

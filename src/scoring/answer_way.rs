@@ -36,7 +36,9 @@ impl AnswerWay {
     pub fn of(loaded: &LoadedModel) -> Self {
         let kind = loaded.model.shape().kind;
         match loaded.model.seq2seq().filter(|model| model.answer_place() == AnswerPlace::Sentinel) {
-            Some(model) => Self::Sentinels { start: model.start_id(), sentinels: loaded.tokenizer.sentinel_ids() },
+            Some(model) => {
+                Self::Sentinels { start: model.start_id(), sentinels: loaded.tokenizer.sentinel_ids().to_vec() }
+            }
             None if kind == ModelKind::Causal => Self::Continuation,
             None => Self::Masks,
         }

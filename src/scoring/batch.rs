@@ -52,23 +52,25 @@ impl Scorer {
     pub(super) fn inputs<'p>(&self, batch: &[Sequence], prompt_of: impl Fn(usize) -> Option<&'p Prompt>) -> Inputs {
         let past = self.past(batch, &prompt_of);
         let mut embeddings = self.embed_tokens(batch, past.as_ref().map_or(0, KeyValues::n_past));
-        // The first row of each prompt's vectors among those of the batch.
-        let mut first: BTreeMap<usize, usize> = BTreeMap::new();
+        // The rows of each prompt's virtual tokens among the vectors of the batch.
+        let mut places: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut values: Vec<f32> = Vec::new();
         let d_model = self.loaded().model.shape().d_model;
         for sequence in batch.iter().filter(|sequence| !sequence.soft_at.is_empty()) {
-            if let Some(soft) = prompt_of(sequence.prompt).and_then(|prompt| prompt.soft.as_ref()) {
-                first.entry(sequence.prompt).or_insert_with(|| {
+            if let Some(prompt) = prompt_of(sequence.prompt)
+                && let Some(soft) = &prompt.soft
+            {
+                places.entry(sequence.prompt).or_insert_with(|| {
                     let row = values.len() / d_model;
                     values.extend(soft.values());
-                    row
+                    self.soft_rows(&prompt.template).into_iter().map(|of_prompt| row + of_prompt).collect()
                 });
             }
         }
-        if !first.is_empty() {
+        if !places.is_empty() {
             let n = values.len() / d_model;
             let table = Tensor::from_data(TensorData::new(values, [n, d_model]), &embeddings.device());
-            embeddings = put_vectors(embeddings, table, batch, |prompt| first[&prompt]);
+            embeddings = put_vectors(embeddings, table, batch, |prompt, index| places[&prompt][index]);
         }
         Inputs { past, ..model_inputs(embeddings, batch) }
     }
@@ -92,7 +94,7 @@ impl Scorer {
     }
 }
 
-/// Puts vectors in the places of virtual tokens; `first` gives the row of `table` at which a prompt's begin.
+/// Puts vectors in the places of virtual tokens; `row_of` gives the row of `table` of a prompt's virtual token, by its number.
 ///
 /// # Shapes
 /// - embeddings, output: `[batch_size, seq_length, d_model]`
@@ -101,7 +103,7 @@ pub(super) fn put_vectors(
     embeddings: Tensor<3>,
     table: Tensor<2>,
     batch: &[Sequence],
-    first: impl Fn(usize) -> usize,
+    row_of: impl Fn(usize, usize) -> usize,
 ) -> Tensor<3> {
     let [batch_size, seq_length, d_model] = embeddings.dims();
     let n_looked_up = batch_size * seq_length;
@@ -109,7 +111,7 @@ pub(super) fn put_vectors(
     for (row, sequence) in batch.iter().enumerate() {
         for (index, place) in sequence.soft_at.iter().enumerate() {
             rows[row * seq_length + place] =
-                (n_looked_up + first(sequence.prompt) + sequence.soft_before + index) as u32;
+                (n_looked_up + row_of(sequence.prompt, sequence.soft_before + index)) as u32;
         }
     }
     let all = Tensor::cat(vec![embeddings.reshape([n_looked_up, d_model]), table], 0);

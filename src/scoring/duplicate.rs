@@ -51,11 +51,11 @@ impl Scorer {
             return Ok(same_as);
         }
         let mut encodings: HashMap<(&Template, usize), Encoded> = HashMap::new();
-        let mut readings: HashMap<(&Template, &crate::prompt::Verbalizer), Arc<ReadingParts>> = HashMap::new();
+        let mut readings: HashMap<(&Template, &crate::prompt::Verbalizer, bool), Arc<ReadingParts>> = HashMap::new();
         let mut sketches: HashMap<Sketch, Vec<usize>> = HashMap::new();
         let mut sketched: Vec<Sketched<'_>> = Vec::with_capacity(prompts.len());
         for (index, &prompt) in prompts.iter().enumerate() {
-            let at = (&prompt.template, &*prompt.verbalizer);
+            let at = (&prompt.template, &*prompt.verbalizer, prompt.label_vectors.is_some());
             let reading = match readings.get(&at) {
                 Some(known) => known.clone(),
                 None => {

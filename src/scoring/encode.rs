@@ -9,6 +9,9 @@
 //!   stands next to the input, and with `choose: nearest` it is the nearest. What was left out stands in
 //!   [`Encoded::shortened`] and counts as shortened. Where inputs must not be shortened, neither may demonstrations be left out.
 //! - 2026-11: an example's own text is never one of its demonstrations, whichever split it is of: the encoder leaves it out.
+//! - 2026-11: a template that begins with virtual tokens and goes on with the special tokens that the tokenizer begins with
+//!   (`{soft:20}[CLS]{text}`) has them in front of these, which are then not added again: where Hugging Face PEFT puts them.
+//!   Otherwise virtual tokens stand behind them (contract, definition 8).
 
 use crate::model::Tokenizer;
 use crate::prompt::{Demonstration, Piece, SoftSlot, Template};
@@ -39,6 +42,9 @@ pub struct Encoded {
 
 /// Stands for demonstrations in [`Encoded::shortened`]: no column has the name of a slot.
 pub const DEMOS: &str = "demos";
+
+/// How sentinels begin.
+const SENTINELS: &str = "<extra_id_";
 
 /// How the first sentinel is written.
 pub(super) const FIRST_SENTINEL: &str = "<extra_id_0>";
@@ -77,6 +83,8 @@ pub struct Encoder<'a> {
     pub(super) max_positions: usize,
     pub(super) truncate: bool,
     parts: Vec<Part>,
+    /// Whether the template names the special tokens that texts begin with, behind virtual tokens.
+    names_beginning: bool,
     pub(super) columns: Vec<(String, usize)>,
     /// The demonstrations with their texts.
     pub(super) shown: Vec<(&'a Demonstration, String)>,
@@ -91,6 +99,15 @@ enum Part {
     Special(u32),
     Mask,
     Trigger(usize),
+}
+
+/// Whether virtual tokens alone stand before the special tokens that texts begin with.
+fn names_beginning(parts: &[Part], beginning: &[u32]) -> bool {
+    let [Part::Text(bits), rest @ ..] = parts else { return false };
+    let named = rest.iter().map_while(|part| if let Part::Special(id) = part { Some(*id) } else { None });
+    !beginning.is_empty()
+        && bits.iter().all(|bit| matches!(bit, Bit::Soft(_)))
+        && named.take(beginning.len()).eq(beginning.iter().copied())
 }
 
 enum Bit {
@@ -119,10 +136,6 @@ impl<'a> Encoder<'a> {
         let fault = |reason: String| ScoringError::Template { template: template.to_string(), reason };
         let mask_id = tokenizer.mask_id();
         let blank = way.gap(tokenizer, model)?.unwrap_or_else(|| tokenizer.pad_id().unwrap_or_default());
-        let is_gap = |id: u32| match way {
-            AnswerWay::Sentinels { sentinels, .. } => sentinels.contains(&id),
-            _ => Some(id) == mask_id,
-        };
         let specials: Vec<(String, u32)> =
             tokenizer.special_ids().iter().filter_map(|&id| Some((tokenizer.token(id)?, id))).collect();
         let mut parts: Vec<Part> = Vec::new();
@@ -131,6 +144,7 @@ impl<'a> Encoder<'a> {
         // Demonstrations count on behind the columns, however many those are.
         let n_columns = template.columns().len();
         let mut n_masks = 0;
+        let mut soft_lengths: Vec<usize> = Vec::new();
         let n_prefix = template.n_prefix();
         let positions = max_positions;
         let max_positions = positions.saturating_sub(n_prefix);
@@ -141,6 +155,9 @@ impl<'a> Encoder<'a> {
         for piece in template.pieces() {
             match piece {
                 Piece::Text(text) => {
+                    if matches!(way, AnswerWay::Sentinels { .. }) && text.contains(SENTINELS) {
+                        return Err(fault(format!("write {{mask}} for the mask, not `{FIRST_SENTINEL}`")));
+                    }
                     let mut rest = text.as_str();
                     // The earliest special token, the longest of those that begin there.
                     while let Some((at, token, id)) = specials
@@ -151,7 +168,7 @@ impl<'a> Encoder<'a> {
                         if at > 0 {
                             push_bit(&mut parts, Bit::Text(rest[..at].into()));
                         }
-                        if is_gap(id) {
+                        if Some(id) == mask_id {
                             return Err(fault(format!("write {{mask}} for the mask, not `{token}`")));
                         }
                         parts.push(Part::Special(id));
@@ -179,7 +196,8 @@ impl<'a> Encoder<'a> {
                 }
                 Piece::Trigger(n) => parts.push(Part::Trigger(*n)),
                 Piece::Soft(slot) => {
-                    let n = soft_length(slot, tokenizer);
+                    let n = soft_length(slot, tokenizer, &soft_lengths);
+                    soft_lengths.push(n);
                     if n == 0 {
                         return Err(fault(format!(
                             "the text of {} has no token for {model}",
@@ -212,6 +230,7 @@ impl<'a> Encoder<'a> {
             return Err(fault(format!("{model} continues text, so {{mask}} must come last, with nothing after it")));
         }
         let known_columns = columns.to_vec();
+        let names_beginning = names_beginning(&parts, tokenizer.around().0);
         let encoder = Self {
             tokenizer,
             model,
@@ -222,6 +241,7 @@ impl<'a> Encoder<'a> {
             max_positions,
             truncate,
             parts,
+            names_beginning,
             columns: used,
             shown,
             known_columns,
@@ -394,6 +414,7 @@ impl<'a> Encoder<'a> {
     /// The special tokens at both ends; what continues text has none at its end.
     fn around(&self) -> (&[u32], &[u32]) {
         let (before, after) = self.tokenizer.around();
+        let before = if self.names_beginning { &[] } else { before };
         if *self.way == AnswerWay::Continuation { (before, &[]) } else { (before, after) }
     }
 
@@ -403,20 +424,10 @@ impl<'a> Encoder<'a> {
     }
 
     /// The tokens of part `number`, with the byte in `text` at which each begins.
-    ///
-    /// Where a sentinel is an ordinary piece (mT5), the reference knows no border behind it.
     fn pieces(&self, number: usize, text: &str) -> Vec<(u32, usize)> {
         let behind_answer = number.checked_sub(1).is_some_and(|before| matches!(self.parts[before], Part::Mask));
-        let ordinary =
-            matches!(self.way, AnswerWay::Sentinels { .. }) && !self.tokenizer.special_ids().contains(&self.blank);
-        if !behind_answer || !ordinary {
-            return self.tokenizer.encode_text_places(text);
-        }
-        let whole = self.tokenizer.encode_text_places(&format!("{FIRST_SENTINEL}{text}"));
-        match whole.split_first() {
-            Some(((id, _), rest)) if *id == self.blank => {
-                rest.iter().map(|&(id, start)| (id, start.saturating_sub(FIRST_SENTINEL.len()))).collect()
-            }
+        match self.way {
+            AnswerWay::Sentinels { .. } if behind_answer => self.tokenizer.encode_behind_sentinel(text),
             _ => self.tokenizer.encode_text_places(text),
         }
     }
@@ -455,10 +466,11 @@ impl<'a> Encoder<'a> {
 }
 
 /// How many virtual tokens a slot has: as many as its text has tokens, where it has a text.
-pub fn soft_length(slot: &SoftSlot, tokenizer: &Tokenizer) -> usize {
+pub fn soft_length(slot: &SoftSlot, tokenizer: &Tokenizer, before: &[usize]) -> usize {
     match slot {
         SoftSlot::Count(n) => *n,
         SoftSlot::Init(text) => tokenizer.encode_text(text).len(),
+        SoftSlot::Same(slot) => slot.checked_sub(1).and_then(|slot| before.get(slot)).copied().unwrap_or(0),
     }
 }
 

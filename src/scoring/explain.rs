@@ -114,8 +114,8 @@ impl Scorer {
             })
             .reduce(|a, b| format!("{a}; {b}"));
         let mut tokens: Vec<String> = ids.iter().map(|&id| tokenizer.token(id).unwrap_or_default()).collect();
-        for (index, &place) in encoded.soft_at.iter().enumerate() {
-            tokens[place] = format!("{{soft {}}}", index + 1);
+        for (row, &place) in self.soft_rows(&prompt.template).into_iter().zip(&encoded.soft_at) {
+            tokens[place] = format!("{{soft {}}}", row + 1);
         }
         let (soft_at, decoder_from) = (encoded.soft_at.clone(), encoded.decoder_from);
         let sequence = Sequence { soft_at, decoder_from, ..Sequence::of_tokens(&ids, &positions) };
@@ -143,6 +143,10 @@ impl Scorer {
         example: &Example,
         passes: &Passes,
     ) -> Result<Vec<WordScore>, ScoringError> {
+        // Vectors are no words.
+        if prompt.label_vectors.is_some() {
+            return Ok(Vec::new());
+        }
         let tokenizer = &self.loaded().tokenizer;
         let mut reads = Vec::new();
         for pass in &passes.passes {

@@ -100,7 +100,7 @@ impl Scorer {
         }
         let written = (0..n_masks)
             .fold(text.to_owned(), |text, number| text.replacen("{mask}", &format!("<extra_id_{number}>"), 1));
-        if sentinels.iter().all(|id| tokenizer.special_ids().contains(id)) {
+        if !tokenizer.has_ordinary_sentinels() {
             return Ok(tokenizer.encode_reference(&written));
         }
         // Sentinels that are ordinary pieces are found by the reference behind a space only.
@@ -118,14 +118,9 @@ impl Scorer {
                 .min();
             let (end, after, sentinel) =
                 next.map_or((rest.len(), rest.len(), None), |(at, end, id)| (at, end, Some(id)));
-            let own = if behind {
-                // Without the border that a text of its own would begin with.
-                let whole = tokenizer.encode_text(&format!("{FIRST_SENTINEL}{}", &rest[..end]));
-                whole.strip_prefix(&sentinels[..1]).map_or_else(|| tokenizer.encode_text(&rest[..end]), <[u32]>::to_vec)
-            } else {
-                tokenizer.encode_text(&rest[..end])
-            };
-            ids.extend(own);
+            let own = &rest[..end];
+            let own = if behind { tokenizer.encode_behind_sentinel(own) } else { tokenizer.encode_text_places(own) };
+            ids.extend(own.into_iter().map(|(id, _)| id));
             let Some(sentinel) = sentinel else { return Ok(tokenizer.wrap(ids)) };
             ids.push(sentinel);
             (rest, behind) = (&rest[after..], true);

@@ -29,6 +29,7 @@ mod gap;
 mod generate;
 mod gradient;
 mod input;
+mod label_vectors;
 mod likelihood;
 mod nearest;
 mod nearest_demonstrations;

@@ -139,6 +139,17 @@ impl Passes {
         Self { whole_vocabulary: passes.len() > 1, words, passes, n_labels, by_length: rule == MultiToken::Mean }
     }
 
+    /// The pass of a prompt whose labels have vectors: the state where the answer stands is read once for each of them, behind
+    /// `n_mask` open places. What stands for a token is the number of the label.
+    pub fn of_vectors(labels: Vec<String>, n_mask: usize) -> Self {
+        let n_labels = labels.len();
+        let words = labels.into_iter().enumerate();
+        let words = words.map(|(label, text)| Word { label, text, ids: vec![label as u32] }).collect();
+        let reads = (0..n_labels).map(|word| Read { word, mask: 0, token: word as u32 }).collect();
+        let passes = vec![Pass { filled: vec![None; n_mask], reads }];
+        Self { words, passes, whole_vocabulary: false, n_labels, by_length: false }
+    }
+
     /// The passes for a model that continues text: every word is read off one pass, whose input goes on with all its tokens
     /// but the last, and its score is the sum over its tokens (divided by their number under `mean`). A word that begins as a
     /// longer one is read off the longer one's pass.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use burn::tensor::{Tensor, activation};
 
 use crate::model::{LoadedModel, ModelKind, TunedModel};
-use crate::prompt::{Piece, Prompt, Template, Verbalizer};
+use crate::prompt::{Piece, Prompt, SoftSlot, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
@@ -168,13 +168,40 @@ impl Scorer {
 
     /// The virtual tokens of each soft slot of a template.
     pub fn soft_lengths(&self, template: &Template) -> Vec<usize> {
-        template.soft_slots().map(|slot| soft_length(slot, &self.loaded.tokenizer)).collect()
+        let mut lengths = Vec::new();
+        for slot in template.soft_slots() {
+            lengths.push(soft_length(slot, &self.loaded.tokenizer, &lengths));
+        }
+        lengths
+    }
+
+    /// The vector of each virtual token of a template, slot after slot: slots that share their virtual tokens share them.
+    pub fn soft_rows(&self, template: &Template) -> Vec<usize> {
+        let mut first: Vec<usize> = Vec::new();
+        let (mut rows, mut n) = (Vec::new(), 0);
+        for (slot, length) in template.soft_slots().zip(self.soft_lengths(template)) {
+            let own = match slot {
+                SoftSlot::Same(other) => other.checked_sub(1).and_then(|other| first.get(other)).copied(),
+                _ => None,
+            };
+            let begins = own.unwrap_or(n);
+            n += if own.is_none() { length } else { 0 };
+            first.push(begins);
+            rows.extend(begins..begins + length);
+        }
+        rows
+    }
+
+    /// The vectors that a template has: its virtual tokens, those that slots share counted once.
+    pub fn n_vectors(&self, template: &Template) -> usize {
+        self.soft_rows(template).into_iter().max().map_or(0, |last| last + 1)
     }
 
     fn check_vectors(&self, prompt: &Prompt) -> Result<(), ScoringError> {
-        let slots: usize = self.soft_lengths(&prompt.template).iter().sum();
+        let slots = self.n_vectors(&prompt.template);
         let d_model = self.loaded.model.shape().d_model;
         self.check_prefix(prompt)?;
+        self.check_label_vectors(prompt)?;
         match &prompt.soft {
             None if slots == 0 => Ok(()),
             Some(soft) if soft.n_soft() == slots && soft.d_model() == d_model => Ok(()),
@@ -214,6 +241,10 @@ impl Scorer {
     }
 
     fn passes_by(&self, prompt: &Prompt, rule: MultiToken) -> Result<Passes, ScoringError> {
+        if prompt.label_vectors.is_some() {
+            let n_mask = usize::from(self.kind() != ModelKind::Causal);
+            return Ok(Passes::of_vectors(prompt.verbalizer.label_names(), n_mask));
+        }
         let pieces = prompt.template.pieces();
         let mask = pieces.iter().position(|p| matches!(p, Piece::Mask(_)));
         let fixed = match mask.map(|at| &pieces[at]) {
@@ -393,11 +424,16 @@ impl Scorer {
         examples: &[&Example],
     ) -> Result<Vec<Ready<'p>>, ScoringError> {
         // Candidates of a step share their template: what differs, trigger ids and vectors, is filled in later.
-        let mut readings: HashMap<(&Template, &Verbalizer, MultiToken), Arc<Reading>> = HashMap::new();
+        let mut readings: HashMap<(&Template, &Verbalizer, MultiToken, bool), Arc<Reading>> = HashMap::new();
         let mut encodings: HashMap<(&Template, usize, bool), Arc<Vec<Encoded>>> = HashMap::new();
         let mut ready: Vec<Ready<'p>> = Vec::with_capacity(asks.len());
         for &Ask { prompt, multi_token, truncate } in asks {
-            let reading = match readings.entry((&prompt.template, &*prompt.verbalizer, multi_token)) {
+            let reading = match readings.entry((
+                &prompt.template,
+                &*prompt.verbalizer,
+                multi_token,
+                prompt.label_vectors.is_some(),
+            )) {
                 Entry::Occupied(known) => Arc::clone(known.get()),
                 Entry::Vacant(place) => {
                     Arc::clone(place.insert(Arc::new(Reading::new(self.passes_by(prompt, multi_token)?))))
@@ -491,12 +527,22 @@ impl Scorer {
         let states = self.predict_batch(batch, |prompt| Some(ready[prompt].prompt));
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
+        let has_vectors = |s: &Sequence| ready[s.prompt].prompt.label_vectors.is_some();
+        if batch.iter().any(has_vectors) {
+            read_vectors(batch, ready, &floats(states.clone()), d_model, reads);
+        }
+        // A product with one row sums in another order than one with several, and a score has the same bits in any batch.
+        let states = if batch_size * n_predict == 1 { states.repeat_dim(0, 2) } else { states };
         let mut rows: Vec<u32> = batch
             .iter()
+            .filter(|s| !has_vectors(s))
             .flat_map(|s| ready[s.prompt].reading.passes.passes[s.pass].reads.iter().map(|r| r.token))
             .collect();
         rows.sort_unstable();
         rows.dedup();
+        if rows.is_empty() {
+            return;
+        }
         let whole = batch.iter().any(|s| ready[s.prompt].reading.passes.whole_vocabulary);
         let values = if whole {
             let logits = self.loaded.model.logits(states, None);
@@ -505,7 +551,7 @@ impl Scorer {
         } else {
             floats(self.loaded.model.logits(states, Some(&rows)))
         };
-        for (index, sequence) in batch.iter().enumerate() {
+        for (index, sequence) in batch.iter().enumerate().filter(|(_, sequence)| !has_vectors(sequence)) {
             let reading = &ready[sequence.prompt].reading;
             let pass = &reading.passes.passes[sequence.pass];
             let places = &reading.places[sequence.pass];
@@ -515,6 +561,24 @@ impl Scorer {
                 let row = rows.binary_search(&read.token).unwrap_or(0);
                 *slot = f64::from(values[(index * n_predict + place) * rows.len() + row]);
             }
+        }
+    }
+}
+
+/// Stores the products of the labels' vectors with the states of their sequences, each read at its first place.
+fn read_vectors(
+    batch: &[Sequence],
+    ready: &[Ready<'_>],
+    states: &[f32],
+    d_model: usize,
+    reads: &mut [Vec<Vec<Vec<f64>>>],
+) {
+    let n_predict = states.len() / (d_model * batch.len());
+    for (sequence, states) in batch.iter().zip(states.chunks_exact(n_predict * d_model)) {
+        let Some(labels) = &ready[sequence.prompt].prompt.label_vectors else { continue };
+        let stored = &mut reads[sequence.prompt][sequence.example][sequence.pass];
+        for (slot, row) in stored.iter_mut().zip(labels.rows()) {
+            *slot = row.iter().zip(&states[..d_model]).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
         }
     }
 }

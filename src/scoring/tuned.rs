@@ -253,11 +253,12 @@ impl Scorer {
             *cost = plus(*cost, Cost { evaluations: 3 * n, forwards: n, backwards: n, tokens });
         };
         let ask = self.ask(prompt);
+        let soft_rows = self.soft_rows(&prompt.template);
         let inputs = |batch: &[Sequence]| {
             let embeddings = self.embed_tokens(batch, 0);
             let embeddings = if embeddings.is_autodiff() { embeddings } else { embeddings.autodiff() };
             let embeddings = match vectors {
-                Some(vectors) => put_vectors(embeddings, vectors.clone(), batch, |_| 0),
+                Some(vectors) => put_vectors(embeddings, vectors.clone(), batch, |_, index| soft_rows[index]),
                 None => embeddings,
             };
             model_inputs(embeddings, batch)
@@ -272,7 +273,7 @@ impl Scorer {
         for pass in 0..ready.reading.passes.passes.len() {
             let batch: Vec<Sequence> = (0..examples.len()).map(|example| ready.sequence(0, example, pass)).collect();
             charge(&batch);
-            reads.push(self.read_tensors(&ready.reading, pass, inputs(&batch), &batch));
+            reads.push(self.read_tensors(&ready.reading, pass, inputs(&batch), (&batch, None)));
         }
         Ok(label_logprobs(&ready.reading.passes, reads))
     }

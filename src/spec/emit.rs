@@ -242,8 +242,8 @@ fn word_search(words: &WordSearch) -> Value {
     ])
 }
 
-fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
-    match method {
+fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
+    match of {
         Method::Manual(method) if method.templates.is_empty() => Vec::new(),
         Method::Manual(method) => vec![("templates", list(&method.templates))],
         Method::Random(method) => triggers(&method.slots),
@@ -297,8 +297,9 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
             entries.extend(method.paraphrase.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
             entries
         }
-        Method::SoftPrompt(method) => {
+        Method::SoftPrompt(method) | Method::Warp(method) => {
             let winner = matches!(method.init, SoftInit::Winner(_));
+            let soft_verbalizer = matches!(of, Method::SoftPrompt(_)).then_some(method.soft_verbalizer);
             let own = winner || method.template.as_ref().is_some_and(Template::has_soft);
             let mut entries = Vec::new();
             entries.extend((!own).then(|| ("n_soft", count(method.n_soft))));
@@ -309,6 +310,7 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
             if let SoftInit::Text(start) = &method.init {
                 entries.push(("init_text", text(start)));
             }
+            entries.extend(soft_verbalizer.map(|flag| ("soft_verbalizer", Value::from(flag))));
             entries.extend(training(&method.training));
             entries.extend(method.template.iter().map(|template| ("template", text(template))));
             entries

@@ -17,6 +17,7 @@ mod help;
 mod killed;
 mod pairs;
 mod paraphrase;
+mod peft;
 mod prefixes;
 mod racing;
 mod real_model;

@@ -46,7 +46,7 @@ use crate::model::weights::WeightFile;
 use crate::model::{LanguageModel, ModelError};
 
 /// The values of `model_type` that are known.
-const KNOWN: &str = "albert, bart, bert, distilbert, electra, ernie, gemma3_text, glm, glm4, gpt2, llama, mbart, mistral, mt5, qwen2, qwen3, \
+pub const FAMILIES: &str = "albert, bart, bert, distilbert, electra, ernie, gemma3_text, glm, glm4, gpt2, llama, mbart, mistral, mt5, qwen2, qwen3, \
                      roberta, t5, xlm-roberta";
 
 /// A model and the hash of its weights.
@@ -84,7 +84,7 @@ pub fn load(
         Some("qwen3") => Qwen3Config::parse(config)?.load(file, files, place),
         Some(family @ ("roberta" | "xlm-roberta")) => RobertaConfig::parse(config, family)?.load(file, files, place),
         Some(family @ ("t5" | "mt5")) => T5Config::parse(config, family)?.load(file, files, place),
-        Some(other) => Err(config.fault(format!("unknown `model_type` \"{other}\" (known: {KNOWN})"))),
-        None => Err(config.fault(format!("`model_type` is missing (known: {KNOWN})"))),
+        Some(other) => Err(config.fault(format!("unknown `model_type` \"{other}\" (known: {FAMILIES})"))),
+        None => Err(config.fault(format!("`model_type` is missing (known: {FAMILIES})"))),
     }
 }

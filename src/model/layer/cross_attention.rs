@@ -28,6 +28,7 @@ pub struct CrossAttention {
 
 /// Which of the encoder's positions the decoder's rows see.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "two a forward pass, never in a list")]
 pub enum CrossSight {
     /// Of padded rows.
     Padded {

@@ -68,6 +68,8 @@ struct Sides {
     sources: Vec<usize>,
     /// The positions of each of the decoder's sequences that are read.
     read: Vec<Vec<usize>>,
+    /// Keys and values before every sequence of either side.
+    past: Option<[KeyValues; 2]>,
 }
 
 impl EncoderDecoder {
@@ -123,7 +125,8 @@ impl EncoderDecoder {
         let read = read.map(|(places, from)| places.iter().map(|place| place - from).collect()).collect();
         let (encoder_words, encoder) = self.gather(&flat, &encoder_rows);
         let (decoder_words, decoder) = self.gather(&flat, &decoder_rows);
-        Sides { encoder, encoder_words, decoder, decoder_words, sources, read }
+        let past = self.past(inputs);
+        Sides { encoder, encoder_words, decoder, decoder_words, sources, read, past }
     }
 
     /// Rows that the encoder reads whole, and the decoder shifted right, as far as they are read.
@@ -150,14 +153,18 @@ impl EncoderDecoder {
             .collect();
         let (encoder_words, encoder) = self.gather(&flat, &whole);
         let (decoder_words, decoder) = self.gather(&flat, &decoder_rows);
-        let read = inputs.predict_positions.clone();
-        Sides { encoder, encoder_words, decoder, decoder_words, sources: (0..batch_size).collect(), read }
+        let (read, sources) = (inputs.predict_positions.clone(), (0..batch_size).collect());
+        let past = self.past(inputs);
+        Sides { encoder, encoder_words, decoder, decoder_words, sources, read, past }
     }
 
     fn check(&self, inputs: &Inputs) {
         let [batch_size, _, d_model] = inputs.embeddings.dims();
         assert_eq!(d_model, self.parts.shape.d_model, "embeddings of another width than the model's");
-        assert!(inputs.past.is_none(), "keys and values before what the encoder reads");
+        if let Some(past) = &inputs.past {
+            let n_layers = self.parts.encoder.layers.len() + self.parts.decoder.layers.len();
+            assert_eq!(past.layers.len(), n_layers, "keys and values for every layer of both sides");
+        }
         assert!(
             inputs.token_types.iter().flatten().flatten().all(|&kind| kind == 0),
             "token types for a model that has none"
@@ -169,8 +176,14 @@ impl EncoderDecoder {
         );
     }
 
-    fn memory(&self, words: Tensor<3>, rows: &SideRows) -> Memory {
-        let (states, _) = self.parts.encoder.forward(words, rows, None, None, None, false);
+    /// What stands before the encoder's sequences, and before the decoder's.
+    fn past(&self, inputs: &Inputs) -> Option<[KeyValues; 2]> {
+        let (encoder, decoder) = inputs.past.as_ref()?.layers.split_at(self.parts.encoder.layers.len());
+        Some([encoder, decoder].map(|layers| KeyValues { layers: layers.to_vec() }))
+    }
+
+    fn memory(&self, words: Tensor<3>, rows: &SideRows, past: Option<&KeyValues>) -> Memory {
+        let (states, _) = self.parts.encoder.forward(words, rows, None, None, past, false);
         self.memory_of(states, rows)
     }
 
@@ -215,14 +228,15 @@ impl EncoderDecoder {
     }
 
     fn read(&self, sides: Sides) -> Tensor<3> {
-        let memory = self.memory(sides.encoder_words, &sides.encoder);
+        let [before, after] = sides.past.as_ref().map_or([None, None], |[before, after]| [Some(before), Some(after)]);
+        let memory = self.memory(sides.encoder_words, &sides.encoder, before);
         let across = self.across(&memory, (&sides.sources, &sides.decoder, &sides.read));
         let (states, _) = self.parts.decoder.forward(
             sides.decoder_words,
             &sides.decoder,
             Some(&sides.read),
             Some(&across),
-            None,
+            after,
             false,
         );
         by_row(states, sides.sources.len())
@@ -329,7 +343,7 @@ impl Seq2SeqModel for EncoderDecoder {
 
     fn encode(&self, inputs: &Inputs) -> Memory {
         let sides = self.shifted(inputs);
-        self.memory(sides.encoder_words, &sides.encoder)
+        self.memory(sides.encoder_words, &sides.encoder, sides.past.as_ref().map(|[before, _]| before))
     }
 
     fn decode(&self, memory: &Memory, sources: &[usize], inputs: Inputs) -> (Tensor<3>, KeyValues) {
@@ -360,5 +374,134 @@ impl Seq2SeqModel for EncoderDecoder {
         let across = self.across(&memory, (&sides.sources, &sides.decoder, &sides.read));
         let decoder = self.parts.decoder.states(sides.decoder_words, &sides.decoder, Some(&across));
         [Self::unpacked(encoder, &sides.encoder), Self::unpacked(decoder, &sides.decoder)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::kernel::elsewhere;
+    use crate::model::{LoadedModel, ResolvedDevice, load_folder};
+
+    const FOLDERS: [&str; 6] = ["bart", "bart-scaled", "mbart", "t5", "t5-v1_1", "mt5"];
+
+    fn load(folder: &str) -> LoadedModel {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/model/seq2seq").join(folder);
+        load_folder(&path, &ResolvedDevice::cpu()).unwrap()
+    }
+
+    fn numbers(tensor: Tensor<3>) -> Vec<f32> {
+        tensor.inner().into_data().try_into_vec().unwrap()
+    }
+
+    fn close(ours: &[f32], theirs: &[f32], what: &str) {
+        assert_eq!(ours.len(), theirs.len(), "{what}");
+        let largest = theirs.iter().fold(1f32, |largest, x| largest.max(x.abs()));
+        for (a, b) in ours.iter().zip(theirs) {
+            assert!((a - b).abs() <= 2e-5 * largest, "{what}: {a} and {b}");
+        }
+    }
+
+    fn inputs(loaded: &LoadedModel, rows: &[Vec<u32>]) -> Inputs {
+        Inputs {
+            embeddings: loaded.model.embed(rows),
+            lengths: rows.iter().map(Vec::len).collect(),
+            predict_positions: rows.iter().map(|row| vec![row.len() - 1, row.len() - 2]).collect(),
+            token_types: None,
+            past: None,
+            parents: None,
+        }
+    }
+
+    /// Rows of encoder and decoder parts, of which the second shares the first's encoder.
+    fn pairs(loaded: &LoadedModel) -> (Inputs, Vec<usize>) {
+        let rows = [vec![5, 9, 12, 1, 0, 7, 20], vec![0, 7, 33, 21], vec![40, 1, 0, 9]];
+        (Inputs { parents: Some(vec![None, Some(0), None]), ..inputs(loaded, &rows) }, vec![4, 0, 2])
+    }
+
+    /// Everything that a model computes: pairs, what is shifted, what is kept, and gradients.
+    fn all(loaded: &LoadedModel) -> Vec<(&'static str, Vec<f32>)> {
+        let model = loaded.model.seq2seq().unwrap();
+        let (given, from) = pairs(loaded);
+        let embeddings = Tensor::from_inner(given.embeddings.clone()).require_grad();
+        let tracked = Inputs { embeddings: embeddings.clone(), ..given.clone() };
+        let states = model.predict_pairs(tracked, &from);
+        let gradients = states.clone().powi_scalar(2).sum().backward();
+        let whole = inputs(loaded, &[vec![5, 9, 12, 1], vec![40, 1], vec![8, 8, 1]]);
+        let memory = model.encode(&whole);
+        let first = inputs(loaded, &[vec![0, 7], vec![0, 9]]);
+        let (_, past) = model.decode(&memory, &[0, 2], first);
+        let (next, _) =
+            model.decode(&memory, &[0, 2], Inputs { past: Some(past), ..inputs(loaded, &[vec![4, 5], vec![6, 3]]) });
+        vec![
+            ("pairs", numbers(states)),
+            ("gradients", numbers(embeddings.grad(&gradients).unwrap())),
+            ("shifted", numbers(loaded.model.predict(whole.clone()))),
+            ("kept", numbers(next)),
+            ("hidden", numbers(loaded.model.hidden_states(&whole)[1].clone().narrow(0, 0, 1))),
+        ]
+    }
+
+    #[test]
+    fn padded_rows_and_burns_operators_give_the_same_numbers() {
+        for folder in FOLDERS {
+            let ours = all(&load(folder));
+            let theirs = elsewhere(|| all(&load(folder)));
+            for ((what, ours), (_, theirs)) in ours.iter().zip(&theirs) {
+                close(ours, theirs, &format!("{folder}, {what}"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_before_the_decoder_is_seen_as_if_it_were_read() {
+        for folder in ["bart", "t5"] {
+            let loaded = load(folder);
+            let model = loaded.model.seq2seq().unwrap();
+            let text = [5, 9, 12, 1];
+            let memory = model.encode(&inputs(&loaded, &[text.to_vec()]));
+            let (_, kept) = model.decode(&memory, &[0], inputs(&loaded, &[vec![0, 7, 3]]));
+            // Before the encoder stands nothing.
+            let (n_heads, d_head) = loaded.model.key_value_heads();
+            let n_encoder = loaded.model.shape().n_layers - kept.layers.len();
+            let nothing = || Tensor::<4>::zeros([1, n_heads, 3, d_head], &loaded.model.device());
+            let layers = (0..n_encoder).map(|_| (nothing(), nothing())).chain(kept.layers.clone()).collect();
+            let row = [&text[..], &[20, 8]].concat();
+            let given = Inputs { past: Some(KeyValues { layers }), ..inputs(&loaded, &[row]) };
+            let found = numbers(model.predict_pairs(given.clone(), &[4]));
+            let other = numbers(model.predict_pairs(Inputs { past: None, ..given.clone() }, &[4]));
+            assert_ne!(found, other, "{folder}: the past is not seen");
+            let memory = model.encode(&Inputs { past: given.past.clone(), ..inputs(&loaded, &[text.to_vec()]) });
+            let rest = inputs(&loaded, &[vec![20, 8]]);
+            let (expected, _) = model.decode(&memory, &[0], Inputs { past: Some(kept), ..rest });
+            close(&found, &numbers(expected), folder);
+        }
+    }
+
+    #[test]
+    fn a_gradient_reaches_what_stands_before_both_sides() {
+        for folder in ["t5", "mt5"] {
+            let loaded = load(folder);
+            let model = loaded.model.seq2seq().unwrap();
+            let (n_heads, d_head) = loaded.model.key_value_heads();
+            let device = loaded.model.device().autodiff();
+            let leaves: Vec<Tensor<4>> = (0..2 * loaded.model.shape().n_layers)
+                .map(|number| {
+                    let n = n_heads * 2 * d_head;
+                    let values: Vec<f32> = (0..n).map(|i| ((i * 7 + number * 3) % 11) as f32 * 0.1 - 0.5).collect();
+                    Tensor::from_data(TensorData::new(values, [1, n_heads, 2, d_head]), &device).require_grad()
+                })
+                .collect();
+            let layers = leaves.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+            let (given, from) = pairs(&loaded);
+            let given = Inputs { past: Some(KeyValues { layers }), ..given };
+            let gradients = model.predict_pairs(given, &from).powi_scalar(2).sum().backward();
+            for (number, leaf) in leaves.iter().enumerate() {
+                let gradient = leaf.grad(&gradients).unwrap_or_else(|| panic!("{folder}: no gradient for {number}"));
+                assert!(gradient.abs().sum().inner().into_scalar::<f32>() > 0.0, "{folder}: {number}");
+            }
+        }
     }
 }

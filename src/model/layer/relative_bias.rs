@@ -54,10 +54,9 @@ impl Buckets {
 impl RelativeBias {
     /// Takes `<name>.weight`.
     pub fn load(weights: &mut Weights, name: &str, buckets: Buckets, n_heads: usize) -> Self {
-        let n = buckets.n_buckets * n_heads;
-        // A stand-in for what is missing is never used: the account is refused.
+        // What is missing is never used: the account is refused.
         let numbers = weights.numbers(&format!("{name}.weight"), &[buckets.n_buckets, n_heads]);
-        Self { numbers: Arc::new(numbers.unwrap_or_else(|| vec![0.0; n])), n_heads, buckets }
+        Self { numbers: Arc::new(numbers.unwrap_or_default()), n_heads, buckets }
     }
 
     /// What is added for a head and `key - query`.

@@ -242,7 +242,17 @@ mod tests {
         let tokenizer = Tokenizer::from_json(&json, None, "spiece.model").unwrap();
         assert_eq!(tokenizer.encode_reference("good <extra_id_0> 好<extra_id_1>"), [4, 7, 3, 5, 6, 1]);
         assert_eq!((tokenizer.vocab_size(), tokenizer.unk_id()), (8, Some(2)));
-        assert!(tokenizer.encode_text("<extra_id_0>").contains(&2), "in data it is text");
+        assert_eq!((tokenizer.sentinel_ids(), tokenizer.has_ordinary_sentinels()), (&[7, 6][..], false));
+        // In data it is text, which these few pieces cannot write.
+        assert_eq!(tokenizer.encode_text("<extra_id_0>"), [3, 2]);
+        assert_eq!(
+            tokenizer.encode_inner_word("good").unwrap_err().to_string(),
+            "the tokenizer cannot write `good`: it becomes <unk>"
+        );
+        assert_eq!(
+            (tokenizer.encode_word("good", true).unwrap(), tokenizer.encode_inner_word("好").unwrap()),
+            (vec![4], vec![5])
+        );
     }
 
     #[test]

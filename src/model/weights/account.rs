@@ -150,10 +150,14 @@ impl Weights {
         }
     }
 
-    /// Whether `copy` holds the same numbers as `original`; of numbers drawn anew no one can tell, and it counts as one.
+    /// Whether `copy` holds the same numbers as `original`; of numbers drawn anew, whether those in their place did.
     pub fn is_copy(&self, copy: &str, original: &str, shape: &[usize]) -> bool {
-        if self.files.iter().any(|file| matches!(file, WeightFile::Fresh(_))) {
-            return true;
+        let table = |name: &str| {
+            let place = self.names.get(name)?;
+            if let WeightFile::Fresh(file) = &self.files[place.file] { file.table(&place.name) } else { None }
+        };
+        if let (Some(first), Some(second)) = (table(copy), table(original)) {
+            return first == second;
         }
         let values = |name: &str| {
             let place = self.names.get(name).filter(|place| place.shape == shape)?;

@@ -105,11 +105,16 @@ impl Recipe {
     }
 }
 
+/// Tables of which a checkpoint alone tells whether they are tied (T5).
+const TABLES: [&str; 2] = ["shared.weight", "lm_head.weight"];
+
 /// A weight file whose numbers are drawn anew.
 pub struct FreshFile {
     name: String,
     shapes: BTreeMap<String, Vec<usize>>,
     recipe: Recipe,
+    /// What the numbers of tables that may be tied were, so that copies stay copies.
+    tables: BTreeMap<String, blake3::Hash>,
     /// What tells it from any other: the hash of the file that it has its shapes of, and the seed.
     id: Vec<u8>,
 }
@@ -118,9 +123,18 @@ impl FreshFile {
     /// One of the names and shapes of `file`.
     pub fn new(file: &WeightFile, recipe: Recipe) -> Self {
         let shapes = file.entries().map(|(name, shape)| (name.to_owned(), shape.to_vec())).collect();
+        let tables = TABLES.iter().filter(|name| file.has(name)).filter_map(|name| {
+            let values = file.values(name).ok()?;
+            let mut hasher = blake3::Hasher::new();
+            for value in values {
+                hasher.update(&value.to_le_bytes());
+            }
+            Some(((*name).to_owned(), hasher.finalize()))
+        });
+        let tables = tables.collect();
         let id = [blake3::hash(file.bytes()).as_bytes(), &recipe.seed.to_le_bytes()[..]].concat();
         file.release();
-        Self { name: file.name().to_owned(), shapes, recipe, id }
+        Self { name: file.name().to_owned(), shapes, recipe, tables, id }
     }
 
     /// For messages.
@@ -145,6 +159,11 @@ impl FreshFile {
     pub fn values(&self, name: &str) -> Result<Vec<f32>, String> {
         let shape = self.shapes.get(name).ok_or("is missing")?;
         Ok(self.recipe.values(name, shape))
+    }
+
+    /// What the numbers of `name` were, of a table that may be tied to another.
+    pub fn table(&self, name: &str) -> Option<&blake3::Hash> {
+        self.tables.get(name)
     }
 
     /// What identifies it.

@@ -68,7 +68,7 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::Manual(manual) if manual.templates.is_empty() => vec![task.template.clone()],
         Method::Manual(manual) => manual.templates.clone(),
         Method::Paraphrase(paraphrase) => paraphrase::templates(paraphrase, task),
-        Method::SoftPrompt(soft_prompt) => soft_prompt::templates(soft_prompt, task),
+        Method::SoftPrompt(soft_prompt) | Method::Warp(soft_prompt) => soft_prompt::templates(soft_prompt, task),
         Method::Prefix(prefix) => prefix::templates(prefix, task),
         Method::PTuning(method) => p_tuning::templates(method, task),
         Method::Optiprompt(method) => optiprompt::templates(method, task),
@@ -125,9 +125,10 @@ pub fn cells(
                     let stream = move |turn| Stream::new(seed, &purpose, format!("{index} turn {turn}").as_bytes());
                     (label_words::search_both(method, prompts.remove(0), task, stream, place)?, Vec::new())
                 }
-                Method::SoftPrompt(soft_prompt) => {
-                    (soft_prompt::search(soft_prompt, prompts.remove(0), task, scorer, stream(), place)?, Vec::new())
-                }
+                Method::SoftPrompt(soft_prompt) | Method::Warp(soft_prompt) => (
+                    soft_prompt::search(method.name(), soft_prompt, prompts.remove(0), task, scorer, stream(), place)?,
+                    Vec::new(),
+                ),
                 Method::Prefix(prefix) => {
                     (prefix::search(prefix, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
@@ -136,7 +137,12 @@ pub fn cells(
                 }
                 Method::Bbt(method) => (bbt::search(method, prompts.remove(0), scorer, stream(), place)?, Vec::new()),
                 Method::Optiprompt(method) => {
-                    let start = Start { method: "optiprompt", init: &SoftInit::Vocab, training: &method.training };
+                    let start = Start {
+                        method: "optiprompt",
+                        init: &SoftInit::Vocab,
+                        soft_verbalizer: false,
+                        training: &method.training,
+                    };
                     (soft_prompt::train(&start, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
                 Method::PTuning(method) => (p_tuning::search(method, prompts.remove(0), scorer, stream()), Vec::new()),
@@ -166,7 +172,7 @@ fn describe(method: &Method) -> String {
     match method {
         Method::Manual(_) => "manual".into(),
         Method::Paraphrase(m) => paraphrase::describe(m),
-        Method::SoftPrompt(m) => soft_prompt::describe(m),
+        Method::SoftPrompt(m) | Method::Warp(m) => soft_prompt::describe(m),
         Method::Prefix(m) => prefix::describe(m),
         Method::PTuning(m) => p_tuning::describe(m),
         Method::Optiprompt(m) => optiprompt::describe(m),

@@ -22,7 +22,7 @@ pub(super) fn search(
     scorer: &Scorer,
     mut stream: Stream,
 ) -> Box<dyn Search> {
-    let n_rows = scorer.soft_lengths(&prompt.template).iter().sum();
+    let n_rows = scorer.n_vectors(&prompt.template);
     let d_model = scorer.loaded().model.shape().d_model;
     let d_hidden = method.hidden_size.unwrap_or(d_model);
     let encoder = match method.encoder {

@@ -33,11 +33,13 @@ fn softened(template: &Template) -> Template {
 pub(super) struct Start<'m> {
     pub(super) method: &'static str,
     pub(super) init: &'m SoftInit,
+    pub(super) soft_verbalizer: bool,
     pub(super) training: &'m TrainingParameters,
 }
 
-/// The search of `soft_prompt`. `place` is the item's key path.
+/// The search of `soft_prompt` or `warp`, as `name` says. `place` is the item's key path.
 pub(super) fn search(
+    name: &'static str,
     method: &SoftPromptParameters,
     prompt: Prompt,
     task: &TaskPrompt,
@@ -45,7 +47,8 @@ pub(super) fn search(
     stream: Stream,
     place: &str,
 ) -> Result<Box<dyn Search>, RunnerError> {
-    let how = Start { method: "soft_prompt", init: &method.init, training: &method.training };
+    let how =
+        Start { method: name, init: &method.init, soft_verbalizer: method.soft_verbalizer, training: &method.training };
     match (&method.init, &task.winner) {
         (SoftInit::Winner(_), Some(winner)) => {
             let prompt = Prompt { template: prompt.template, ..winner.clone() };
@@ -64,7 +67,10 @@ pub(super) fn train(
     place: &str,
 ) -> Result<Box<dyn Search>, RunnerError> {
     let Begun { prompt, values, origin } = begun(start.init, prompt, scorer, &mut stream, place)?;
-    let trained = Trained::soft(values, scorer.loaded().model.shape().d_model);
+    let trained = match start.soft_verbalizer {
+        true => Trained::soft_and_labels(values, &scorer.label_vectors(&prompt.verbalizer)),
+        false => Trained::soft(values, scorer.loaded().model.shape().d_model),
+    };
     let training = Training::new(start.method, training::config(start.training), prompt, trained, origin, stream);
     Ok(Box::new(match start.init {
         SoftInit::Winner(_) => training.flagged("pooled_budget"),
@@ -95,13 +101,14 @@ pub(super) fn begun(
         .template
         .soft_slots()
         .zip(&lengths)
+        .filter(|(slot, _)| !matches!(slot, SoftSlot::Same(_)))
         .map(|(slot, &n_soft)| match slot {
             SoftSlot::Count(_) if !left.is_empty() && left.len() >= n_soft => {
                 let (own, rest) = left.split_at(n_soft);
                 left = rest;
                 Slot { n_soft, text: None, ids: Some(own) }
             }
-            SoftSlot::Count(_) => Slot { n_soft, text: None, ids: None },
+            SoftSlot::Count(_) | SoftSlot::Same(_) => Slot { n_soft, text: None, ids: None },
             SoftSlot::Init(text) => Slot { n_soft, text: Some(text), ids: None },
         })
         .collect();
@@ -134,5 +141,6 @@ pub(super) fn init_words(init: &SoftInit) -> String {
 pub(super) fn describe(method: &SoftPromptParameters) -> String {
     let init = init_words(&method.init);
     let template = method.template.as_ref().map(|template| format!(", template {template}")).unwrap_or_default();
-    format!("n_soft {}, init {init}, {}{template}", method.n_soft, training::describe(&method.training))
+    let labels = if method.soft_verbalizer { ", soft_verbalizer" } else { "" };
+    format!("n_soft {}, init {init}{labels}, {}{template}", method.n_soft, training::describe(&method.training))
 }

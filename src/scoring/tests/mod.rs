@@ -7,6 +7,7 @@ mod encoding;
 mod flags;
 mod gap;
 mod gradient;
+mod label_vectors;
 mod perplexity;
 mod prefix;
 mod refusals;

@@ -143,10 +143,10 @@ fn nothing_but_the_prefix_is_a_leaf_of_the_tape() {
         let ready = scorer.ready_all(&[scorer.ask(&prompt)], &names(&["text"]), &every(&all)[..4]).unwrap().remove(0);
         let batch: Vec<_> = (0..4).map(|example| ready.sequence(0, example, 0)).collect();
         let leaf = scorer.prefix_leaf(&prompt).unwrap();
-        let tracked = scorer.tracked(&batch, None, Some(&leaf), false);
+        let tracked = scorer.tracked(&batch, (None, &[]), Some(&leaf), false);
         assert!(tracked.embeddings.is_none(), "the looked-up embeddings are no leaf");
         assert!(!tracked.inputs.embeddings.is_require_grad());
-        let gradients = scorer.read_tensors(&ready.reading, 0, tracked.inputs, &batch).sum().backward();
+        let gradients = scorer.read_tensors(&ready.reading, 0, tracked.inputs, (&batch, None)).sum().backward();
         assert_eq!(leaf.0.grad(&gradients).map(|gradient| gradient.dims()), Some(leaf.0.dims()));
     }
 }

@@ -109,6 +109,15 @@ impl Encoder {
         self.shapes().iter().map(|[rows, columns]| rows * columns).sum()
     }
 
+    /// How many numbers its vectors have.
+    pub fn n_numbers(&self) -> usize {
+        match *self {
+            Self::Plain { n_rows, width } => n_rows * width,
+            Self::Projection { n_rows, d_output, .. } => n_rows * d_output,
+            Self::Mlp { n_rows, d_model, .. } | Self::Lstm { n_rows, d_model, .. } => n_rows * d_model,
+        }
+    }
+
     /// Parameters to start from: the embedding as given, or normal numbers of deviation 1 where none is given; the rest uniform
     /// within the inverse root of the layer's inputs (of the state's width in the LSTM), as PyTorch draws them.
     ///
@@ -272,6 +281,7 @@ mod tests {
             let mut stream = Stream::new(7, "test", b"encoder");
             let parameters = encoder.start(None, &mut stream);
             assert_eq!(parameters.len(), encoder.n_parameters());
+            assert_eq!(encoder.encode(&parameters).len(), encoder.n_numbers());
             let weights: Vec<f32> = (0..encoder.encode(&parameters).len()).map(|_| stream.normal() as f32).collect();
             let value = |parameters: &[f32]| -> f64 {
                 let vectors = encoder.encode(parameters);

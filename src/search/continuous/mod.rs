@@ -6,6 +6,7 @@ mod batches;
 mod bbt;
 mod cma;
 mod encoder;
+mod found;
 mod optimiser;
 mod prefix_start;
 mod schedule;

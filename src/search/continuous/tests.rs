@@ -49,6 +49,9 @@ impl Fake {
 }
 
 impl Oracle for Fake {
+    fn charge_again(&mut self, cost: Cost) {
+        self.spend(cost.evaluations);
+    }
     fn n_texts(&self) -> usize {
         0
     }
@@ -87,7 +90,8 @@ impl Oracle for Fake {
         let values = prompt.soft.as_ref().unwrap().values();
         let soft = values.iter().zip(&self.target).map(|(x, t)| if self.flat { 0.0 } else { x - t }).collect();
         let loss = self.loss(prompt) + self.drift * self.batches.len() as f64;
-        Ok(PromptGradient { loss, triggers: Vec::new(), soft, cost: Cost::default() })
+        let cost = Cost { evaluations: 3 * examples.len() as u64, ..Cost::default() };
+        Ok(PromptGradient { loss, triggers: Vec::new(), soft, cost })
     }
     fn gains(&self, _: &[Vec<f32>]) -> Vec<Vec<f32>> {
         unreachable!("it asks for no token")
@@ -137,7 +141,9 @@ fn drive(search: &mut dyn Search, oracle: &mut Fake, score: impl Fn(u64, f64) ->
                 let number = found.len() as u64;
                 let loss = oracle.loss(&candidates[0].prompt);
                 search.observe(&[Scored { candidate: number, score: score(number, loss), margin: 0.0, signature: 0 }]);
-                found.extend(candidates.into_iter().map(|candidate| (candidate, loss, trace.clone().unwrap())));
+                found.extend(
+                    candidates.into_iter().map(|candidate| (candidate, loss, trace.clone().unwrap_or_default())),
+                );
             }
             Proposal::Nothing { .. } => {}
             end => return (found, end),
@@ -337,4 +343,40 @@ fn a_black_box_begins_nothing_that_it_cannot_look_at_and_stops_where_it_gains_no
     let mut search = black_box(BbtConfig { eval_every: 1, patience: 3, ..BLACK_BOX });
     let (found, end) = drive(&mut search, &mut oracle, |_, _| 0.5);
     assert_eq!((found.len(), end, search.flags()), (4, Proposal::Done, vec!["zero_gradient".to_owned()]));
+}
+
+#[test]
+fn a_training_that_was_killed_goes_on_to_the_same_bits_and_computes_nothing_twice() {
+    for optimiser in [OptimiserKind::AdamW, OptimiserKind::Adafactor, OptimiserKind::Sgd { momentum: 0.5 }] {
+        let config = TrainingConfig { optimiser, patience: 4, ..CONFIG };
+        let budget = 12 * 60 + 8 * 13;
+        let mut oracle = Fake::new(budget);
+        let mut whole = search(config);
+        let (found, end) = drive(&mut whole, &mut oracle, by_loss);
+        for killed_after in [1, 2, 5, 9] {
+            // What an attempt keeps until it is killed.
+            let mut parts = Vec::new();
+            let mut state = None;
+            let (mut first, mut before) = (search(config), Fake::new(budget));
+            for number in 0..=killed_after {
+                let Proposal::Candidates { candidates, .. } = first.propose(&mut before).unwrap() else { break };
+                before.spend(N_DEV);
+                let kept = first.progress();
+                assert_eq!(kept.is_some(), number > 0);
+                if let Some(progress) = kept {
+                    parts.push(progress.proposal);
+                    state = Some(progress.state);
+                }
+                let score = -before.loss(&candidates[0].prompt);
+                first.observe(&[Scored { candidate: number, score, margin: 0.0, signature: 0 }]);
+            }
+            let (mut second, mut after) = (search(config), Fake::new(budget));
+            assert!(!second.resume(parts.clone(), parts[0].clone()), "a state of another kind");
+            assert!(second.resume(parts.clone(), state.unwrap()));
+            let (again, ended) = drive(&mut second, &mut after, by_loss);
+            assert_eq!((again == found, &ended, after.left), (true, &end, oracle.left), "{optimiser:?} {killed_after}");
+            assert_eq!(after.batches, oracle.batches[before.batches.len()..], "nothing twice");
+            assert_eq!(second.flags(), whole.flags());
+        }
+    }
 }

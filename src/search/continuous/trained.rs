@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::prompt::{Prefix, PrefixShape, Prompt, SoftPrompt, TunedTensor, TunedWeights, Vectors};
+use crate::prompt::{LabelVectors, Prefix, PrefixShape, Prompt, SoftPrompt, TunedTensor, TunedWeights, Vectors};
 
 use super::Encoder;
 
@@ -16,6 +16,13 @@ pub enum Part {
     },
     /// A prefix.
     Prefix(PrefixShape),
+    /// Virtual tokens, and behind them a vector for each label.
+    SoftAndLabels {
+        /// Numbers in each.
+        d_model: usize,
+        /// Labels.
+        n_labels: usize,
+    },
     /// Weights of the model, and virtual tokens behind them.
     Weights {
         /// The weights, with their first numbers.
@@ -26,6 +33,32 @@ pub enum Part {
         /// tokens so many times as fast.
         scale: f64,
     },
+}
+
+impl Part {
+    /// `prompt` with these numbers as its vectors.
+    ///
+    /// # Panics
+    /// If there are not as many as the part has.
+    pub fn put_into(&self, prompt: &Prompt, values: Vec<f32>) -> Prompt {
+        let vectors = match *self {
+            Self::Weights { ref like, d_model, scale } => return put_weights(prompt, like, &values, (d_model, scale)),
+            Self::Soft { d_model } => {
+                Vectors { soft: Some(Arc::new(SoftPrompt::new(values, d_model))), ..Vectors::default() }
+            }
+            Self::SoftAndLabels { d_model, n_labels } => {
+                let mut values = values;
+                let labels = values.split_off(values.len() - n_labels * d_model);
+                Vectors {
+                    soft: Some(Arc::new(SoftPrompt::new(values, d_model))),
+                    labels: Some(Arc::new(LabelVectors::new(labels, d_model))),
+                    ..Vectors::default()
+                }
+            }
+            Self::Prefix(shape) => Vectors { prefix: Some(Arc::new(Prefix::new(values, shape))), ..Vectors::default() },
+        };
+        vectors.put_into(prompt)
+    }
 }
 
 /// Parameters, the encoder that makes vectors of them, and what those are in the prompt.
@@ -52,6 +85,13 @@ impl Trained {
         Self::new(Part::Soft { d_model }, encoder, values)
     }
 
+    /// Virtual tokens and vectors for labels themselves.
+    pub fn soft_and_labels(values: Vec<f32>, labels: &LabelVectors) -> Self {
+        let (d_model, n_labels) = (labels.d_model(), labels.n_labels());
+        let encoder = Encoder::Plain { n_rows: values.len() / d_model + n_labels, width: d_model };
+        Self::new(Part::SoftAndLabels { d_model, n_labels }, encoder, [values.as_slice(), labels.values()].concat())
+    }
+
     /// A prefix itself.
     pub fn prefix(prefix: &Prefix) -> Self {
         let shape = prefix.shape();
@@ -71,6 +111,11 @@ impl Trained {
     /// The numbers that are trained.
     pub fn parameters(&self) -> &[f32] {
         &self.parameters
+    }
+
+    /// How many numbers its vectors have.
+    pub fn n_numbers(&self) -> usize {
+        self.encoder.n_numbers()
     }
 
     /// Puts others in their place.
@@ -95,18 +140,12 @@ impl Trained {
 
     /// `prompt` with the vectors of the parameters.
     pub fn put_into(&self, prompt: &Prompt) -> Prompt {
-        if let Part::Weights { like, d_model, scale } = &self.part {
-            return put_weights(prompt, like, &self.parameters, (*d_model, *scale));
-        }
-        let values = self.encoder.encode(&self.parameters);
-        let vectors = match self.part {
-            Part::Weights { .. } => Vectors::of(prompt),
-            Part::Soft { d_model } => {
-                Vectors { soft: Some(Arc::new(SoftPrompt::new(values, d_model))), ..Vectors::default() }
-            }
-            Part::Prefix(shape) => Vectors { prefix: Some(Arc::new(Prefix::new(values, shape))), ..Vectors::default() },
-        };
-        vectors.put_into(prompt)
+        self.part.put_into(prompt, self.encoder.encode(&self.parameters))
+    }
+
+    /// What the vectors are in the prompt.
+    pub fn part(&self) -> Part {
+        self.part.clone()
     }
 
     /// The gradient with respect to the parameters from that with respect to the vectors.

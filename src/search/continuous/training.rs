@@ -21,15 +21,18 @@
 //! - 2026-11: a training that blows up ends there and is flagged `diverged`; the vectors before stand, and the trial does not
 //!   fail for it.
 
+use std::collections::VecDeque;
+
 use serde_json::json;
 
-use crate::prompt::{Candidate, Prompt};
-use crate::scoring::ScoringError;
-use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
+use crate::prompt::{Candidate, Prompt, Vectors};
+use crate::scoring::{Cost, ScoringError};
+use crate::search::{Oracle, Progress, Proposal, Scored, Search, SearchError, Snapshot};
 use crate::seed::Stream;
 use crate::spec::{Decay, OptimiserKind};
 
 use super::batches::Batches;
+use super::found::{Found, Standing};
 use super::{Optimiser, Schedule, Trained, clip};
 
 /// Beyond this the square of a vector's length no longer fits into f32, and a model would answer with numbers that are none.
@@ -85,6 +88,12 @@ pub struct Training {
     diverged: bool,
     worse: bool,
     said: Vec<String>,
+    /// What the last proposal found.
+    found: Option<Found>,
+    /// What earlier attempts found and is proposed again, first to last.
+    again: VecDeque<Found>,
+    /// Where it stood behind the last of them.
+    standing: Option<Standing>,
 }
 
 /// The most steps within which a training with its looks can be ended: the start, every `eval_every` steps and the end are
@@ -141,6 +150,9 @@ impl Training {
             diverged: false,
             worse: false,
             said: Vec::new(),
+            found: None,
+            again: VecDeque::new(),
+            standing: None,
         }
     }
 
@@ -183,6 +195,7 @@ impl Training {
                 Err(SearchError::Scoring(ScoringError::NotFinite { .. })) => return Ok(false),
                 found => found?,
             };
+            trace.cost += found.cost;
             loss += found.loss / n as f64;
             match sum.is_empty() {
                 true => sum = found.soft,
@@ -211,6 +224,29 @@ impl Training {
         Ok(true)
     }
 
+    /// Proposes what an earlier attempt found, charges what it cost, and behind the last of it stands where that stood.
+    fn propose_again(&mut self, found: Found, oracle: &mut dyn Oracle) -> Proposal {
+        let Found { step, trace, losses, cost, vectors, diverged } = found;
+        oracle.charge_again(cost);
+        self.step = step;
+        self.losses.extend(losses);
+        (self.diverged, self.ended) = (diverged, self.ended || diverged);
+        self.worse = self.is_worse(oracle.n_train());
+        self.found = None;
+        let prompt = self.trained.part().put_into(&self.prompt, vectors);
+        if self.again.is_empty()
+            && let Some(standing) = self.standing.take()
+        {
+            self.trained.set(standing.parameters);
+            self.optimiser = standing.optimiser;
+            self.batches = standing.batches;
+            self.stream.seek(standing.position);
+            self.zero_gradient = standing.zero_gradient;
+        }
+        let candidates = vec![Candidate { prompt, parent: self.last, origin: format!("step {step}") }];
+        Proposal::Candidates { candidates, trace: Some(trace) }
+    }
+
     /// Whether the last epoch's loss is above the first's; epochs that share steps say nothing.
     fn is_worse(&self, n_train: usize) -> bool {
         let steps = n_train.div_ceil((self.config.batch_size.min(n_train) * self.config.accumulate).max(1));
@@ -225,6 +261,7 @@ impl Training {
 /// What was done between two looks, a number a step.
 #[derive(Default)]
 struct Trace {
+    cost: Cost,
     losses: Vec<f64>,
     rates: Vec<f64>,
     norms: Vec<f64>,
@@ -237,13 +274,16 @@ impl Search for Training {
             return Err(SearchError::NoTraining { method: self.method });
         }
         let Some(schedule) = self.schedule else {
-            let passes = oracle.passes(&self.prompt)?;
+            let passes = oracle.passes(&self.trained.put_into(&self.prompt))?;
             let examples = self.config.batch_size.min(n_train) * self.config.accumulate.max(1);
             let step = 3 * passes * examples as u64;
             return Ok(self.begin(|cost| oracle.affords(cost), step, passes * oracle.n_selection() as u64));
         };
         if self.ended || self.step == schedule.steps() {
             return Ok(if self.cut && !self.ended { Proposal::OutOfBudget } else { Proposal::Done });
+        }
+        if let Some(found) = self.again.pop_front() {
+            return Ok(self.propose_again(found, oracle));
         }
         let (from, mut trace) = (self.step, Trace::default());
         let mut moved = 0;
@@ -257,6 +297,7 @@ impl Search for Training {
             moved += 1;
         }
         self.worse = self.is_worse(n_train);
+        let (cost, losses) = (trace.cost, trace.losses.clone());
         let trace = json!({
             "from_step": from,
             "losses": trace.losses,
@@ -264,9 +305,13 @@ impl Search for Training {
             "gradient_norms": trace.norms,
         });
         if moved == 0 {
+            self.found = None;
             return Ok(Proposal::Nothing { trace });
         }
         let candidates = vec![self.candidate(format!("step {}", self.step))];
+        let vectors = Vectors::of(&candidates[0].prompt).numbers();
+        self.found =
+            Some(Found { step: self.step, trace: trace.clone(), losses, cost, vectors, diverged: self.diverged });
         Ok(Proposal::Candidates { candidates, trace: Some(trace) })
     }
 
@@ -294,6 +339,26 @@ impl Search for Training {
 
     fn dev_looks(&self) -> u64 {
         self.looks
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let standing = Standing {
+            parameters: self.trained.parameters().to_vec(),
+            optimiser: self.optimiser.clone(),
+            batches: self.batches.clone(),
+            position: self.stream.position(),
+            zero_gradient: self.zero_gradient,
+        };
+        Some(Progress { proposal: self.found.as_ref()?.snapshot(), state: standing.snapshot() })
+    }
+
+    fn resume(&mut self, proposals: Vec<Snapshot>, state: Snapshot) -> bool {
+        let n = self.trained.n_numbers();
+        let found: Option<VecDeque<Found>> = proposals.into_iter().map(|part| Found::of(part, n)).collect();
+        let standing = Standing::of(state, &self.trained, &self.optimiser);
+        let (Some(found), Some(standing)) = (found.filter(|found| !found.is_empty()), standing) else { return false };
+        (self.again, self.standing) = (found, Some(standing));
+        true
     }
 
     fn flags(&self) -> Vec<String> {

@@ -53,7 +53,7 @@ use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 15] = [
+pub const METHODS: [&str; 16] = [
     "manual",
     "random",
     "paraphrase",
@@ -68,6 +68,7 @@ pub const METHODS: [&str; 15] = [
     "p_tuning",
     "optiprompt",
     "bbt",
+    "warp",
     "fine_tune",
 ];
 
@@ -146,6 +147,8 @@ pub enum Method {
     PTuning(PTuningParameters),
     /// The tokens of a written prompt, trained in their places.
     Optiprompt(OptipromptParameters),
+    /// Virtual tokens and a vector for each label.
+    Warp(SoftPromptParameters),
     /// Virtual tokens moved by evolution in a subspace.
     Bbt(BbtParameters),
     /// The language model itself is tuned.
@@ -176,7 +179,8 @@ impl Method {
             Self::PTuning(_) => METHODS[11],
             Self::Optiprompt(_) => METHODS[12],
             Self::Bbt(_) => METHODS[13],
-            Self::FineTune(_) => METHODS[14],
+            Self::Warp(_) => METHODS[14],
+            Self::FineTune(_) => METHODS[15],
         }
     }
 
@@ -188,13 +192,18 @@ impl Method {
     /// How it trains vectors; `None` for a method that trains none.
     pub fn training(&self) -> Option<&TrainingParameters> {
         match self {
-            Self::SoftPrompt(method) => Some(&method.training),
+            Self::SoftPrompt(method) | Self::Warp(method) => Some(&method.training),
             Self::Prefix(method) => Some(&method.training),
             Self::PTuning(method) => Some(&method.training),
             Self::Optiprompt(method) => Some(&method.training),
             Self::FineTune(method) => Some(&method.training),
             _ => None,
         }
+    }
+
+    /// Whether its labels may have vectors in place of words.
+    pub fn has_soft_verbalizer(&self) -> bool {
+        matches!(self, Self::SoftPrompt(method) | Self::Warp(method) if method.soft_verbalizer)
     }
 
     /// What of prompt and model it tunes.
@@ -214,7 +223,8 @@ impl Method {
     /// The label of the item whose winners it starts from; `None` for a method that starts from none.
     pub fn starts_from(&self) -> Option<&str> {
         match self {
-            Self::SoftPrompt(SoftPromptParameters { init: SoftInit::Winner(label), .. }) => Some(label),
+            Self::SoftPrompt(SoftPromptParameters { init: SoftInit::Winner(label), .. })
+            | Self::Warp(SoftPromptParameters { init: SoftInit::Winner(label), .. }) => Some(label),
             _ => None,
         }
     }
@@ -371,7 +381,8 @@ fn cells(
             let task = manual.cloned().into_iter().collect();
             paraphrase::read(reader, at, written.clone().unwrap_or(task))?
         }
-        "soft_prompt" => soft_prompt::read(reader, at)?,
+        "soft_prompt" => soft_prompt::read(reader, at, false)?,
+        "warp" => soft_prompt::read(reader, at, true)?,
         "prefix" => prefix::read(reader, at)?,
         "p_tuning" => p_tuning::read(reader, at)?,
         "bbt" => bbt::read(reader, at)?,

@@ -61,6 +61,9 @@ pub struct SoftPromptParameters {
     pub n_soft: usize,
     /// Default [`SoftInit::Vocab`].
     pub init: SoftInit,
+    /// Whether the labels have trained vectors in place of their words, started from those (WARP, arXiv 2101.00121); default
+    /// false. `warp` is this method with true.
+    pub soft_verbalizer: bool,
     /// How they are trained; `learning_rate` is by default 0.01.
     pub training: TrainingParameters,
     /// The template; default the task's with the virtual tokens in front.
@@ -68,10 +71,10 @@ pub struct SoftPromptParameters {
 }
 
 /// Its own keys.
-const KEYS: [&str; 6] = ["method", "n_soft", "init", "init_text", "template", "multi_token"];
+const KEYS: [&str; 7] = ["method", "n_soft", "init", "init_text", "soft_verbalizer", "template", "multi_token"];
 
 /// Its cells; `None` where they are too many.
-pub(super) fn read(reader: &mut Reader, at: At) -> Result<Option<Vec<Method>>, SpecError> {
+pub(super) fn read(reader: &mut Reader, at: At, warp: bool) -> Result<Option<Vec<Method>>, SpecError> {
     let fields = reader.fields(at.clone(), &[&KEYS[..], &TRAINING_KEYS].concat())?;
     let n_soft =
         sweep(reader, &fields, "n_soft", vec![5], |reader, at| Ok(reader.whole(at, 1..=MAX_SOFT as u64)? as usize))?;
@@ -85,6 +88,10 @@ pub(super) fn read(reader: &mut Reader, at: At) -> Result<Option<Vec<Method>>, S
         if let Some(at) = fields.get("n_soft").or_else(|| fields.get("template")) {
             reader.value(&at, "the winner's own template and tokens say where virtual tokens stand; leave it out");
         }
+    }
+    let soft_verbalizer = sweep(reader, &fields, "soft_verbalizer", vec![warp], |reader, at| reader.flag(at))?;
+    if let Some(at) = fields.get("soft_verbalizer").filter(|_| warp) {
+        reader.value(&at, "`warp` always has one; leave it out, or use soft_prompt");
     }
     let trainings = Trainings::read(reader, &fields, 0.01)?;
     let templates = sweep(reader, &fields, "template", vec![None], soft_template)?;
@@ -104,21 +111,24 @@ pub(super) fn read(reader: &mut Reader, at: At) -> Result<Option<Vec<Method>>, S
             );
         }
     }
-    let lengths = [&[n_soft.len(), inits.len(), templates.len()][..], &trainings.lengths()].concat();
+    let lengths =
+        [&[n_soft.len(), inits.len(), soft_verbalizer.len(), templates.len()][..], &trainings.lengths()].concat();
     if !within(reader, &at, &lengths) {
         return Ok(None);
     }
     let mut cells = vec![SoftPromptParameters {
         n_soft: 0,
         init: SoftInit::Vocab,
+        soft_verbalizer: false,
         training: TrainingParameters::unset(),
         template: None,
     }];
     cells = each(cells, &n_soft, |cell, &value| cell.n_soft = value);
     cells = each(cells, &inits, |cell, value| cell.init.clone_from(value));
+    cells = each(cells, &soft_verbalizer, |cell, &value| cell.soft_verbalizer = value);
     cells = trainings.each(cells, |cell| &mut cell.training);
     cells = each(cells, &templates, |cell, value| cell.template.clone_from(value));
-    Ok(Some(cells.into_iter().map(Method::SoftPrompt).collect()))
+    Ok(Some(cells.into_iter().map(if warp { Method::Warp } else { Method::SoftPrompt }).collect()))
 }
 
 /// A value of `init`.

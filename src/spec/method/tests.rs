@@ -88,7 +88,7 @@ fn contradictions_in_an_item_are_told() {
     );
     assert_eq!(
         message("  - { n_trigger: 3 }"),
-        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt)"
+        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune)"
     );
     assert_eq!(
         message("  - { method: manual, template: '{mask}' }"),
@@ -126,7 +126,7 @@ fn virtual_tokens_are_swept_over_counts_and_starts() {
         [5, 20].iter().flat_map(|&n| starts.iter().map(move |&start| (n, start.to_owned()))).collect();
     assert_eq!(cells, expected);
     let described = items[0].describe();
-    assert!(described.contains("n_soft: [5, 20], init: [vocab, text], learning_rate: "), "{described}");
+    assert!(described.contains("n_soft: [5, 20], init: [vocab, text], "), "{described}");
     assert!(described.contains("init_text: [a film, a review]"), "{described}");
     let own = self::items("  - { method: soft_prompt, template: '{soft:\"a review\"}{text} {mask}' }").unwrap();
     assert!(!own[0].describe().contains("n_soft"), "{}", own[0].describe());
@@ -222,7 +222,9 @@ fn a_start_from_a_winner_names_a_discrete_item() {
     let read = items("  - autoprompt\n  - { method: soft_prompt, init: { from: autoprompt }, steps: 3 }").unwrap();
     assert_eq!(read[1].cells[0].starts_from(), Some("autoprompt"));
     assert!(
-        read[1].describe().starts_with("{ method: soft_prompt, init: { from: autoprompt }, learning_rate"),
+        read[1]
+            .describe()
+            .starts_with("{ method: soft_prompt, init: { from: autoprompt }, soft_verbalizer: false, learning_rate"),
         "{}",
         read[1].describe()
     );
@@ -240,6 +242,7 @@ fn a_start_from_a_winner_names_a_discrete_item() {
         ("  - { method: optiprompt, template: '{soft:2}{text} is {mask}' }", "{soft:N} belongs to"),
         ("  - { method: bbt, population: 3 }", "search[0].population: 3 is not allowed (4 to 10000)"),
         ("  - { method: bbt, learning_rate: 3 }", "learning_rate"),
+        ("  - { method: warp, soft_verbalizer: true }", "`warp` always has one"),
     ] {
         let message = items(search).unwrap_err();
         assert!(message.contains(says), "{search}: {message}");
