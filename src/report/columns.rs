@@ -19,11 +19,11 @@ pub(super) struct Column<R> {
     pub(super) cell: fn(&R) -> Cell,
 }
 
-const fn up<R>(name: &'static str, cell: fn(&R) -> Cell) -> Column<R> {
+pub(super) const fn up<R>(name: &'static str, cell: fn(&R) -> Cell) -> Column<R> {
     Column { name, descending: false, cell }
 }
 
-const fn down<R>(name: &'static str, cell: fn(&R) -> Cell) -> Column<R> {
+pub(super) const fn down<R>(name: &'static str, cell: fn(&R) -> Cell) -> Column<R> {
     Column { name, descending: true, cell }
 }
 

@@ -9,6 +9,7 @@ use super::ReportError;
 use super::asked::Asked;
 use super::candidate_table::each_candidate;
 use super::columns::{self, CANDIDATES, CsvTable, LEADERBOARD};
+use super::curves::curves;
 use super::digest::Digest;
 use super::leaderboard::{Leaderboard, Section};
 use super::print;
@@ -24,7 +25,11 @@ pub const LEADERBOARD_CSV: &str = "leaderboard.csv";
 /// The ranked methods for reading.
 pub const LEADERBOARD_MD: &str = "leaderboard.md";
 
-/// Rebuilds `candidates.csv`, `leaderboard.csv` and `leaderboard.md` of a results folder from its record.
+/// How every method does over shots, where an experiment has several.
+pub const CURVES_CSV: &str = "curves.csv";
+
+/// Rebuilds `candidates.csv`, `leaderboard.csv`, `leaderboard.md` and, where there are several shots, `curves.csv` of a results
+/// folder from its record.
 ///
 /// The same record gives the same bytes. While a run is incomplete the tables hold the trials that are over.
 ///
@@ -46,6 +51,9 @@ pub fn write_tables(folder: &Path) -> Result<(), ReportError> {
     let leaderboard = Leaderboard::of_trials(&trials, asked);
     write_atomically(&folder.join(LEADERBOARD_CSV), &columns::csv(LEADERBOARD, leaderboard.rows())?)?;
     write_atomically(&folder.join(LEADERBOARD_MD), leaderboard.to_markdown().as_bytes())?;
+    if let Some(curves) = curves(leaderboard.rows())? {
+        write_atomically(&folder.join(CURVES_CSV), &curves)?;
+    }
     Ok(())
 }
 

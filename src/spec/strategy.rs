@@ -35,7 +35,7 @@ impl Strategy {
     pub fn of_row(method: &str, label: &str) -> Option<Self> {
         match method {
             "fine_tune" => Self::ALL.into_iter().find(|strategy| label.split(' ').any(|word| word == strategy.name())),
-            "soft_prompt" | "prefix" | "p_tuning" | "optiprompt" | "bbt" => Some(Self::FixedLm),
+            "soft_prompt" | "prefix" | "p_tuning" | "optiprompt" | "bbt" | "warp" => Some(Self::FixedLm),
             _ if method.starts_with("ensemble") => None,
             _ => Some(Self::TuningFree),
         }
