@@ -5,7 +5,7 @@
 //! candidate on few-shot data over several seeds within an equal budget, and ranks them with intervals and ties.
 //!
 //! The rooms, lowest first; each imports only from rooms below it (a test enforces it):
-//! `error, seed < task, prompt < spec < model < scoring < search < record < runner < report < cli`.
+//! `error, seed < task, prompt < spec < model < scoring < search < record < exchange < runner < report < cli`.
 
 pub mod error;
 pub mod seed;
@@ -20,6 +20,8 @@ pub mod scoring;
 pub mod search;
 
 pub mod record;
+
+pub mod exchange;
 pub mod runner;
 
 pub mod report;

@@ -26,6 +26,7 @@ mod explain;
 mod failure;
 mod fill;
 mod generate;
+mod hub_watch;
 mod init;
 mod input_option;
 mod leaderboard;

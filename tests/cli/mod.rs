@@ -12,6 +12,8 @@ mod disk;
 mod gpu;
 mod gradient_searches;
 mod help;
+mod hub;
+mod hub_server;
 mod killed;
 mod pairs;
 mod paraphrase;

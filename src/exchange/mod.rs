@@ -1,0 +1,3 @@
+//! Other people's formats and services.
+
+pub mod hub;
