@@ -29,7 +29,14 @@ doc:
 # Writes the fixtures anew; needs a Python with torch, transformers, scipy, statsmodels.
 fixtures PYTHON="python3":
     {{PYTHON}} tests/fixtures/model/make_fixtures.py
+    {{PYTHON}} tests/fixtures/model/make_peft_adapters.py
     {{PYTHON}} tests/fixtures/statistics/make_fixtures.py
+
+# Models and adapters beside transformers and PEFT, on tiny models that no fixture holds; needs a Python with torch, transformers, peft.
+parity PYTHON="python3":
+    cargo build --release
+    {{PYTHON}} tests/fixtures/model/live_parity.py "$CARGO_TARGET_DIR/release/promptmine"
+    {{PYTHON}} tests/fixtures/model/live_peft.py --promptmine "$CARGO_TARGET_DIR/release/promptmine"
 
 # promptmine beside its peers on the same weights, data and threads; `just bench --help` says what can be given.
 bench *ARGS:

@@ -22,6 +22,7 @@ pub mod search;
 pub mod record;
 
 pub mod exchange;
+
 pub mod runner;
 
 pub mod report;

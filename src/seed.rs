@@ -20,6 +20,17 @@ impl Stream {
         Self { output: hasher.finalize_xof(), spare_normal: None }
     }
 
+    /// How far it was read, and the normal number that is ready for the next time.
+    pub fn position(&self) -> (u64, Option<f64>) {
+        (self.output.position(), self.spare_normal)
+    }
+
+    /// Goes to where [`Stream::position`] was told.
+    pub fn seek(&mut self, (position, spare_normal): (u64, Option<f64>)) {
+        self.output.set_position(position);
+        self.spare_normal = spare_normal;
+    }
+
     /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
         let mut bytes = [0; 8];
@@ -118,6 +129,17 @@ mod tests {
             counts[stream.below(7)] += 1;
         }
         assert!(counts.iter().all(|&n| (9_600..10_400).contains(&n)), "{counts:?}");
+    }
+
+    #[test]
+    fn a_stream_goes_on_from_where_another_was() {
+        let mut stream = Stream::new(3, "test", b"x");
+        let read: Vec<f64> = (0..5).map(|_| stream.normal()).collect();
+        assert_eq!(read.len(), 5);
+        let mut other = Stream::new(3, "test", b"x");
+        other.seek(stream.position());
+        assert_eq!([stream.normal(), stream.normal()], [other.normal(), other.normal()]);
+        assert_eq!(stream.next_u64(), other.next_u64());
     }
 
     #[test]

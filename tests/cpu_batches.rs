@@ -14,6 +14,9 @@ const MASKED: [&str; 4] = ["bert", "roberta", "albert", "electra"];
 /// One each of: learned positions, grouped heads, norms of queries and keys, neighbours that turn, windows.
 const CAUSAL: [&str; 5] = ["causal/gpt2", "causal/llama", "causal/qwen3", "causal/glm4", "causal/gemma3"];
 
+/// The input itself before the decoder, or sentinels.
+const SEQ2SEQ: [&str; 2] = ["seq2seq/bart", "seq2seq/t5"];
+
 fn load(folder: &str) -> LoadedModel {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/model").join(folder);
     load_folder(&path, &ResolvedDevice::cpu()).unwrap()
@@ -43,7 +46,7 @@ fn rows(loaded: &LoadedModel) -> Vec<Vec<u32>> {
 
 #[test]
 fn states_are_the_same_to_the_last_bit_in_any_batch_and_on_any_number_of_threads() {
-    for folder in MASKED.into_iter().chain(CAUSAL) {
+    for folder in MASKED.into_iter().chain(CAUSAL).chain(SEQ2SEQ) {
         let loaded = load(folder);
         let rows = rows(&loaded);
         let together = bits(loaded.model.predict(inputs(&loaded, &rows, None)));
@@ -104,7 +107,12 @@ fn examples() -> Vec<Example> {
 
 #[test]
 fn scores_are_the_same_to_the_last_bit_whatever_is_scored_beside_them() {
-    let models = CAUSAL.map(load).into_iter().chain([load_builtin("reviews-en", &ResolvedDevice::cpu()).unwrap()]);
+    let models =
+        CAUSAL
+            .into_iter()
+            .chain(SEQ2SEQ)
+            .map(load)
+            .chain([load_builtin("reviews-en", &ResolvedDevice::cpu()).unwrap()]);
     for loaded in models {
         let columns = ["text".to_owned()];
         let examples = examples();

@@ -107,16 +107,24 @@ fn folders_that_are_no_model_say_what_is_missing() {
     assert!(message_with("bert", tensorflow).starts_with("M: has tf_model.h5, which cannot be read (supported: "));
     assert_eq!(
         message_with("bert", remove("tokenizer.json")),
-        "M: no tokenizer found (supported: tokenizer.json, or vocab.txt, or vocab.json and merges.txt)"
+        "M: no tokenizer found (supported: tokenizer.json, or vocab.txt, or vocab.json and merges.txt, or spiece.model)"
     );
     assert_eq!(
         message_with("roberta", remove("merges.txt")),
-        "M: has vocab.json without merges.txt (supported: tokenizer.json, or vocab.txt, or vocab.json and merges.txt)"
+        "M: has vocab.json without merges.txt (supported: tokenizer.json, or vocab.txt, or vocab.json and merges.txt, or spiece.model)"
     );
     let pieces = |folder: &Path| {
         std::fs::rename(folder.join("tokenizer.json"), folder.join("spiece.model")).unwrap();
     };
-    assert!(message_with("albert", pieces).starts_with("M: has spiece.model, which is not read (supported: "));
+    let message = message_with("albert", pieces);
+    assert!(
+        message.starts_with("M/spiece.model: `tokenizer_class` is \"AlbertTokenizer\", which needs a tokenizer.json"),
+        "{message}"
+    );
+    let pieces = |folder: &Path| {
+        std::fs::rename(folder.join("tokenizer.json"), folder.join("tokenizer.model")).unwrap();
+    };
+    assert!(message_with("albert", pieces).starts_with("M: has tokenizer.model, which is not read (supported: "));
 }
 
 #[test]
@@ -512,7 +520,7 @@ fn byte_level_vocabularies_of_other_classes_need_a_tokenizer_file() {
     assert_eq!(
         found,
         "M/tokenizer_config.json: `tokenizer_class` is \"CodeGenTokenizer\", which needs a tokenizer.json (known without: \
-         GPT2Tokenizer, RobertaTokenizer, Qwen2Tokenizer)"
+         GPT2Tokenizer, RobertaTokenizer, BartTokenizer, Qwen2Tokenizer)"
     );
     let damaged = message_with("roberta", |folder| std::fs::write(folder.join("merges.txt"), "a b c\n").unwrap());
     assert!(damaged.starts_with("M/merges.txt: line 1: `a b c` is not two entries"), "{damaged}");

@@ -11,4 +11,8 @@ mod layering;
 mod model_errors;
 mod model_gguf;
 mod model_parity;
+mod optimiser_parity;
+mod peft_adapters;
+mod peft_parity;
+mod seq2seq_parity;
 mod soft_prompt_parity;

@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::log::{Log, LogFormat};
 use super::{
-    completions, datasets, doctor, explain, fill, generate, init, leaderboard, models, plan, predict, run, score,
-    select, validate,
+    completions, datasets, doctor, explain, export, fill, generate, import, init, leaderboard, models, plan, predict,
+    run, score, select, validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -93,6 +93,10 @@ pub enum Command {
     Leaderboard(leaderboard::Arguments),
     /// Replay choosing a prompt on a complete matrix of scores
     Select(select::Arguments),
+    /// Write a prompt as an adapter of Hugging Face PEFT
+    Export(export::Arguments),
+    /// Read an adapter of Hugging Face PEFT as a prompt
+    Import(import::Arguments),
     /// List the built-in models
     Models(models::Arguments),
     /// List the built-in data sets

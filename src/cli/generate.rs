@@ -17,6 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   promptmine generate --model path/to/model.gguf \"The capital of France is\" --max-new-tokens 8
   promptmine generate --model path/to/folder \"A long report. TL;DR:\" --beams 4
+  promptmine generate --model path/to/t5 \"translate English to German: The house is small.\"
   promptmine generate --model path/to/folder --chat \"Name three films.\" --temperature 0.7 --seed 13
 
 Without --beams or --temperature the likeliest token is taken each time. --chat puts the text into the model's own chat \
@@ -26,10 +27,10 @@ template as what a user says.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group(ArgGroup::new("decoding").args(["beams", "temperature"])))]
 pub struct Arguments {
-    /// The model: builtin:NAME, a folder, a .gguf file, or hf:owner/name; it must be one that continues text
+    /// The model: builtin:NAME, a folder, a .gguf file, or hf:owner/name; it must be one that continues text, or reads one and writes another
     #[arg(long, value_name = "MODEL")]
     model: String,
-    /// The text to go on with
+    /// The text to go on with, or to be read by a model that writes another
     text: String,
     /// The most tokens to write
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
@@ -56,7 +57,7 @@ pub struct Arguments {
 /// Does it.
 ///
 /// # Errors
-/// A model that does not continue text, one without a chat template where it is asked for, or a text too long for it.
+/// A model that does not write text, one without a chat template where it is asked for, or a text too long for it.
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     let decoding = decoding(arguments)?;
     let opened = open(&arguments.model, arguments.device, log)?;

@@ -23,10 +23,12 @@ mod doctor;
 mod error;
 mod experiment_option;
 mod explain;
+mod export;
 mod failure;
 mod fill;
 mod generate;
 mod hub_watch;
+mod import;
 mod init;
 mod input_option;
 mod leaderboard;
@@ -82,6 +84,8 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
         Command::Generate(arguments) => generate::run(arguments, log),
         Command::Leaderboard(arguments) => leaderboard::run(arguments),
         Command::Select(arguments) => select::run(arguments),
+        Command::Export(arguments) => export::run(arguments, log),
+        Command::Import(arguments) => import::run(arguments, log),
         Command::Models(arguments) => models::run(arguments),
         Command::Datasets(arguments) => datasets::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),

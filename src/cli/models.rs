@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::error::Result;
 use crate::exchange::hub::{CachedRepo, RepoKind, Settings, cached};
-use crate::model::builtin_models;
+use crate::model::{FAMILIES, builtin_models};
 
 use super::fill::Format;
 use super::output::{print, print_json};
@@ -17,8 +17,9 @@ Examples:
   promptmine models --format json
 
 A model of your own is a folder in Hugging Face layout, given by its path wherever a model is asked for: config.json; \
-model.safetensors or pytorch_model.bin, whole or sharded with its index; and tokenizer.json, vocab.txt, or vocab.json with \
-merges.txt. Or it is a .gguf file.
+model.safetensors or pytorch_model.bin, whole or sharded with its index; and tokenizer.json, or vocab.txt alone, or \
+vocab.json and merges.txt, or the spiece.model of a T5. Or it is a .gguf file. The families that can be read stand below the \
+table.
 
 A model of the hub is hf:owner/name, or hf:owner/name@revision for a branch, a tag or a commit. It is fetched once, into the \
 cache that Python's huggingface_hub uses; HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_TOKEN and HF_ENDPOINT mean what they mean \
@@ -85,7 +86,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     match arguments.format {
         Format::Json => print_json(&objects),
         Format::Table => print(&format!(
-            "{}\n{summaries}{}\nYour own: the path of a folder in Hugging Face layout or of a .gguf file, or hf:owner/name on the hub; see `promptmine models --help`.\n",
+            "{}\n{summaries}{}\nYour own: the path of a folder in Hugging Face layout (families {FAMILIES}) or of a .gguf file, or hf:owner/name on the hub; see `promptmine models --help`.\n",
             table.print(),
             cached_table("model", &cached),
         )),

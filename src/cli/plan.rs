@@ -77,8 +77,8 @@ fn speed(plan: &Plan, scorer: &Scorer) -> Result<Speed> {
     let examples: Vec<&Example> = [Split::Train, Split::Dev, Split::Test]
         .into_iter()
         .find_map(|split| plan.dataset.split(split))
-        .unwrap_or_default()
-        .iter()
+        .into_iter()
+        .flat_map(|examples| examples.front())
         .take(TIMED)
         .collect();
     let prompts = [Prompt::plain(plan.task.template.clone(), plan.task.verbalizer.clone())];

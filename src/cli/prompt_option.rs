@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::error::Result;
 use crate::model::LoadedModel;
-use crate::prompt::{Prompt, SoftPrompt, Template, TriggerTokens, Verbalizer};
+use crate::prompt::{Prompt, Template, TriggerTokens, Vectors, Verbalizer};
 use crate::record::{SavedEnsemble, SavedMember, SavedPrior, SavedPrompt};
 use crate::scoring::{Ensemble, Prior, Scorer, Settings};
 use crate::spec::{Calibration, EnsembleKind, MultiToken};
@@ -72,7 +72,7 @@ pub struct PromptOptions {
 }
 
 /// What a file of a prompt holds.
-type Saved = (SavedPrompt, Option<SoftPrompt>);
+type Saved = (SavedPrompt, Vectors);
 
 /// A prompt with the settings that it is scored with.
 pub struct Asked {
@@ -109,7 +109,9 @@ impl PromptOptions {
             Some(path) => {
                 let read = SavedEnsemble::load(path).map_err(CliError::PromptFile)?;
                 let ensemble = together(path, &read)?;
-                saved.extend(read.members.into_iter().map(|member| (path.as_path(), (member.prompt, None))));
+                saved.extend(
+                    read.members.into_iter().map(|member| (path.as_path(), (member.prompt, Vectors::default()))),
+                );
                 Some(ensemble)
             }
         };
@@ -118,7 +120,7 @@ impl PromptOptions {
         let prompts = if saved.is_empty() {
             vec![self.written(&opened)?]
         } else {
-            let read = |(path, (prompt, soft)): (&Path, Saved)| from_saved(path, &prompt, soft, &opened, log);
+            let read = |(path, (prompt, vectors)): (&Path, Saved)| from_saved(path, &prompt, &vectors, &opened, log);
             saved.into_iter().map(read).collect::<Result<_>>()?
         };
         Ok(Ready { opened, prompts, ensemble })
@@ -181,6 +183,10 @@ impl PromptOptions {
                 "has a {trigger:N} slot, whose tokens only a search finds; write text there, or give --prompt FILE";
             return Err(CliError::Usage(format!("template `{template}` {what}")).into());
         }
+        if template.n_prefix() > 0 {
+            let what = "has a {prefix} slot, whose keys and values only a search finds; give --prompt FILE";
+            return Err(CliError::Usage(format!("template `{template}` {what}")).into());
+        }
         if template.has_soft() {
             let what = "has a {soft} slot, whose vectors only a search finds; give --prompt FILE";
             return Err(CliError::Usage(format!("template `{template}` {what}")).into());
@@ -215,7 +221,7 @@ fn load(path: &Path) -> Result<Saved, CliError> {
     SavedPrompt::open(path).map_err(CliError::PromptFile)
 }
 
-fn from_saved(path: &Path, saved: &SavedPrompt, soft: Option<SoftPrompt>, opened: &Opened, log: Log) -> Result<Asked> {
+fn from_saved(path: &Path, saved: &SavedPrompt, vectors: &Vectors, opened: &Opened, log: Log) -> Result<Asked> {
     let loaded = &opened.loaded;
     if saved.tokenizer_blake3 != loaded.tokenizer_hash {
         return Err(CliError::OtherTokenizer {
@@ -227,7 +233,7 @@ fn from_saved(path: &Path, saved: &SavedPrompt, soft: Option<SoftPrompt>, opened
         }
         .into());
     }
-    if saved.weights_blake3 != loaded.weights_hash && soft.is_some() {
+    if saved.weights_blake3 != loaded.weights_hash && !vectors.is_empty() {
         return Err(CliError::OtherWeights {
             path: path.into(),
             saved_model: saved.model.clone(),
@@ -254,12 +260,18 @@ fn from_saved(path: &Path, saved: &SavedPrompt, soft: Option<SoftPrompt>, opened
     if slots != ids {
         return Err(bad(format!("the template has {slots} trigger tokens and `trigger_ids` has {ids}")).into());
     }
-    if template.has_soft() != soft.is_some() {
-        let what = match &soft {
-            None => "the template has virtual tokens and the file no vectors for them",
-            Some(_) => "the file has vectors and the template no virtual tokens",
-        };
-        return Err(bad(what.into()).into());
+    for (asked, given, what) in [
+        (template.has_soft(), vectors.soft.is_some(), ["virtual tokens", "vectors for them", "vectors"]),
+        (template.n_prefix() > 0, vectors.prefix.is_some(), ["a prefix", "keys and values for it", "keys and values"]),
+    ] {
+        let [slot, missing, held] = what;
+        if asked && !given {
+            return Err(bad(format!("the template has {slot} and the file no {missing}")).into());
+        }
+        if given && !asked {
+            let slot = slot.trim_start_matches("a ");
+            return Err(bad(format!("the file has {held} and the template no {slot}")).into());
+        }
     }
     let n_vocabulary = loaded.tokenizer.vocab_size();
     if let Some(id) = saved.trigger_ids.iter().find(|&&id| id as usize >= n_vocabulary) {
@@ -274,7 +286,9 @@ fn from_saved(path: &Path, saved: &SavedPrompt, soft: Option<SoftPrompt>, opened
     let prompt = Prompt {
         template,
         triggers,
-        soft: soft.map(Arc::new),
+        soft: vectors.soft.clone(),
+        prefix: vectors.prefix.clone(),
+        label_vectors: vectors.labels.clone(),
         verbalizer: Arc::new(verbalizer),
         pool: saved.pool.clone().map(Arc::new),
     };

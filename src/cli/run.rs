@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::Args;
 
@@ -27,8 +28,8 @@ Examples:
   promptmine run my.yaml --only autoprompt
   promptmine run my.yaml --fresh --keep-matrix
 
-The same command goes on where an earlier run stopped: trials that are complete stay, an unfinished one begins anew and \
-gives the same numbers, whatever the jobs and threads. What is damaged begins anew, too, and is told. A file with more items, models, shots or seeds runs only what is new; one with another task, budget, selection or limits is another experiment and is refused, unless --fresh. Ctrl-C finishes the write under way and stops; \
+The same command goes on where an earlier run stopped: trials that are complete stay, an unfinished one begins anew, \
+a training from its last checkpoint, and gives the same numbers, whatever the jobs and threads. What is damaged begins anew, too, and is told. A file with more items, models, shots or seeds runs only what is new; one with another task, budget, selection or limits is another experiment and is refused, unless --fresh. Ctrl-C finishes the write under way and stops; \
 a second one stops at once. Nothing is lost either way.
 
 The folder results/<name>/ holds leaderboard.csv, leaderboard.md, candidates.csv, rewritten as trials end, and \
@@ -49,12 +50,23 @@ pub struct Arguments {
     /// Trials at a time [default: one for each thread with a small model on the CPU, else 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+    /// Keep how far a training came at most this often, so that one that is killed goes on from there [default: 5]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    checkpoint_every: Option<f64>,
     /// Forget what earlier runs of this experiment found
     #[arg(long)]
     fresh: bool,
     /// At the end score every candidate on all of dev and test, outside the budget, into matrix.parquet (for `select`)
     #[arg(long)]
     keep_matrix: bool,
+}
+
+/// A number of seconds.
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..=1e6).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds is expected (0 to 1000000)".into()),
+    }
 }
 
 /// Does it.
@@ -88,6 +100,7 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         jobs: arguments.jobs.map(usize::from),
         only: arguments.only.clone(),
         fresh: arguments.fresh,
+        checkpoint_every: arguments.checkpoint_every.map(Duration::from_secs_f64),
     };
     let progress = Progress::new(&plan, options.only.as_deref(), log);
     log.step(

@@ -172,6 +172,13 @@ impl ConfigFile {
         }
     }
 
+    /// The same file with another value in a field, null where there is none.
+    pub fn with(&self, field: &str, value: Option<&Value>) -> Self {
+        let mut fields = self.fields.clone();
+        fields.insert(field.to_owned(), value.cloned().unwrap_or(Value::Null));
+        Self { file: self.file.clone(), fields }
+    }
+
     /// The same file without its fields, for defaults.
     pub fn empty(&self) -> Self {
         Self { file: self.file.clone(), fields: Map::new() }

@@ -10,6 +10,8 @@
 use burn::Tensor;
 use burn::tensor::Device;
 
+use super::Seq2SeqModel;
+
 /// How a model reads its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelKind {
@@ -161,6 +163,11 @@ pub trait LanguageModel: Send + Sync {
         false
     }
 
+    /// Encoder and decoder apart, of a model that reads one text and writes another.
+    fn seq2seq(&self) -> Option<&dyn Seq2SeqModel> {
+        None
+    }
+
     /// Looks up word embeddings; shorter rows are padded on the right to the longest.
     ///
     /// # Shapes
@@ -200,6 +207,16 @@ pub trait LanguageModel: Send + Sync {
     fn extend(&self, inputs: Inputs) -> Option<(Tensor<3>, KeyValues)> {
         let _ = inputs;
         None
+    }
+
+    /// The keys and values of every layer at the positions of the input, as the attention uses them: what a trained prefix can
+    /// start from. `None` for a model that does not tell.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the inputs do not fit together, something stands before them, or rows differ in length.
+    fn keys_and_values(&self, inputs: Inputs) -> Option<KeyValues> {
+        self.extend(inputs).map(|(_, kept)| kept)
     }
 
     /// The scores of vocabulary entries, bias included, not normalised: of `rows` in their order, or of all.

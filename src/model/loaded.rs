@@ -119,13 +119,37 @@ fn open_folder(folder: &Path, device: &ResolvedDevice, fresh: Option<u64>) -> Re
             return Err(ModelError::Read { path: config_path, source });
         }
     };
-    let config = ConfigFile::parse(&bytes, config_path.display().to_string())?;
+    let config = with_generation(ConfigFile::parse(&bytes, config_path.display().to_string())?, folder)?;
     let tokenizer = Tokenizer::open(folder)?;
     let (file, files) = weights::open_folder(folder)?;
     let weights = family::load(&config, file, with_fresh(files, &config, fresh)?, &device.placement())?;
     let source = folder.display().to_string();
     let name = folder.file_name().map_or_else(|| source.clone(), |name| name.to_string_lossy().into_owned());
     LoadedModel::new(weights, tokenizer, name, source)
+}
+
+/// The configuration of a model that reads one text and writes another with what `generation_config.json` says about the tokens
+/// that a text begins and ends with, which goes before its own where there is such a file.
+fn with_generation(config: ConfigFile, folder: &Path) -> Result<ConfigFile, ModelError> {
+    if !matches!(config.text("model_type")?, Some("bart" | "mbart" | "t5" | "mt5")) {
+        return Ok(config);
+    }
+    let path = folder.join("generation_config.json");
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let settings = ConfigFile::parse(&bytes, path.display().to_string())?;
+            let start = "decoder_start_token_id";
+            let config = match (config.get(start), settings.get(start)) {
+                (None, Some(id)) => config.with(start, Some(id)),
+                _ => config,
+            };
+            Ok(["forced_bos_token_id", "forced_eos_token_id"]
+                .into_iter()
+                .fold(config, |config, field| config.with(field, settings.get(field))))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(config),
+        Err(source) => Err(ModelError::Read { path, source }),
+    }
 }
 
 /// Opens a `.gguf` file, which holds weights, configuration and tokenizer.
@@ -208,7 +232,7 @@ mod tests {
     #[test]
     fn every_family_and_format_opens_with_fresh_weights_of_the_same_shape() {
         let device = ResolvedDevice::cpu();
-        let folders = fixtures("model").into_iter().chain(fixtures("model/causal"));
+        let folders = fixtures("model").into_iter().chain(fixtures("model/causal")).chain(fixtures("model/seq2seq"));
         let folders = folders.filter(|path| path.join("config.json").exists()).map(ModelSource::Folder);
         let ggufs = fixtures("gguf").into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "gguf"));
         let builtin = ["toy", "toy-causal", "reviews-zh"].map(|name| ModelSource::Builtin(name.into()));

@@ -9,6 +9,8 @@
 //! ```text
 //! c_p = sum_t e_t / (1 + |p - t|)        h_p = tanh(c_p (1 + c_p[CUE]))        logits = 4 h_p E^T + b
 //! ```
+//!
+//! Values that stand before the input are heard as embeddings there; keys say nothing.
 
 use std::sync::Arc;
 
@@ -16,9 +18,9 @@ use burn::Tensor;
 use burn::tensor::{Device, Int, TensorData};
 
 use crate::model::family::LoadedWeights;
-use crate::model::layer::embed_rows;
+use crate::model::layer::{embed_rows, join_past};
 use crate::model::tokenizer::{BertOptions, bert_tokenizer};
-use crate::model::{Inputs, LanguageModel, LoadedModel, ModelError, ModelKind, ModelShape, Tokenizer};
+use crate::model::{Inputs, KeyValues, LanguageModel, LoadedModel, ModelError, ModelKind, ModelShape, Tokenizer};
 use crate::seed::Stream;
 
 /// Its name among the built-in models; it is not listed with them.
@@ -196,6 +198,12 @@ impl LanguageModel for ToyModel {
         self.states(&inputs, &positions)
     }
 
+    fn keys_and_values(&self, inputs: Inputs) -> Option<KeyValues> {
+        inputs.check(&self.shape);
+        let heard = inputs.embeddings.unsqueeze_dim::<4>(1);
+        Some(KeyValues { layers: vec![(heard.clone(), heard)] })
+    }
+
     fn logits(&self, states: Tensor<2>, rows: Option<&[u32]>) -> Tensor<2> {
         let (table, bias) = match rows {
             None => (self.table.clone(), self.bias.clone()),
@@ -222,11 +230,17 @@ impl ToyModel {
     ///
     /// - output: `[batch_size, positions[0].len(), d_model]`
     fn states(&self, inputs: &Inputs, positions: &[Vec<usize>]) -> Tensor<3> {
-        let [batch_size, seq_length, _] = inputs.embeddings.dims();
+        let embeddings = match &inputs.past {
+            None => inputs.embeddings.clone(),
+            Some(past) => join_past(&past.layers[0].1, inputs.embeddings.clone().unsqueeze_dim::<4>(1)).squeeze_dim(1),
+        };
+        let n_past = inputs.past.as_ref().map_or(0, KeyValues::n_past);
+        let [batch_size, seq_length, _] = embeddings.dims();
         let n_predict = positions[0].len();
         let mut nearness = Vec::with_capacity(batch_size * n_predict * seq_length);
         for (positions, &length) in positions.iter().zip(&inputs.lengths) {
-            for &position in positions {
+            let length = n_past + length;
+            for position in positions.iter().map(|position| n_past + position) {
                 nearness.extend(
                     (0..seq_length)
                         .map(|other| if other < length { 1.0 / (1.0 + position.abs_diff(other) as f32) } else { 0.0 }),
@@ -235,7 +249,7 @@ impl ToyModel {
         }
         let nearness: Tensor<3> =
             Tensor::from_data(TensorData::new(nearness, [batch_size, n_predict, seq_length]), &self.device());
-        let context = nearness.matmul(inputs.embeddings.clone());
+        let context = nearness.matmul(embeddings);
         let cue = context.clone().narrow(2, CUE, 1);
         (context * (cue + 1.0)).tanh()
     }

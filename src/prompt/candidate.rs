@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{DemonstrationPool, SoftPrompt, Template, TriggerTokens, Verbalizer};
+use super::{DemonstrationPool, LabelVectors, Prefix, SoftPrompt, Template, TriggerTokens, Verbalizer};
 
 /// Everything that decides what the model sees and how its answer is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -14,6 +14,10 @@ pub struct Prompt {
     pub triggers: TriggerTokens,
     /// The vectors of its soft slots; `None` where it has none.
     pub soft: Option<Arc<SoftPrompt>>,
+    /// The keys and values of its `{prefix:N}`; `None` where it has none.
+    pub prefix: Option<Arc<Prefix>>,
+    /// The vectors that stand for the labels in place of their words; `None` where the words do.
+    pub label_vectors: Option<Arc<LabelVectors>>,
     /// The words that stand for the labels.
     pub verbalizer: Arc<Verbalizer>,
     /// What the demonstrations nearest to a text are chosen from; `None` where the template has no such place.
@@ -28,7 +32,14 @@ impl Prompt {
 
     /// A prompt of `template` with these trigger tokens.
     pub fn with_triggers(template: Template, triggers: TriggerTokens, verbalizer: Arc<Verbalizer>) -> Self {
-        Self { template, triggers, soft: None, verbalizer, pool: None }
+        Self { template, triggers, soft: None, prefix: None, label_vectors: None, verbalizer, pool: None }
+    }
+
+    /// The hash of its vectors, of its prefix and of those of its labels; `None` where it has none.
+    pub fn vectors_hash(&self) -> Option<[u8; 32]> {
+        let bare =
+            Self { template: Template::merged([]), triggers: TriggerTokens::default(), pool: None, ..self.clone() };
+        (self.soft.is_some() || self.prefix.is_some() || self.label_vectors.is_some()).then(|| bare.content_hash())
     }
 
     /// The BLAKE3 hash of the content: equal prompts have equal hashes, on every machine and in every version that reads
@@ -46,6 +57,15 @@ impl Prompt {
         if let Some(soft) = &self.soft {
             part(&(soft.d_model() as u64).to_le_bytes());
             part(&soft.bytes());
+        }
+        if let Some(prefix) = &self.prefix {
+            let shape = prefix.shape();
+            part(format!("prefix {} {} {} {}", shape.n_prefix, shape.n_layers, shape.n_heads, shape.d_head).as_bytes());
+            part(&prefix.bytes());
+        }
+        if let Some(labels) = &self.label_vectors {
+            part(b"label vectors");
+            part(&labels.bytes());
         }
         if let Some(pool) = &self.pool {
             part(b"demonstrations");
@@ -76,6 +96,9 @@ pub struct Candidate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::PrefixShape;
+
+    const SHAPE: PrefixShape = PrefixShape { n_prefix: 1, n_layers: 1, n_heads: 1, d_head: 1 };
 
     #[test]
     fn the_hash_depends_on_every_part() {
@@ -92,6 +115,8 @@ mod tests {
             Prompt { triggers: TriggerTokens(vec![6]), ..prompt.clone() },
             Prompt { verbalizer: words("1=good,0=bad"), ..prompt.clone() },
             Prompt { soft: Some(Arc::new(SoftPrompt::new(vec![0.5], 1))), ..prompt.clone() },
+            Prompt { prefix: Some(Arc::new(Prefix::new(vec![0.5; 2], SHAPE))), ..prompt.clone() },
+            Prompt { label_vectors: Some(Arc::new(LabelVectors::new(vec![0.5; 2], 1))), ..prompt.clone() },
         ];
         for other in others {
             assert_ne!(prompt.content_hash(), other.content_hash());

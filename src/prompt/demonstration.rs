@@ -177,7 +177,12 @@ impl Template {
                     text.push_str(field.map_or("", |(_, text)| text));
                 }
                 Piece::Mask(_) => text.push_str(&demonstration.word),
-                Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos | Piece::Demo(_) | Piece::Nearest(_) => {}
+                Piece::Trigger(_)
+                | Piece::Soft(_)
+                | Piece::Prefix(_)
+                | Piece::Demos
+                | Piece::Demo(_)
+                | Piece::Nearest(_) => {}
             }
         }
         format!("{}{}", text.trim(), demonstration.end)

@@ -8,24 +8,36 @@
 //! - Demonstrations stand in the template as pieces of their own, `{demo:"word","text"="..."}`, so that a prompt with them is
 //!   printed, hashed, saved and read back like any other. Refused: their text as template text, which could not be left out whole.
 //!   Those that are chosen anew for each text are `{nearest:4 last mean}`, and the prompt holds what they are chosen from.
+//! - A prefix is a slot at the front, `{prefix:N}`, though no token stands there: its positions are taken from the input's, so a
+//!   template with it fits or does not, is printed, hashed and saved with it like any other. Refused: a number beside the template,
+//!   which every place that asks for room would have to be told.
 //! - A column is any name that is not a slot's; whether the data set has it is known only when both meet, see
 //!   [`Template::check_columns`].
 
 mod candidate;
 mod demonstration;
 mod error;
+mod label_vectors;
 mod parse;
+mod prefix;
 mod soft_prompt;
+mod softened;
 mod surface;
 mod template;
 mod trigger;
+mod vectors;
 mod verbalizer;
 
 pub use candidate::{Candidate, Prompt};
 pub use demonstration::{Demonstration, DemonstrationPool, Nearest, Representation};
 pub use error::PromptError;
+pub use label_vectors::LabelVectors;
+pub use prefix::{Prefix, PrefixShape};
 pub use soft_prompt::SoftPrompt;
 pub use surface::{Surface, surfaces};
-pub use template::{MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template};
+pub use template::{
+    MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_PREFIX, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template,
+};
 pub use trigger::TriggerTokens;
+pub use vectors::Vectors;
 pub use verbalizer::{LabelWords, Verbalizer};

@@ -4,7 +4,9 @@ use std::fmt::{self, Write as _};
 
 use super::demonstration::{Demonstration, Nearest, Representation};
 use super::error::{PromptError, excerpt};
-use super::template::{MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, merge};
+use super::template::{
+    MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_PREFIX, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, merge,
+};
 
 /// The notations of LAMA and of Chinese papers, and the slot that each stands for.
 const NOTATIONS: [(&str, &str); 4] = [("【x】", "text"), ("[X]", "text"), ("【z】", "mask"), ("[Z]", "mask")];
@@ -29,7 +31,21 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, PromptError> {
                 reader.at += 1;
                 pieces.push(Piece::Text(c.to_string()));
             }
-            ('{', _) => pieces.push(reader.slot()?),
+            ('{', _) => {
+                let open = reader.at;
+                let slot = reader.slot()?;
+                if let Piece::Soft(SoftSlot::Same(number)) = slot {
+                    let mut slots = pieces.iter().filter(|piece| matches!(piece, Piece::Soft(_)));
+                    if !matches!(slots.nth(number - 1), Some(Piece::Soft(SoftSlot::Count(_) | SoftSlot::Init(_)))) {
+                        let what = format!("{slot} is of no soft slot before it with virtual tokens of its own");
+                        return Err(reader.fault(open, what));
+                    }
+                }
+                if matches!(slot, Piece::Prefix(_)) && !pieces.is_empty() {
+                    return Err(reader.fault(open, "{prefix:N} stands at the very front, once"));
+                }
+                pieces.push(slot);
+            }
             ('}', _) => {
                 return Err(
                     reader.fault(reader.at, "a closing brace without an opening one (a literal brace is written }})")
@@ -190,10 +206,26 @@ impl Reader<'_> {
             ("mask", Some(text), None) => Ok(Piece::Mask(Some(number("mask", MAX_MASK, text)?))),
             ("trigger", Some(text), None) => Ok(Piece::Trigger(number("trigger", MAX_TRIGGER, text)?)),
             ("trigger", None, None) => Err(self.fault(open, "{trigger} needs a number, as in {trigger:3}")),
+            ("prefix", Some(text), None) => Ok(Piece::Prefix(number("prefix", MAX_PREFIX, text)?)),
+            ("prefix", None, None) => Err(self.fault(open, "{prefix} needs a number, as in {prefix:20}")),
             ("soft", Some(""), Some(text)) if text.trim().is_empty() => {
                 Err(self.fault(open, "the text that {soft:\"...\"} starts from is empty"))
             }
             ("soft", Some(""), Some(text)) => Ok(Piece::Soft(SoftSlot::Init(text))),
+            ("soft", Some(text), None) if text.starts_with('=') => {
+                let slot = text[1..].trim();
+                match slot.parse::<usize>() {
+                    Ok(n) if n > 0 => Ok(Piece::Soft(SoftSlot::Same(n))),
+                    _ => Err(self.fault(
+                        open,
+                        format!(
+                            "`{}` in {{soft:={}}} is not a whole number from 1",
+                            excerpt(slot, 1),
+                            excerpt(slot, 1)
+                        ),
+                    )),
+                }
+            }
             ("soft", Some(text), None) => Ok(Piece::Soft(SoftSlot::Count(number("soft", MAX_SOFT, text)?))),
             ("soft", None, None) => {
                 Err(self.fault(open, "{soft} needs a number or a text, as in {soft:20} or {soft:\"a review\"}"))

@@ -18,6 +18,9 @@ pub const MAX_TRIGGER: usize = 50;
 /// The most virtual tokens of one `{soft:N}`.
 pub const MAX_SOFT: usize = 500;
 
+/// The most positions of `{prefix:N}`.
+pub const MAX_PREFIX: usize = 500;
+
 /// A part of a template.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Piece {
@@ -31,6 +34,8 @@ pub enum Piece {
     Trigger(usize),
     /// Virtual tokens that a continuous method trains: `{soft:N}` or `{soft:"init text"}`.
     Soft(SoftSlot),
+    /// Keys and values in every layer that a continuous method trains: `{prefix:N}`, at the very front. No token stands there.
+    Prefix(usize),
     /// The place of demonstrations that are not chosen yet: `{demos}`.
     Demos,
     /// A demonstration: `{demo:"word","column"="text"}`.
@@ -46,6 +51,8 @@ pub enum SoftSlot {
     Count(usize),
     /// As many as the text has tokens, started from their embeddings.
     Init(String),
+    /// The virtual tokens of an earlier soft slot again, by its number from 1: `{soft:=1}`.
+    Same(usize),
 }
 
 /// Text with slots. Printing gives the canonical text, and parsing that gives the same template.
@@ -147,10 +154,31 @@ impl Template {
     pub fn with_soft_counts(&self, counts: &[usize]) -> Self {
         let mut counts = counts.iter();
         let pieces = self.pieces.iter().map(|piece| match (piece, counts.len()) {
-            (Piece::Soft(_), 1..) => Piece::Soft(SoftSlot::Count(counts.next().copied().unwrap_or_default())),
+            (Piece::Soft(slot), 1..) => {
+                let count = counts.next().copied().unwrap_or_default();
+                Piece::Soft(match slot {
+                    SoftSlot::Same(_) => slot.clone(),
+                    _ => SoftSlot::Count(count),
+                })
+            }
             _ => piece.clone(),
         });
         Self { pieces: pieces.collect() }
+    }
+
+    /// The positions of its prefix; 0 where it has none.
+    pub fn n_prefix(&self) -> usize {
+        match self.pieces.first() {
+            Some(Piece::Prefix(n)) => *n,
+            _ => 0,
+        }
+    }
+
+    /// The template with a prefix of `n` positions, in place of the one that it has.
+    #[must_use]
+    pub fn with_prefix(&self, n: usize) -> Self {
+        let rest = self.pieces.iter().filter(|piece| !matches!(piece, Piece::Prefix(_))).cloned();
+        Self { pieces: std::iter::once(Piece::Prefix(n)).chain(rest).collect() }
     }
 
     /// Whether demonstrations stand in the template.
@@ -210,9 +238,15 @@ impl Template {
     pub fn with_soft(&self, slot: SoftSlot) -> Self {
         let mut pieces = self.pieces.clone();
         if !self.has_soft() {
-            pieces.insert(0, Piece::Soft(slot));
+            pieces.insert(usize::from(self.n_prefix() > 0), Piece::Soft(slot));
         }
         Self { pieces }
+    }
+
+    /// The template with `front` before all else.
+    #[must_use]
+    pub fn with_front(&self, front: impl IntoIterator<Item = Piece>) -> Self {
+        Self::merged(front.into_iter().chain(self.pieces.iter().cloned()))
     }
 
     /// The template without its trigger slots.
@@ -251,7 +285,7 @@ impl Template {
                 },
                 Piece::Soft(_) => rendered.push_str(&piece.to_string()),
                 Piece::Demo(demonstration) => rendered.push_str(&self.demonstrated(demonstration)),
-                Piece::Demos | Piece::Nearest(_) => {}
+                Piece::Demos | Piece::Nearest(_) | Piece::Prefix(_) => {}
             }
         }
         Ok(rendered)
@@ -345,7 +379,9 @@ impl fmt::Display for Piece {
             Self::Mask(Some(n)) => write!(f, "{{mask:{n}}}"),
             Self::Trigger(n) => write!(f, "{{trigger:{n}}}"),
             Self::Soft(SoftSlot::Count(n)) => write!(f, "{{soft:{n}}}"),
+            Self::Soft(SoftSlot::Same(slot)) => write!(f, "{{soft:={slot}}}"),
             Self::Soft(SoftSlot::Init(text)) => write!(f, "{{soft:{}}}", parse::quoted(text)),
+            Self::Prefix(n) => write!(f, "{{prefix:{n}}}"),
             Self::Demos => f.write_str("{demos}"),
             Self::Demo(demonstration) => demonstration.fmt(f),
             Self::Nearest(nearest) => nearest.fmt(f),
@@ -393,10 +429,36 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_stands_at_the_front_once() {
+        let plain = template("{text} It was {mask}.");
+        assert_eq!((plain.n_prefix(), plain.with_prefix(20).n_prefix()), (0, 20));
+        assert_eq!(plain.with_prefix(20).with_prefix(5).to_string(), "{prefix:5}{text} It was {mask}.");
+        let both = plain.with_prefix(20).with_soft(SoftSlot::Count(4));
+        assert_eq!(both.to_string(), "{prefix:20}{soft:4}{text} It was {mask}.");
+        assert_eq!(Template::parse(&both.to_string()).unwrap(), both);
+        for at_fault in ["{text} {prefix:2}{mask}", "{prefix:2}{prefix:2}{text}{mask}"] {
+            let error = Template::parse(at_fault).unwrap_err().to_string();
+            assert!(error.contains("{prefix:N} stands at the very front, once"), "{error}");
+        }
+        let error = Template::parse("{prefix}{text}{mask}").unwrap_err().to_string();
+        assert!(error.contains("{prefix} needs a number, as in {prefix:20}"), "{error}");
+    }
+
+    #[test]
     fn soft_slots_are_counted_out() {
         let own = template("{soft:\"a review\"}{text}{soft:3}{mask}");
         assert_eq!(own.soft_slots().count(), 2);
         assert_eq!(own.with_soft_counts(&[2, 4]).to_string(), "{soft:2}{text}{soft:4}{mask}");
+        let shared = template("{soft:2}{text}{soft:=1}{mask}");
+        assert_eq!(shared.with_soft_counts(&[3, 3]).to_string(), "{soft:3}{text}{soft:=1}{mask}");
+        for (text, says) in [
+            ("{soft:=1}{soft:2}{text}{mask}", "{soft:=1} is of no soft slot before it with virtual tokens of its own"),
+            ("{soft:2}{soft:=1}{soft:=2}{text}{mask}", "{soft:=2} is of no soft slot"),
+            ("{soft:2}{soft:=x}{text}{mask}", "`x` in {soft:=x} is not a whole number"),
+        ] {
+            let error = Template::parse(text).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]
@@ -467,7 +529,7 @@ mod tests {
     proptest! {
         #[test]
         fn parsing_what_was_printed_gives_the_same_template(pieces in proptest::collection::vec(piece(), 1..12)) {
-            let slots = ["mask", "trigger", "soft", "demos"];
+            let slots = ["mask", "trigger", "soft", "prefix", "demos"];
             prop_assume!(!pieces.iter().any(|piece| matches!(piece, Piece::Column(name) if slots.contains(&name.as_str()))));
             let merged = merge(pieces.clone());
             prop_assume!(!merged.is_empty());

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::diagnosis::{Diagnosis, RuleScores};
 use super::read_back::ReadBack;
 use super::trial_key::TrialKey;
-use crate::prompt::SoftPrompt;
+use crate::prompt::Vectors;
 
 /// The format of `events.jsonl` and `trial.json`; readers refuse others.
 pub const FORMAT: u32 = 1;
@@ -61,7 +61,7 @@ pub struct CandidateRecord {
     /// The perplexity of its own tokens over up to 8 unlabelled texts, where its search weighs fluency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perplexity: Option<f64>,
-    /// Its vectors, where it has virtual tokens.
+    /// Its vectors, where it has virtual tokens or a prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft: Option<SoftRecord>,
 }
@@ -69,19 +69,39 @@ pub struct CandidateRecord {
 /// What identifies a prompt's vectors; the vectors themselves are kept of the chosen prompt only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SoftRecord {
-    /// Virtual tokens.
+    /// Virtual tokens: vectors at the input, or positions of a prefix.
     pub n_soft: usize,
-    /// Numbers in each.
+    /// Numbers in each: the width of an embedding, or the keys and values of all layers.
     pub d_model: usize,
+    /// Vectors that stand for labels, of the width of an embedding.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_label_vectors: usize,
     /// BLAKE3 (hex) of the numbers, row by row, as little-endian f32.
     pub blake3: String,
 }
 
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
 impl SoftRecord {
-    /// The identity of these vectors.
-    pub fn of(soft: &SoftPrompt) -> Self {
-        let blake3 = blake3::hash(&soft.bytes()).to_hex().to_string();
-        Self { n_soft: soft.n_soft(), d_model: soft.d_model(), blake3 }
+    /// Numbers in all.
+    pub fn n_numbers(&self) -> usize {
+        (self.n_soft + self.n_label_vectors) * self.d_model
+    }
+
+    /// The identity of these vectors; `None` where there are none.
+    pub fn of(vectors: &Vectors) -> Option<Self> {
+        let numbers = vectors.numbers();
+        let n_soft = vectors.n_positions();
+        let of_labels = vectors.labels.as_ref().map_or(0, |labels| labels.values().len());
+        if n_soft == 0 {
+            return None;
+        }
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let blake3 = blake3::hash(&bytes).to_hex().to_string();
+        let n_label_vectors = vectors.labels.as_ref().map_or(0, |labels| labels.n_labels());
+        Some(Self { n_soft, d_model: (numbers.len() - of_labels) / n_soft, n_label_vectors, blake3 })
     }
 }
 

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use fs4::fs_std::FileExt;
 
+use super::checkpoint::CHECKPOINTS;
 use super::event::Event;
+use super::event_file::EventReader;
 use super::seal::verify;
 use super::trial_key::TrialKey;
 use super::{Provenance, RecordError, TrialRecord, TrialWriter, write_atomically};
@@ -16,7 +18,7 @@ use super::{Provenance, RecordError, TrialRecord, TrialWriter, write_atomically}
 const DERIVED: [&str; 4] = ["candidates.csv", "leaderboard.csv", "leaderboard.md", "matrix.parquet"];
 
 /// The rest of what stands in a results folder.
-const OURS: [&str; 4] = ["experiment.yaml", "provenance.json", "trials", ".lock"];
+const OURS: [&str; 5] = ["experiment.yaml", "provenance.json", "trials", ".lock", CHECKPOINTS];
 
 /// What a results folder holds of a trial.
 #[derive(Debug)]
@@ -119,14 +121,17 @@ impl ResultsFolder {
     /// [`RecordError::Io`], and [`RecordError::Version`] for one of a later version.
     pub fn find(&self, key: &TrialKey) -> Result<Found, RecordError> {
         let path = self.trial_path(key);
-        let record = match TrialRecord::load(&path) {
-            Ok(Some(record)) if record.key() == key => record,
-            Ok(_) => return Ok(if path.exists() { Found::Unfinished } else { Found::New }),
+        let (first, last) = match EventReader::ends(&path) {
+            Ok(Some(ends)) => ends,
+            Ok(None) => return Ok(if path.exists() { Found::Unfinished } else { Found::New }),
             Err(damage @ RecordError::Corrupt { .. }) => return Ok(Found::Damaged(damage)),
             Err(error) => return Err(error),
         };
-        if !record.is_complete() {
-            return Ok(if record.is_over() { Found::Failed } else { Found::Unfinished });
+        match last {
+            _ if !matches!(&first, Event::Started { trial, .. } if trial == key) => return Ok(Found::Unfinished),
+            Event::Finished { .. } => {}
+            Event::Failed { .. } => return Ok(Found::Failed),
+            _ => return Ok(Found::Unfinished),
         }
         match verify(&path) {
             Ok(()) => Ok(Found::Complete),
@@ -195,11 +200,8 @@ impl ResultsFolder {
         }
         let mut ids = names(&trials)?;
         ids.sort();
-        let begun = |id: &String| match TrialRecord::load(&trials.join(id)) {
-            Ok(Some(TrialRecord { events, .. })) => match events.first() {
-                Some(Event::Started { batch_size, .. }) => Some(*batch_size),
-                _ => None,
-            },
+        let begun = |id: &String| match EventReader::open(&trials.join(id)).ok()??.read().ok()?? {
+            (_, Event::Started { batch_size, .. }) => Some(batch_size),
             _ => None,
         };
         Ok(ids.iter().find_map(begun))
@@ -210,9 +212,10 @@ impl ResultsFolder {
     /// # Errors
     /// [`RecordError::Io`].
     pub fn clear(&self) -> Result<(), RecordError> {
-        let trials = self.path.join("trials");
-        if trials.exists() {
-            fs::remove_dir_all(&trials).map_err(RecordError::io("remove", &trials))?;
+        for folder in ["trials", CHECKPOINTS].map(|name| self.path.join(name)) {
+            if folder.exists() {
+                fs::remove_dir_all(&folder).map_err(RecordError::io("remove", &folder))?;
+            }
         }
         for name in DERIVED {
             let path = self.path.join(name);
@@ -238,12 +241,12 @@ fn is_remnant(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(".tmp")
 }
 
-/// Reads the trials of a results folder that its experiment has now, ordered by item, model, shots and seed; reading needs
-/// no lock. Trials that have not begun are absent.
+/// The folders of the trials that the experiment of a results folder has now; those of trials that have not begun may be absent.
+/// Reading needs no lock.
 ///
 /// # Errors
-/// [`RecordError`] if the folder is no record, or a file in it cannot be read.
-pub fn load_trials(folder: &Path) -> Result<Vec<TrialRecord>, RecordError> {
+/// [`RecordError`] if the folder is no record, or says so in a way that cannot be read.
+pub fn trial_folders(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
     let Some(provenance) = Provenance::load(folder)? else {
         return Err(RecordError::Foreign {
             path: folder.into(),
@@ -251,9 +254,18 @@ pub fn load_trials(folder: &Path) -> Result<Vec<TrialRecord>, RecordError> {
         });
     };
     let trials = folder.join("trials");
+    Ok(provenance.trials.iter().map(|id| trials.join(id)).collect())
+}
+
+/// Reads the trials of a results folder that its experiment has now, ordered by item, model, shots and seed, and holds all of
+/// their events. Trials that have not begun are absent.
+///
+/// # Errors
+/// As [`trial_folders`], and [`RecordError`] if an event cannot be read.
+pub fn load_trials(folder: &Path) -> Result<Vec<TrialRecord>, RecordError> {
     let mut records = Vec::new();
-    for id in &provenance.trials {
-        records.extend(TrialRecord::load(&trials.join(id))?);
+    for trial in trial_folders(folder)? {
+        records.extend(TrialRecord::load(&trial)?);
     }
     records.sort_by_cached_key(|record| {
         let key = record.key();

@@ -22,10 +22,26 @@ pub struct Neighbours {
     pub cosine: Vec<Neighbour>,
 }
 
+/// How the prompt does part of the way to its projection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Interpolated {
+    /// The share of the way: 0 the trained vectors, 1 the embeddings of their nearest tokens.
+    pub lambda: f64,
+    /// The metric on dev.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dev: Option<f64>,
+    /// The metric on test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<f64>,
+}
+
 /// The neighbours of every virtual token, and how the prompt does with each vector replaced by the embedding of its nearest
 /// token by Euclidean distance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadBack {
+    /// The metric on the way from the vectors to the projected prompt, both ends included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interpolation: Vec<Interpolated>,
     /// A virtual token each.
     pub nearest: Vec<Neighbours>,
     /// The projected prompt for people.

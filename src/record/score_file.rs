@@ -24,6 +24,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use fs4::fs_std::FileExt;
 
@@ -55,6 +56,10 @@ pub struct StoreFigures {
     pub computed: u64,
     /// Places where something could not be read and was ignored.
     pub damaged: u64,
+    /// What looking scores up took, over all threads.
+    pub finding: Duration,
+    /// What keeping scores took, over all threads.
+    pub keeping: Duration,
 }
 
 /// A file of scores.
@@ -71,6 +76,9 @@ pub struct ScoreFile {
     found: AtomicU64,
     computed: AtomicU64,
     damaged: AtomicU64,
+    /// Nanoseconds.
+    finding: AtomicU64,
+    keeping: AtomicU64,
 }
 
 /// Where the content of an entry is.
@@ -117,6 +125,8 @@ impl ScoreFile {
             found: AtomicU64::new(0),
             computed: AtomicU64::new(0),
             damaged: AtomicU64::new(scanned.damaged),
+            finding: AtomicU64::new(0),
+            keeping: AtomicU64::new(0),
             path,
         })
     }
@@ -128,6 +138,8 @@ impl ScoreFile {
             found: self.found.load(Ordering::Relaxed),
             computed: self.computed.load(Ordering::Relaxed),
             damaged: self.damaged.load(Ordering::Relaxed),
+            finding: Duration::from_nanos(self.finding.load(Ordering::Relaxed)),
+            keeping: Duration::from_nanos(self.keeping.load(Ordering::Relaxed)),
         }
     }
 
@@ -168,6 +180,7 @@ impl ScoreFile {
 
 impl ScoreStore for ScoreFile {
     fn find(&self, key: &ScoreKey) -> Option<Known> {
+        let begun = Instant::now();
         let place = match self.read {
             true => self.index.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied(),
             false => None,
@@ -182,6 +195,7 @@ impl ScoreStore for ScoreFile {
         });
         let counter = if known.is_some() { &self.found } else { &self.computed };
         counter.fetch_add(1, Ordering::Relaxed);
+        add(&self.finding, begun);
         known
     }
 
@@ -193,10 +207,18 @@ impl ScoreStore for ScoreFile {
         if self.index.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key) {
             return;
         }
+        let begun = Instant::now();
         if self.append(key, known).is_err() {
             self.broken.store(true, Ordering::Relaxed);
         }
+        add(&self.keeping, begun);
     }
+}
+
+/// Adds what passed since then.
+fn add(nanoseconds: &AtomicU64, begun: Instant) {
+    let passed = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    nanoseconds.fetch_add(passed, Ordering::Relaxed);
 }
 
 /// The places of the entries of a file, and how many stretches of it are none.
@@ -373,7 +395,9 @@ mod tests {
         let file = ScoreFile::open(root.path(), false).unwrap();
         assert_eq!(file.find(&[3; 32]), Some(known(3, 5)));
         assert_eq!(file.find(&[30; 32]), None);
-        assert_eq!(file.figures(), StoreFigures { entries: 9, found: 1, computed: 1, damaged: 0 });
+        let StoreFigures { entries, found, computed, damaged, finding, keeping } = file.figures();
+        assert_eq!((entries, found, computed, damaged), (9, 1, 1, 0));
+        assert!(finding > Duration::ZERO && keeping == Duration::ZERO);
         let fresh = ScoreFile::open(root.path(), true).unwrap();
         assert_eq!(fresh.find(&[3; 32]), None);
     }

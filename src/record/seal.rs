@@ -6,7 +6,8 @@
 //!   finished also says of what. Refused: a file of its own, which could be lost alone.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -27,8 +28,8 @@ pub(super) fn seal(folder: &Path, events: &blake3::Hasher) -> Result<Seal, Recor
         let path = entry.map_err(RecordError::io("read folder", folder))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name != EVENTS && !name.starts_with('.') && path.is_file() {
-            let bytes = fs::read(&path).map_err(RecordError::io("read", &path))?;
-            files.insert(name, blake3::hash(&bytes).to_hex().to_string());
+            let hash = File::open(&path).and_then(hash).map_err(RecordError::io("read", &path))?;
+            files.insert(name, hash.to_hex().to_string());
         }
     }
     Ok(files)
@@ -46,16 +47,14 @@ pub(super) fn verify(folder: &Path) -> Result<(), RecordError> {
         files: Seal,
     }
     let path = folder.join(EVENTS);
-    let events = fs::read(&path).map_err(RecordError::io("read", &path))?;
-    let body = events.strip_suffix(b"\n").unwrap_or(&events);
-    let start = body.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-    let last: Last = serde_json::from_slice(&body[start..])
-        .map_err(|e| RecordError::corrupt(&path, None, format!("last line: {e}")))?;
+    let (last, before) = last_line(&path).map_err(RecordError::io("read", &path))?;
+    let last: Last =
+        serde_json::from_slice(&last).map_err(|e| RecordError::corrupt(&path, None, format!("last line: {e}")))?;
     for (name, sealed) in last.files {
         let path = folder.join(&name);
-        let found = match fs::read(&path) {
-            _ if name == EVENTS => blake3::hash(&events[..start]),
-            Ok(bytes) => blake3::hash(&bytes),
+        let found = match File::open(&path) {
+            _ if name == EVENTS => before,
+            Ok(file) => hash(file).map_err(RecordError::io("read", &path))?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 return Err(RecordError::corrupt(path, None, "is gone, and its trial says that it is finished"));
             }
@@ -66,4 +65,24 @@ pub(super) fn verify(folder: &Path) -> Result<(), RecordError> {
         }
     }
     Ok(())
+}
+
+/// The last line of a file, and the hash of all before it.
+fn last_line(path: &Path) -> io::Result<(Vec<u8>, blake3::Hash)> {
+    let mut reader = BufReader::new(File::open(path)?);
+    let mut before = blake3::Hasher::new();
+    let (mut line, mut next) = (Vec::new(), Vec::new());
+    while reader.read_until(b'\n', &mut next)? > 0 {
+        before.update(&line);
+        std::mem::swap(&mut line, &mut next);
+        next.clear();
+    }
+    Ok((line, before.finalize()))
+}
+
+/// The hash of a file, which need not fit into memory.
+fn hash(file: File) -> io::Result<blake3::Hash> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file)?;
+    Ok(hasher.finalize())
 }

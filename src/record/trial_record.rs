@@ -1,10 +1,11 @@
 //! One trial on disk: the folder `trials/<id>/`.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::event::{Event, FORMAT};
+use super::event_file::EventReader;
 use super::seal::seal;
 use super::trial_key::TrialKey;
 use super::{RecordError, write_atomically};
@@ -80,37 +81,9 @@ impl TrialRecord {
     /// # Errors
     /// [`RecordError::Corrupt`] for any other line that is not an event, [`RecordError::Version`] for a later format.
     pub fn load(folder: &Path) -> Result<Option<Self>, RecordError> {
-        let path = folder.join(EVENTS);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(RecordError::io("read", &path)(e)),
-        };
-        let mut reader = BufReader::new(file);
+        let Some(mut reader) = EventReader::open(folder)? else { return Ok(None) };
         let mut events = Vec::new();
-        let mut line = Vec::new();
-        for number in 1.. {
-            line.clear();
-            reader.read_until(b'\n', &mut line).map_err(RecordError::io("read", &path))?;
-            if line.last() != Some(&b'\n') {
-                break;
-            }
-            let event: Event = serde_json::from_slice(&line).map_err(|e| {
-                let what = format!(
-                    "not an event of this version: {e} (`run` begins this trial anew, `run --fresh` all of them)"
-                );
-                RecordError::corrupt(&path, Some(number), what)
-            })?;
-            match &event {
-                Event::Started { format, .. } if *format != FORMAT => {
-                    return Err(RecordError::Version { path, found: *format, known: FORMAT });
-                }
-                Event::Started { .. } => {}
-                _ if events.is_empty() => {
-                    return Err(RecordError::corrupt(&path, Some(number), "the first event is not `started`"));
-                }
-                _ => {}
-            }
+        while let Some((_, event)) = reader.read()? {
             events.push(event);
         }
         Ok((!events.is_empty()).then(|| Self { folder: folder.into(), events }))

@@ -1,6 +1,7 @@
 //! The columns of the tables, in the order in which scripts rely on them (contract, Results). Ours follow after those.
 
 use std::cmp::Ordering;
+use std::io::Write;
 
 use super::ReportError;
 use super::candidates::CandidateRow;
@@ -175,20 +176,51 @@ impl Column<Row> {
     }
 }
 
-/// The table as CSV (RFC 4180, a line feed after every row).
+/// A table that is written as CSV (RFC 4180, a line feed after every row), row by row.
+pub(super) struct CsvTable<R: 'static, W: Write> {
+    columns: &'static [Column<R>],
+    writer: csv::Writer<W>,
+}
+
+impl<R, W: Write> CsvTable<R, W> {
+    /// A table with its header and no row.
+    ///
+    /// # Errors
+    /// If `writer` takes no more.
+    pub(super) fn new(columns: &'static [Column<R>], writer: W) -> Result<Self, csv::Error> {
+        let mut writer = csv::Writer::from_writer(writer);
+        writer.write_record(columns.iter().map(|column| column.name))?;
+        Ok(Self { columns, writer })
+    }
+
+    /// Appends a row.
+    ///
+    /// # Errors
+    /// If the writer takes no more.
+    pub(super) fn row(&mut self, row: &R) -> Result<(), csv::Error> {
+        self.writer.write_record(self.columns.iter().map(|column| (column.cell)(row).print()))
+    }
+
+    /// What it was written to.
+    ///
+    /// # Errors
+    /// If the writer takes no more.
+    pub(super) fn finish(self) -> Result<W, csv::Error> {
+        self.writer.into_inner().map_err(|e| e.into_error().into())
+    }
+}
+
+/// The table as CSV.
 ///
 /// # Errors
 /// [`ReportError::Print`]: never for what these tables hold.
-pub(super) fn csv<'a, R: 'a>(
-    columns: &[Column<R>],
+pub(super) fn csv<'a, R: 'static>(
+    columns: &'static [Column<R>],
     rows: impl IntoIterator<Item = &'a R>,
 ) -> Result<Vec<u8>, ReportError> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(columns.iter().map(|column| column.name)).map_err(ReportError::print)?;
-    for row in rows {
-        writer.write_record(columns.iter().map(|column| (column.cell)(row).print())).map_err(ReportError::print)?;
-    }
-    writer.into_inner().map_err(|e| ReportError::print(e.into_error()))
+    let mut table = CsvTable::new(columns, Vec::new()).map_err(ReportError::print)?;
+    rows.into_iter().try_for_each(|row| table.row(row)).map_err(ReportError::print)?;
+    table.finish().map_err(ReportError::print)
 }
 
 #[cfg(test)]

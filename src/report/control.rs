@@ -92,7 +92,7 @@ impl Row {
 }
 
 /// Puts the controls of a section beside its rows, each of which has the entry of the same place.
-pub(super) fn compare(rows: &mut [Row], entries: &[&Entry<'_>], trials: &[Trial<'_>], metric: Metric) {
+pub(super) fn compare(rows: &mut [Row], entries: &[&Entry<'_>], trials: &[Trial], metric: Metric) {
     let Some(group) = entries.first().map(|entry| entry.group.clone()) else { return };
     let mut by_name: BTreeMap<&str, Vec<Entry<'_>>> = BTreeMap::new();
     for entry in Entry::of_controls(trials).into_iter().filter(|entry| entry.group == group) {
@@ -107,7 +107,7 @@ pub(super) fn compare(rows: &mut [Row], entries: &[&Entry<'_>], trials: &[Trial<
             family.extend(pair.map(|pair| (place, pair.p)));
             rows[place].controls.push(ControlOutcome {
                 name: name.into(),
-                test_mean: control.mean(|trial| trial.test.map(|test| test.metric)),
+                test_mean: control.mean(|trial| trial.test().map(|test| test.metric)),
                 test_low: interval.map(|interval| interval.low),
                 test_high: interval.map(|interval| interval.high),
                 evaluations: control.complete().filter_map(spent).reduce(|a, b| a + b),
@@ -130,7 +130,7 @@ pub(super) fn compare(rows: &mut [Row], entries: &[&Entry<'_>], trials: &[Trial<
     }
 }
 
-fn spent(trial: &Trial<'_>) -> Option<u64> {
+fn spent(trial: &Trial) -> Option<u64> {
     match trial.end {
         End::Finished { spent, .. } => Some(spent.evaluations),
         End::Open | End::Failed { .. } => None,
@@ -186,8 +186,7 @@ fn versus(control: &ControlOutcome) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::leaderboard::Leaderboard;
-    use super::super::sample::{Sample, asked};
+    use super::super::sample::{Sample, asked, leaderboard};
     use crate::record::TrialRecord;
 
     const GOLD: &str = "0011001100110011";
@@ -212,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_row_beats_a_control_if_the_difference_is_resolved() {
-        let board = Leaderboard::of(&trials(), asked()).unwrap();
+        let board = leaderboard(&trials(), asked());
         let rows = &board.sections[0].rows;
         assert_eq!(rows.iter().map(|row| row.method.as_str()).collect::<Vec<_>>(), ["gcg", "manual"]);
         let (gcg, manual) = (&rows[0], &rows[1]);
@@ -225,7 +224,7 @@ mod tests {
         assert!(!gcg.flags.contains(&"not_above_control".to_owned()));
         // The families of the controls are their own: nothing else moved.
         let without: Vec<TrialRecord> = trials().into_iter().filter(|trial| trial.key().control.is_none()).collect();
-        let plain = Leaderboard::of(&without, asked()).unwrap();
+        let plain = leaderboard(&without, asked());
         assert_eq!(plain.sections[0].rows[0].vs_manual_p, gcg.vs_manual_p);
         assert_eq!(
             (plain.sections[0].rows[0].rank_low, plain.sections[0].rows[0].evaluations),
@@ -236,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_table_says_it_in_words_and_the_meter_stands_under_it() {
-        let markdown = Leaderboard::of(&trials(), asked()).unwrap().to_markdown();
+        let markdown = leaderboard(&trials(), asked()).to_markdown();
         assert!(markdown.contains("| manual | 0.500 "), "{markdown}");
         assert!(
             markdown.contains("+0.000 not resolved (p 1) |  |  | 8 | does not beat random\\_model |"),
@@ -244,7 +243,7 @@ mod tests {
         );
         assert!(markdown.contains("| 16 | beats random\\_model and shuffled\\_labels |"), "{markdown}");
         assert!(markdown.contains("seeds: gcg 0.3, over 4 steps."), "{markdown}");
-        let lines = Leaderboard::of(&trials(), asked()).unwrap().closing_lines(std::path::Path::new("results/films"));
+        let lines = leaderboard(&trials(), asked()).closing_lines(std::path::Path::new("results/films"));
         assert!(lines.contains("  controls: it beats random_model and shuffled_labels\n"), "{lines}");
     }
 
@@ -252,13 +251,13 @@ mod tests {
     fn without_test_or_where_a_control_failed_nothing_is_said() {
         let dev = |item, method: &str| Sample::new(item, method, &[1], GOLD, "").scored(method, HALF, 0.5).chose(0);
         let board = [dev(0, "manual").finished(&[]), dev(0, "manual").control("random_model").finished(&[])];
-        let board = Leaderboard::of(&board, asked()).unwrap();
+        let board = leaderboard(&board, asked());
         assert_eq!(board.sections[0].rows[0].beats_controls(), None);
         let failed = [
             sample(0, "manual", 1, GOLD).finished(&[]),
             sample(0, "manual", 1, GOLD).control("random_model").failed("no memory"),
         ];
-        let board = Leaderboard::of(&failed, asked()).unwrap();
+        let board = leaderboard(&failed, asked());
         let row = &board.sections[0].rows[0];
         assert_eq!((row.beats_controls(), row.failure_words().as_str()), (None, "seed 1 of random_model: no memory"));
     }

@@ -9,7 +9,7 @@
 //! - 2026-11: a candidate that racing dropped has no class of equal behaviour, since it was not asked of all examples; its collapse
 //!   and its accuracy by class are those of the examples that it was.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::record::{Diagnosis, RuleScore, SetScores};
 
@@ -17,7 +17,7 @@ use super::digest::{fraction, signed};
 use super::entry::{Entry, mean};
 use super::leaderboard::{Leaderboard, Section};
 use super::print::{code, escape_markdown};
-use super::trial::{Scored, Trial};
+use super::trial::Trial;
 
 /// What is said of a row.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -66,13 +66,13 @@ pub struct RuleRow {
 impl Diagnostics {
     /// The diagnostics of a row.
     pub(super) fn of(entry: &Entry<'_>) -> Self {
-        let on = |trial: &'_ Trial<'_>| -> Option<(Vec<u16>, Vec<u16>)> {
-            match trial.test {
+        let on = |trial: &'_ Trial| -> Option<(Vec<u16>, Vec<u16>)> {
+            match trial.test() {
                 Some(test) => Some((trial.test_gold.to_vec(), test.predicted.clone())),
-                None => Some((trial.dev_gold.to_vec(), trial.chosen()?.dev?.predicted.clone())),
+                None => Some((trial.dev_gold.to_vec(), trial.chosen()?.dev()?.predicted.clone())),
             }
         };
-        let labels = entry.complete().next().map_or(&[][..], |trial| trial.labels);
+        let labels = entry.complete().next().map_or(&[][..], |trial| &trial.labels);
         let class_accuracy = labels.iter().enumerate().filter_map(|(label, name)| {
             let of = |trial| on(trial).and_then(|(gold, predicted)| recall(&gold, &predicted, label as u16));
             Some((name.clone(), entry.mean(of)?))
@@ -81,24 +81,21 @@ impl Diagnostics {
             diagnosis.surfaces.iter().map(|surface| surface.metric - diagnosis.metric).collect()
         };
         let mut kinds: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-        for diagnosis in entry.by_seed.values().filter_map(|trial| trial.diagnosis) {
+        for diagnosis in entry.by_seed.values().filter_map(|trial| trial.diagnosis()) {
             for (surface, change) in diagnosis.surfaces.iter().zip(changes(diagnosis)) {
                 kinds.entry(&surface.kind).or_default().push(change);
             }
         }
-        let over: Vec<&&Trial<'_>> = entry.over.iter().filter(|trial| trial.is_complete()).collect();
-        let behaviours = |trial: &&&Trial<'_>| {
-            let mut distinct: Vec<&Vec<u16>> =
-                trial.candidates.iter().filter_map(|scored| complete(trial, scored)).collect();
-            distinct.sort();
-            distinct.dedup();
-            distinct.len()
+        let over: Vec<&&Trial> = entry.over.iter().filter(|trial| trial.is_complete()).collect();
+        let behaviours = |trial: &&&Trial| {
+            let complete = trial.candidates.iter().filter(|listed| listed.is_complete());
+            complete.map(|listed| listed.behaviour).collect::<HashSet<_>>().len()
         };
         Self {
             collapse: entry.mean(|trial| on(trial).and_then(|(_, predicted)| collapse(&predicted))),
             class_accuracy: class_accuracy.collect(),
-            surface_worst: entry.mean(|trial| changes(trial.diagnosis?).into_iter().reduce(f64::min)),
-            surface_mean: entry.mean(|trial| mean(&changes(trial.diagnosis?))),
+            surface_worst: entry.mean(|trial| changes(trial.diagnosis()?).into_iter().reduce(f64::min)),
+            surface_mean: entry.mean(|trial| mean(&changes(trial.diagnosis()?))),
             surfaces: kinds.into_iter().filter_map(|(kind, all)| Some((kind.to_owned(), mean(&all)?))).collect(),
             n_candidates: (!over.is_empty()).then(|| over.iter().map(|trial| trial.candidates.len()).sum()),
             n_behaviours: Some(over.iter().map(behaviours).sum()).filter(|n| *n > 0),
@@ -131,31 +128,22 @@ pub struct CandidateDiagnostics {
 }
 
 impl CandidateDiagnostics {
-    /// The diagnostics of the candidates that are ranked together, with their ranks.
-    pub(super) fn of(list: &[(&Trial<'_>, &Scored<'_>)], ranks: &[usize]) -> Vec<Self> {
-        let mut classes: HashMap<&[u16], (usize, usize)> = HashMap::new();
-        for ((trial, scored), &rank) in list.iter().zip(ranks) {
-            if let Some(predicted) = complete(trial, scored) {
-                let class = classes.entry(predicted).or_insert((rank, 0));
-                *class = (class.0.min(rank), class.1 + 1);
-            }
+    /// The diagnostics of a candidate with these scores on dev; `class` is the best rank among the candidates with the same
+    /// predictions, and their number.
+    pub(super) fn of(trial: &Trial, dev: Option<&SetScores>, class: Option<(usize, usize)>) -> Self {
+        let Some(SetScores { predicted, .. }) = dev else { return Self::default() };
+        let gold = &trial.dev_gold[..predicted.len()];
+        let class_accuracy = trial
+            .labels
+            .iter()
+            .enumerate()
+            .filter_map(|(label, name)| recall(gold, predicted, label as u16).map(|recall| (name.clone(), recall)));
+        Self {
+            collapse: collapse(predicted),
+            class_accuracy: class_accuracy.collect(),
+            equivalence_class: class.map(|class| class.0),
+            n_equivalent: class.map(|class| class.1),
         }
-        list.iter()
-            .map(|(trial, scored)| {
-                let Some(SetScores { predicted, .. }) = scored.dev else { return Self::default() };
-                let gold = &trial.dev_gold[..predicted.len()];
-                let class = classes.get(predicted.as_slice());
-                let class_accuracy = trial.labels.iter().enumerate().filter_map(|(label, name)| {
-                    recall(gold, predicted, label as u16).map(|recall| (name.clone(), recall))
-                });
-                Self {
-                    collapse: collapse(predicted),
-                    class_accuracy: class_accuracy.collect(),
-                    equivalence_class: class.map(|class| class.0),
-                    n_equivalent: class.map(|class| class.1),
-                }
-            })
-            .collect()
     }
 
     /// `negative=0.9;positive=0.8`
@@ -169,11 +157,6 @@ fn class_words(values: &[(String, f64)]) -> String {
         format!("{}={}", name.replace([';', '=', '\n'], " "), super::cell::decimal(*value, 6))
     };
     values.iter().map(one).collect::<Vec<_>>().join(";")
-}
-
-/// The dev predictions of a candidate that nobody dropped.
-fn complete<'a>(trial: &Trial<'a>, scored: &Scored<'a>) -> Option<&'a Vec<u16>> {
-    scored.dev.map(|dev| &dev.predicted).filter(|predicted| predicted.len() == trial.dev_gold.len())
 }
 
 /// The share of the most frequent prediction.
@@ -193,12 +176,10 @@ fn recall(gold: &[u16], predicted: &[u16], label: u16) -> Option<f64> {
 fn rules(entry: &Entry<'_>) -> Vec<RuleRow> {
     let mut rows: Vec<(RuleRow, Vec<RuleScore>)> = Vec::new();
     for trial in entry.over.iter().filter(|trial| trial.is_complete()) {
-        let Some(rules) = trial.rules else { continue };
+        let Some(rules) = trial.rules() else { continue };
         for score in &rules.scores {
-            let Some(scored) = trial.candidates.iter().find(|of| of.record.candidate == score.candidate) else {
-                continue;
-            };
-            let (prompt, verbalizer) = (&scored.record.prompt, &scored.record.verbalizer);
+            let Some(record) = trial.of_rules.get(&score.candidate) else { continue };
+            let (prompt, verbalizer) = (&record.prompt, &record.verbalizer);
             let known = rows
                 .iter()
                 .position(|(row, _)| (&row.prompt, &row.verbalizer, &row.rule) == (prompt, verbalizer, &score.rule));

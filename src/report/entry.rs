@@ -17,28 +17,28 @@ pub(super) struct Entry<'a> {
     /// Tells it from other items of the same method.
     pub(super) label: &'a str,
     /// The complete trial that stands for each seed; one trial may stand for several.
-    pub(super) by_seed: BTreeMap<u64, &'a Trial<'a>>,
+    pub(super) by_seed: BTreeMap<u64, &'a Trial>,
     /// Every trial that is over, in the order of its seeds.
-    pub(super) over: Vec<&'a Trial<'a>>,
+    pub(super) over: Vec<&'a Trial>,
 }
 
 impl<'a> Entry<'a> {
     /// Sorts trials into entries, ordered by group and item, controls left out. An item none of whose trials is over has none.
-    pub(super) fn of(trials: &'a [Trial<'a>]) -> Vec<Self> {
+    pub(super) fn of(trials: &'a [Trial]) -> Vec<Self> {
         Self::all(trials, |trial| trial.key.control.is_none())
     }
 
     /// The entries of controls, ordered by group, item and control.
-    pub(super) fn of_controls(trials: &'a [Trial<'a>]) -> Vec<Self> {
+    pub(super) fn of_controls(trials: &'a [Trial]) -> Vec<Self> {
         Self::all(trials, |trial| trial.key.control.is_some())
     }
 
-    fn all(trials: &'a [Trial<'a>], wanted: impl Fn(&Trial<'_>) -> bool) -> Vec<Self> {
+    fn all(trials: &'a [Trial], wanted: impl Fn(&Trial) -> bool) -> Vec<Self> {
         let mut over: Vec<&Trial> = trials.iter().filter(|trial| trial.is_over() && wanted(trial)).collect();
         over.sort_by_cached_key(|trial| (trial.key.seeds.clone(), trial.key.id()));
         let mut entries: BTreeMap<(Group, usize, Option<&str>), Self> = BTreeMap::new();
         for trial in over {
-            let group = Group::of(trial.key);
+            let group = Group::of(&trial.key);
             let control = trial.key.control.as_deref();
             let entry = entries.entry((group.clone(), trial.key.item, control)).or_insert_with(|| Self {
                 group,
@@ -60,7 +60,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The complete trials, each once.
-    pub(super) fn complete(&self) -> impl Iterator<Item = &'a Trial<'a>> {
+    pub(super) fn complete(&self) -> impl Iterator<Item = &'a Trial> {
         self.over.iter().copied().filter(|trial| trial.is_complete())
     }
 
@@ -70,28 +70,26 @@ impl<'a> Entry<'a> {
     }
 
     /// The chosen candidate of the seed with the best dev metric, and its trial: the prompt that is shown.
-    pub(super) fn shown(&self) -> Option<(&'a Trial<'a>, &'a Scored<'a>)> {
+    pub(super) fn shown(&self) -> Option<(&'a Trial, &'a Scored)> {
         // `min_by` takes the first of equals, so the lowest seed.
-        self.complete().filter_map(|trial| trial.choice.map(|choice| (trial, &trial.candidates[choice.index]))).min_by(
-            |(trial, a), (_, b)| {
-                let n_dev = trial.dev_gold.len();
-                a.place(n_dev).key().compare(&b.place(n_dev).key())
-            },
-        )
+        self.complete().filter_map(|trial| trial.chosen().map(|chosen| (trial, chosen))).min_by(|(trial, a), (_, b)| {
+            let n_dev = trial.dev_gold.len();
+            a.place(n_dev).key().compare(&b.place(n_dev).key())
+        })
     }
 
     /// The mean over seeds of what each seed's trial has; `None` if none has it.
-    pub(super) fn mean(&self, value: impl Fn(&'a Trial<'a>) -> Option<f64>) -> Option<f64> {
+    pub(super) fn mean(&self, value: impl Fn(&'a Trial) -> Option<f64>) -> Option<f64> {
         let values: Vec<f64> = self.by_seed.values().filter_map(|trial| value(trial)).collect();
         mean(&values)
     }
 
     /// `(seed, why)` of each trial that failed; several seeds as one text.
     pub(super) fn failures(&self) -> Vec<(String, &'a str)> {
-        let failure = |trial: &&'a Trial<'a>| match trial.end {
+        let failure = |trial: &&'a Trial| match &trial.end {
             End::Failed { reason, .. } => {
                 let seeds: Vec<String> = trial.key.seeds.iter().map(u64::to_string).collect();
-                Some((seeds.join(", "), reason))
+                Some((seeds.join(", "), reason.as_str()))
             }
             _ => None,
         };
@@ -101,8 +99,8 @@ impl<'a> Entry<'a> {
     /// Its place among the rows of its group, on test or on dev.
     pub(super) fn place(&self, dev_only: bool) -> Place {
         let shown = self.shown();
-        let scores = |trial: &'a Trial<'a>| if dev_only { trial.chosen().and_then(|c| c.dev) } else { trial.test };
-        let label_free = |trial: &'a Trial<'a>| trial.chosen().filter(|_| dev_only).and_then(|c| c.label_free);
+        let scores = |trial: &'a Trial| if dev_only { trial.chosen().and_then(|c| c.dev()) } else { trial.test() };
+        let label_free = |trial: &'a Trial| trial.chosen().filter(|_| dev_only).and_then(|c| c.label_free);
         Place {
             dropped_at: None,
             score: self.mean(|trial| scores(trial).map(|s| s.metric).or_else(|| label_free(trial))),

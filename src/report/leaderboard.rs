@@ -9,7 +9,8 @@
 //!   seeds; while a run is incomplete it need not be the difference of two printed `test_mean`.
 //! - 2026-11: the reference of `vs_manual` (`vs_random`) is the first item of that method; further ones are compared with it.
 
-use crate::record::TrialRecord;
+use std::path::Path;
+
 use crate::task::Metric;
 use crate::task::statistics::{holm, standings};
 
@@ -64,16 +65,16 @@ pub enum RankedOn {
 }
 
 impl Leaderboard {
-    /// Derives the leaderboard from the trials of a record, in whatever order they come.
+    /// Derives the leaderboard from the record in a results folder.
     ///
     /// # Errors
-    /// [`ReportError::Record`] if a trial's events contradict each other.
-    pub fn of(records: &[TrialRecord], asked: Asked) -> Result<Self, ReportError> {
-        let trials = records.iter().map(Trial::read).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self::of_trials(&trials, asked))
+    /// [`ReportError::Record`] if there is none, or if a trial's events contradict each other.
+    pub fn load(folder: &Path) -> Result<Self, ReportError> {
+        let asked = Asked::load(folder)?;
+        Ok(Self::of_trials(&Trial::all(folder)?, asked))
     }
 
-    pub(super) fn of_trials(trials: &[Trial<'_>], asked: Asked) -> Self {
+    pub(super) fn of_trials(trials: &[Trial], asked: Asked) -> Self {
         let metric = asked.metric.parse().unwrap_or(Metric::Accuracy);
         let entries = Entry::of(trials);
         let sections = entries
@@ -90,7 +91,7 @@ impl Leaderboard {
 }
 
 impl Section {
-    fn of(entries: &[Entry<'_>], trials: &[Trial<'_>], asked: &Asked, metric: Metric) -> Self {
+    fn of(entries: &[Entry<'_>], trials: &[Trial], asked: &Asked, metric: Metric) -> Self {
         let group = entries[0].group.clone();
         let over = || entries.iter().flat_map(|entry| &entry.over);
         let ranked_on = if over().any(|trial| !trial.test_gold.is_empty()) {
@@ -181,7 +182,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::columns::{LEADERBOARD, csv};
-    use super::super::sample::{Sample, asked};
+    use crate::record::TrialRecord;
+
+    use super::super::sample::{Sample, asked, leaderboard};
     use super::*;
 
     const GOLD: &str = "0011001100110011";
@@ -189,12 +192,12 @@ mod tests {
     const HALF: &str = "0011001111001100";
 
     fn table(trials: &[TrialRecord]) -> String {
-        let board = Leaderboard::of(trials, asked()).unwrap();
+        let board = leaderboard(trials, asked());
         String::from_utf8(csv(LEADERBOARD, board.rows()).unwrap()).unwrap()
     }
 
     fn board(trials: &[TrialRecord]) -> Leaderboard {
-        Leaderboard::of(trials, asked()).unwrap()
+        leaderboard(trials, asked())
     }
 
     /// A complete trial with one candidate.
@@ -376,7 +379,7 @@ mod tests {
         for (rule, score) in
             [("margin", 0.5), ("mean_log_likelihood", -0.5), ("accuracy", 0.75), ("matthews", 1.0 / 3.0_f64.sqrt())]
         {
-            let board = Leaderboard::of(&trials, Asked { select_by: rule.into(), ..asked() }).unwrap();
+            let board = leaderboard(&trials, Asked { select_by: rule.into(), ..asked() });
             let row = &board.sections[0].rows[0];
             assert_eq!(row.select_by.as_deref(), Some(rule));
             assert!((row.select_score.unwrap() - score).abs() < 1e-12, "{rule}: {row:?}");
@@ -415,12 +418,12 @@ mod tests {
         };
         let asked = || Asked { metric: "matthews".into(), ..asked() };
         let one = [trial(0, "manual", 1, HALF), trial(1, "autoprompt", 1, "0011001100110010")];
-        let board = Leaderboard::of(&one, asked()).unwrap();
+        let board = leaderboard(&one, asked());
         let best = &board.sections[0].rows[0];
         assert!(best.test_low < best.test_mean && best.test_mean <= best.test_high, "{best:?}");
         assert!(best.vs_manual_p.is_some() && best.dev_low.is_none());
         let two = [&one[..], &[trial(0, "manual", 2, GOLD), trial(1, "autoprompt", 2, HALF)]].concat();
-        let board = Leaderboard::of(&two, asked()).unwrap();
+        let board = leaderboard(&two, asked());
         assert!(board.sections[0].rows.iter().all(|row| row.test_low.is_some()));
     }
 
@@ -432,7 +435,7 @@ mod tests {
         let board = board(&trials);
         let n_seeds: Vec<_> = board.rows().map(|row| (row.method.as_str(), row.n_seeds)).collect();
         assert_eq!(n_seeds, [("autoprompt", 1), ("manual", 2), ("random", 1)]);
-        assert!(Leaderboard::of(&[], asked()).unwrap().sections.is_empty());
+        assert!(leaderboard(&[], asked()).sections.is_empty());
     }
 
     proptest! {

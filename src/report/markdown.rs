@@ -108,6 +108,7 @@ impl Leaderboard {
                 code(&read_back.projected.replace(['\n', '\r'], "↵")),
                 scores.join(", ")
             ));
+            out.push_str(&interpolation_words(read_back));
         }
         if out.is_empty() {
             return out;
@@ -130,6 +131,22 @@ impl Leaderboard {
             ));
         }
         if out.is_empty() { out } else { format!("\n## Failed trials\n\n{out}") }
+    }
+}
+
+/// How the prompt shown does on the way from its vectors to their projection.
+fn interpolation_words(read_back: &ReadBack) -> String {
+    let points: Vec<String> = read_back
+        .interpolation
+        .iter()
+        .filter_map(|point| {
+            let (split, metric) = point.test.map(|test| ("test", test)).or_else(|| Some(("dev", point.dev?)))?;
+            Some(format!("{} {} on {split}", point.lambda, short(metric)))
+        })
+        .collect();
+    match points.is_empty() {
+        true => String::new(),
+        false => format!("\nOn the way there, by its share: {}.\n", points.join(", ")),
     }
 }
 

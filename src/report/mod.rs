@@ -5,12 +5,13 @@
 //!
 //! ```text
 //! events -> Trial -> Entry (one item in one group, over its seeds) -> Row -> Section -> Leaderboard -> CSV, Markdown, ...
-//!                 \-> CandidateRow -> candidates.csv
+//!                 \-> Listed (each candidate in short) -> its rank -> events again -> CandidateRow -> candidates.csv
 //! ```
 //!
 //! The room is larger than ten files, since each table and each notation is a noun of its own.
 
 mod asked;
+mod candidate_table;
 mod candidates;
 mod cell;
 mod closing;
@@ -24,6 +25,7 @@ mod flag;
 mod group;
 mod json;
 mod leaderboard;
+mod listed;
 mod markdown;
 mod outcome;
 mod place;

@@ -40,21 +40,21 @@ pub(super) struct Paired<'a> {
 }
 
 /// Whether two trials have the same dev examples in the same order.
-pub(super) fn same_dev(a: &Trial<'_>, b: &Trial<'_>) -> bool {
+pub(super) fn same_dev(a: &Trial, b: &Trial) -> bool {
     a.dev_set == b.dev_set && a.dev_gold == b.dev_gold
 }
 
 /// The predictions of the chosen prompts on test (on dev), for every seed in which both rows have them on the same examples.
 pub(super) fn paired<'a>(a: &Entry<'a>, b: &Entry<'a>, on_dev: bool) -> Vec<Paired<'a>> {
-    let of = |trial: &'a Trial<'a>| match on_dev {
-        true => trial.chosen().and_then(|chosen| chosen.dev),
-        false => trial.test,
+    let of = |trial: &'a Trial| match on_dev {
+        true => trial.chosen().and_then(|chosen| chosen.dev()),
+        false => trial.test(),
     };
-    let pair = |(seed, first): (&u64, &&'a Trial<'a>)| {
+    let pair = |(seed, first): (&u64, &&'a Trial)| {
         let second = *b.by_seed.get(seed)?;
         let (same, gold) = match on_dev {
-            true => (same_dev(first, second), first.dev_gold),
-            false => (same_test(first, second), first.test_gold),
+            true => (same_dev(first, second), &first.dev_gold),
+            false => (same_test(first, second), &first.test_gold),
         };
         let (a, b) = (&of(first)?.predicted[..], &of(second)?.predicted[..]);
         let whole = same && a.len() == gold.len() && b.len() == gold.len() && !gold.is_empty();
@@ -107,25 +107,25 @@ pub(super) fn share_interval(metric: Metric, share: f64, n: usize) -> Option<Int
 
 /// The interval of a row's test metric, over seeds and examples (contract, Statistics 2).
 pub(super) fn test_interval(entry: &Entry<'_>, metric: Metric) -> Option<Interval> {
-    let trials: Vec<&Trial<'_>> = tested(entry).collect();
+    let trials: Vec<&Trial> = tested(entry).collect();
     let first = trials.first()?;
-    let alike = |trial: &&Trial<'_>| same_test(first, trial);
+    let alike = |trial: &&Trial| same_test(first, trial);
     if !trials.iter().all(alike) {
         return None;
     }
     if metric != Metric::Accuracy && is_one_seed(entry) {
-        return set_interval(metric, first.test_gold, &first.test?.predicted, first.n_labels);
+        return set_interval(metric, &first.test_gold, &first.test()?.predicted, first.n_labels);
     }
     let scores: Vec<Vec<f64>> = trials
         .iter()
-        .filter_map(|trial| Some(parts(metric, trial.test_gold, &trial.test?.predicted, trial.n_labels)))
+        .filter_map(|trial| Some(parts(metric, &trial.test_gold, &trial.test()?.predicted, trial.n_labels)))
         .collect();
     clustered_interval(&scores)
 }
 
 /// Whether a row's test predictions are the same in every seed, so that they hold no variation between seeds.
 pub(super) fn is_one_seed(entry: &Entry<'_>) -> bool {
-    let mut predicted = tested(entry).filter_map(|trial| trial.test.map(|test| &test.predicted));
+    let mut predicted = tested(entry).filter_map(|trial| trial.test().map(|test| &test.predicted));
     match predicted.next() {
         Some(first) => predicted.all(|other| other == first),
         None => entry.is_one_trial(),
@@ -200,16 +200,16 @@ pub(super) fn is_alike_label_free(a: &Entry<'_>, b: &Entry<'_>) -> bool {
         })
 }
 
-fn parts_by_text(trial: &Trial<'_>) -> Option<Vec<(u32, f64)>> {
-    trial.chosen()?.by_text(trial.texts)
+fn parts_by_text(trial: &Trial) -> Option<Vec<(u32, f64)>> {
+    trial.chosen()?.by_text(&trial.texts)
 }
 
 /// The trials of a row's seeds that were tested: one that stands for several seeds once for each.
-fn tested<'a>(entry: &Entry<'a>) -> impl Iterator<Item = &'a Trial<'a>> {
-    entry.by_seed.values().copied().filter(|trial| trial.test.is_some())
+fn tested<'a>(entry: &Entry<'a>) -> impl Iterator<Item = &'a Trial> {
+    entry.by_seed.values().copied().filter(|trial| trial.test().is_some())
 }
 
-fn same_test(a: &Trial<'_>, b: &Trial<'_>) -> bool {
+fn same_test(a: &Trial, b: &Trial) -> bool {
     a.test_set == b.test_set && a.test_gold == b.test_gold
 }
 

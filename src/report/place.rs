@@ -33,7 +33,8 @@ impl Place {
     }
 }
 
-fn stepped(value: Option<f64>) -> Option<f64> {
+/// In steps of 1e-6; what is no number is unknown.
+pub(super) fn stepped(value: Option<f64>) -> Option<f64> {
     // Adding 0 turns -0 into 0, which would otherwise stand behind it.
     value.filter(|value| !value.is_nan()).map(|value| (value * 1e6).round() / 1e6 + 0.0)
 }

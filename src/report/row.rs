@@ -142,14 +142,14 @@ impl Row {
         let shown = entry.shown();
         let first = entry.complete().next();
         let n_dev = first.map(|trial| trial.dev_gold.len()).filter(|n| *n > 0);
-        let n_test = first.filter(|trial| trial.test.is_some()).map(|trial| trial.test_gold.len());
-        let dev_mean = entry.mean(|trial| trial.chosen()?.dev.map(|dev| dev.metric));
+        let n_test = first.filter(|trial| trial.test().is_some()).map(|trial| trial.test_gold.len());
+        let dev_mean = entry.mean(|trial| trial.chosen()?.dev().map(|dev| dev.metric));
         let dev = dev_mean.zip(n_dev).and_then(|(mean, n)| outcome::share_interval(metric, mean, n));
         let test = outcome::test_interval(entry, metric);
-        let test_mean = entry.mean(|trial| trial.test.map(|test| test.metric));
-        let between: Vec<f64> = entry.complete().filter_map(|trial| trial.test.map(|test| test.metric)).collect();
+        let test_mean = entry.mean(|trial| trial.test().map(|test| test.metric));
+        let between: Vec<f64> = entry.complete().filter_map(|trial| trial.test().map(|test| test.metric)).collect();
         let gaps: (Vec<f64>, Vec<f64>) =
-            entry.by_seed.values().filter_map(|t| Some((t.chosen()?.dev?.metric, t.test?.metric))).unzip();
+            entry.by_seed.values().filter_map(|t| Some((t.chosen()?.dev()?.metric, t.test()?.metric))).unzip();
         let spent = spent(entry);
         let saved = shown.map(|(trial, scored)| (trial, file_name(trial, scored)));
         let prompt_file = saved.map(|(trial, name)| Path::new("trials").join(trial.key.id()).join(name));
@@ -177,7 +177,7 @@ impl Row {
             dev_mean,
             dev_low: dev.map(|interval| interval.low),
             dev_high: dev.map(|interval| interval.high),
-            dev_margin: entry.mean(|trial| trial.chosen()?.dev.map(|dev| dev.margin)),
+            dev_margin: entry.mean(|trial| trial.chosen()?.dev().map(|dev| dev.margin)),
             select_by: shown.map(|(trial, chosen)| selection(trial, chosen, &asked.select_by).0.into()),
             select_score: entry.mean(|trial| selection(trial, trial.chosen()?, &asked.select_by).1),
             test_mean,
@@ -190,10 +190,10 @@ impl Row {
             vs_random: None,
             vs_random_p: None,
             trained_parameters: shown.map(|(_, scored)| match &scored.record.soft {
-                Some(soft) => (soft.n_soft * soft.d_model) as u64,
+                Some(soft) => soft.n_numbers() as u64,
                 None => 0,
             }),
-            dev_looks: sum(entry, |trial| trial.choice.map(|choice| choice.dev_looks)),
+            dev_looks: sum(entry, |trial| trial.choice.as_ref().map(|choice| choice.dev_looks)),
             evaluations: spent.map(|spent| spent.evaluations),
             evaluations_saved: sum(entry, |trial| trial.saved),
             forwards: spent.map(|spent| spent.forwards),
@@ -202,9 +202,9 @@ impl Row {
             flags: flags(entry, shown, dev_only),
             seconds: entry.over.iter().map(|trial| seconds(trial)).sum(),
             failures: failures.into_iter().map(|(seeds, why)| (seeds, why.into())).collect(),
-            projected_dev: entry.mean(|trial| trial.read_back?.projected_dev),
-            projected_test: entry.mean(|trial| trial.read_back?.projected_test),
-            read_back: shown.and_then(|(trial, _)| trial.read_back.cloned()),
+            projected_dev: entry.mean(|trial| trial.read_back()?.projected_dev),
+            projected_test: entry.mean(|trial| trial.read_back()?.projected_test),
+            read_back: shown.and_then(|(trial, _)| trial.read_back().cloned()),
             n_texts: first.map(|trial| trial.texts.len()).filter(|n| *n > 0),
             label_free_spearman: entry.mean(|trial| trial.correlation?.spearman),
             label_free_kendall: entry.mean(|trial| trial.correlation?.kendall),
@@ -233,8 +233,8 @@ impl Row {
 }
 
 /// The rule that chose a candidate, and the candidate's score by it.
-pub(super) fn selection<'a>(trial: &Trial<'_>, chosen: &Scored<'_>, rule: &'a str) -> (&'a str, Option<f64>) {
-    let Some(dev) = chosen.dev else {
+pub(super) fn selection<'a>(trial: &Trial, chosen: &Scored, rule: &'a str) -> (&'a str, Option<f64>) {
+    let Some(dev) = chosen.dev() else {
         let needs_labels =
             rule.parse::<Metric>().is_ok() || matches!(rule, "margin" | "mean_log_likelihood" | "expected_accuracy");
         return (if needs_labels { LABEL_FREE } else { rule }, chosen.label_free);
@@ -247,7 +247,7 @@ pub(super) fn selection<'a>(trial: &Trial<'_>, chosen: &Scored<'_>, rule: &'a st
             Some(expected_accuracy(trial.n_labels, margins.zip(trial.dev_gold.iter().map(|&g| usize::from(g)))))
         }
         _ => match rule.parse() {
-            Ok(metric) => outcome::metric(metric, trial.dev_gold, &dev.predicted, trial.n_labels),
+            Ok(metric) => outcome::metric(metric, &trial.dev_gold, &dev.predicted, trial.n_labels),
             Err(_) => chosen.label_free,
         },
     };
@@ -267,11 +267,11 @@ fn spent(entry: &Entry<'_>) -> Option<crate::record::Spent> {
         })
 }
 
-fn sum(entry: &Entry<'_>, value: impl Fn(&Trial<'_>) -> Option<u64>) -> Option<u64> {
+fn sum(entry: &Entry<'_>, value: impl Fn(&Trial) -> Option<u64>) -> Option<u64> {
     entry.complete().filter_map(value).reduce(|a, b| a + b)
 }
 
-fn seconds(trial: &Trial<'_>) -> f64 {
+fn seconds(trial: &Trial) -> f64 {
     match trial.end {
         End::Open => 0.0,
         End::Finished { seconds, .. } | End::Failed { seconds, .. } => seconds,
@@ -279,17 +279,17 @@ fn seconds(trial: &Trial<'_>) -> f64 {
 }
 
 /// The file that holds a trial's chosen prompt.
-fn file_name(trial: &Trial<'_>, chosen: &Scored<'_>) -> &'static str {
+fn file_name(trial: &Trial, chosen: &Scored) -> &'static str {
     if trial.key.method.starts_with("ensemble_") {
         return "ensemble.json";
     }
     if chosen.record.soft.is_some() { "prompt.safetensors" } else { "prompt.json" }
 }
 
-fn flags(entry: &Entry<'_>, shown: Option<(&Trial<'_>, &Scored<'_>)>, dev_only: bool) -> Vec<String> {
+fn flags(entry: &Entry<'_>, shown: Option<(&Trial, &Scored)>, dev_only: bool) -> Vec<String> {
     let mut flags: Vec<&str> = Vec::new();
     for trial in &entry.over {
-        match trial.end {
+        match &trial.end {
             End::Finished { flags: of_trial, .. } => flags.extend(of_trial.iter().map(String::as_str)),
             End::Failed { reason, .. } => {
                 flags.push("failed");
@@ -307,9 +307,9 @@ fn flags(entry: &Entry<'_>, shown: Option<(&Trial<'_>, &Scored<'_>)>, dev_only: 
 }
 
 /// The flags of a candidate, those that its predictions give included.
-pub(super) fn candidate_flags<'a>(trial: &Trial<'a>, scored: &Scored<'a>) -> Vec<&'a str> {
+pub(super) fn candidate_flags<'a>(trial: &Trial, scored: &'a Scored) -> Vec<&'a str> {
     let mut flags: Vec<&str> = scored.record.flags.iter().map(String::as_str).collect();
-    if let Some(dev) = scored.dev {
+    if let Some(dev) = scored.dev() {
         let wide = |labels: &[u16]| labels.iter().map(|label| usize::from(*label)).collect::<Vec<_>>();
         let gold = &trial.dev_gold[..dev.predicted.len()];
         flags.extend(majority_class(&wide(&dev.predicted), &wide(gold)).then_some("majority_class"));

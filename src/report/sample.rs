@@ -2,10 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::record::{CandidateRecord, Event, FORMAT, Provenance, SetScores, Spent, TrialKey, TrialRecord, TrialWriter};
+use crate::record::{
+    CandidateRecord, EVENTS, Event, FORMAT, Provenance, RecordError, SetScores, Spent, TrialKey, TrialRecord,
+    TrialWriter,
+};
 use crate::task::{Confusion, Metric};
 
+use super::ReportError;
 use super::asked::Asked;
+use super::candidate_table::each_candidate;
+use super::candidates::CandidateRow;
+use super::leaderboard::Leaderboard;
+use super::trial::Trial;
 
 /// A trial in the making. Labels and predictions are digits: `"0110"`.
 #[derive(Debug, Clone)]
@@ -216,4 +224,34 @@ pub(super) fn write(folder: &Path, trials: &[TrialRecord], metric: &str) {
         let mut writer = TrialWriter::create(&folder.join("trials").join(trial.key().id()), trial.key()).unwrap();
         trial.events.iter().for_each(|event| writer.append(event).unwrap());
     }
+}
+
+/// The rows of the trials' candidates.
+pub(super) fn candidate_rows(trials: &[TrialRecord], asked: &Asked) -> Result<Vec<CandidateRow>, ReportError> {
+    let mut rows = Vec::new();
+    with(trials, |trials| {
+        each_candidate(&trials?, asked, |row| {
+            rows.push(row);
+            Ok(())
+        })
+    })?;
+    Ok(rows)
+}
+
+/// The leaderboard of the trials.
+pub(super) fn leaderboard(trials: &[TrialRecord], asked: Asked) -> Leaderboard {
+    with(trials, |trials| Leaderboard::of_trials(&trials.unwrap(), asked))
+}
+
+/// Gives the trials as they are read from a folder.
+fn with<T>(trials: &[TrialRecord], take: impl FnOnce(Result<Vec<Trial>, RecordError>) -> T) -> T {
+    let folder = tempfile::tempdir().unwrap();
+    let read = trials.iter().map(|trial| {
+        let folder = folder.path().join(trial.key().id());
+        std::fs::create_dir(&folder).unwrap();
+        let lines = trial.events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n");
+        std::fs::write(folder.join(EVENTS), lines.collect::<String>()).unwrap();
+        Ok(Trial::load(&folder)?.unwrap())
+    });
+    take(read.collect())
 }

@@ -13,6 +13,7 @@ use crate::task::statistics::rank_stability;
 
 use super::entry::Entry;
 use super::group::Group;
+use super::listed::Digest;
 use super::trial::Trial;
 
 /// Things in common below which an order says nothing.
@@ -40,48 +41,44 @@ pub struct Agreement {
     pub n_items: usize,
 }
 
-/// Scores by seed and thing.
-type Scores<'a> = BTreeMap<u64, BTreeMap<(usize, &'a str, &'a str), f64>>;
+/// Scores by seed and thing: an item, or the digest of a prompt.
+type Scores = BTreeMap<u64, BTreeMap<Digest, f64>>;
 
 impl Stability {
-    pub(super) fn of(entries: &[Entry<'_>], trials: &[Trial<'_>], group: &Group, dev_only: bool) -> Self {
+    pub(super) fn of(entries: &[Entry<'_>], trials: &[Trial], group: &Group, dev_only: bool) -> Self {
         let mut methods = Scores::new();
         for entry in entries {
             for (seed, trial) in &entry.by_seed {
-                let dev = trial.chosen().and_then(|chosen| chosen.dev);
-                if let Some(scores) = if dev_only { dev } else { trial.test } {
-                    methods.entry(*seed).or_default().insert((entry.item, "", ""), scores.metric);
+                let dev = trial.chosen().and_then(|chosen| chosen.dev());
+                if let Some(scores) = if dev_only { dev } else { trial.test() } {
+                    methods.entry(*seed).or_default().insert(entry.item as Digest, scores.metric);
                 }
             }
         }
         let mut candidates = Scores::new();
         let mut seed_of_set = BTreeMap::new();
-        let mut complete: Vec<&Trial<'_>> = {
-            let ranked = |trial: &&Trial<'_>| trial.is_complete() && trial.key.control.is_none();
-            trials.iter().filter(ranked).filter(|trial| Group::of(trial.key) == *group).collect()
+        let mut complete: Vec<&Trial> = {
+            let ranked = |trial: &&Trial| trial.is_complete() && trial.key.control.is_none();
+            trials.iter().filter(ranked).filter(|trial| Group::of(&trial.key) == *group).collect()
         };
         complete.sort_by_key(|trial| (&trial.key.seeds, trial.key.item));
         for trial in complete {
             let [seed] = trial.key.seeds[..] else { continue };
-            if *seed_of_set.entry(trial.dev_set).or_insert(seed) != seed {
+            if *seed_of_set.entry(&trial.dev_set).or_insert(seed) != seed {
                 continue;
             }
-            for scored in &trial.candidates {
-                // Two trainings never end at the same vectors, so soft prompts have nothing in common but their template.
-                if scored.record.soft.is_some() {
-                    continue;
-                }
-                if let Some(dev) = scored.dev.filter(|_| scored.dropped_at(trial.dev_gold.len()).is_none()) {
-                    let text = (0, scored.record.prompt.as_str(), scored.record.verbalizer.as_str());
-                    candidates.entry(seed).or_default().insert(text, dev.metric);
-                }
-            }
+            // Two trainings never end at the same vectors, so soft prompts have nothing in common but their template.
+            let hard = trial.candidates.iter().filter(|listed| listed.is_complete() && !listed.is_soft);
+            candidates.entry(seed).or_default().extend(hard.map(|listed| (listed.text, listed.score)));
         }
         Self { methods: agreement(&methods), candidates: agreement(&candidates) }
     }
 }
 
-fn agreement(by_seed: &Scores<'_>) -> Option<Agreement> {
+fn agreement(by_seed: &Scores) -> Option<Agreement> {
+    if by_seed.len() < 2 {
+        return None;
+    }
     let all: BTreeSet<_> = by_seed.values().flat_map(|scores| scores.keys()).collect();
     let twice: Vec<_> = all
         .into_iter()

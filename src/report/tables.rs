@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::record::{load_trials, write_atomically};
+use crate::record::{AtomicFile, RecordError, write_atomically};
 
 use super::ReportError;
 use super::asked::Asked;
-use super::candidates::CandidateRow;
-use super::columns::{self, CANDIDATES, LEADERBOARD};
+use super::candidate_table::each_candidate;
+use super::columns::{self, CANDIDATES, CsvTable, LEADERBOARD};
 use super::digest::Digest;
 use super::leaderboard::{Leaderboard, Section};
 use super::print;
@@ -31,11 +31,18 @@ pub const LEADERBOARD_MD: &str = "leaderboard.md";
 /// # Errors
 /// [`ReportError::Record`] if the folder holds no record, one that cannot be read, or cannot be written to.
 pub fn write_tables(folder: &Path) -> Result<(), ReportError> {
-    let records = load_trials(folder)?;
-    let trials = records.iter().map(Trial::read).collect::<Result<Vec<_>, _>>()?;
+    let trials = Trial::all(folder)?;
     let asked = Asked::load(folder)?;
-    let candidates = CandidateRow::of_trials(&trials, &asked);
-    write_atomically(&folder.join(CANDIDATES_CSV), &columns::csv(CANDIDATES, &candidates)?)?;
+    let path = folder.join(CANDIDATES_CSV);
+    let fault = |e: csv::Error| -> ReportError {
+        match e.into_kind() {
+            csv::ErrorKind::Io(e) => RecordError::io("write", &path)(e).into(),
+            other => ReportError::print(format!("{other:?}")),
+        }
+    };
+    let mut candidates = CsvTable::new(CANDIDATES, AtomicFile::create(&path)?).map_err(fault)?;
+    each_candidate(&trials, &asked, |row| candidates.row(&row).map_err(fault))?;
+    candidates.finish().map_err(fault)?.keep()?;
     let leaderboard = Leaderboard::of_trials(&trials, asked);
     write_atomically(&folder.join(LEADERBOARD_CSV), &columns::csv(LEADERBOARD, leaderboard.rows())?)?;
     write_atomically(&folder.join(LEADERBOARD_MD), leaderboard.to_markdown().as_bytes())?;
@@ -86,14 +93,6 @@ impl FromStr for Format {
 }
 
 impl Leaderboard {
-    /// Derives the leaderboard from the record in a results folder.
-    ///
-    /// # Errors
-    /// [`ReportError::Record`].
-    pub fn load(folder: &Path) -> Result<Self, ReportError> {
-        Self::of(&load_trials(folder)?, Asked::load(folder)?)
-    }
-
     fn render(&self, format: Format, by: Option<&'static columns::Column<Row>>) -> Result<String, ReportError> {
         let sections: Vec<(&Section, Vec<&Row>)> =
             self.sections.iter().map(|section| (section, section.rows_by(by))).collect();

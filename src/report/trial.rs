@@ -1,63 +1,68 @@
 //! A trial's events, read into what tables need.
+//!
+//! # Decisions
+//!
+//! - 2026-11: events are read one after the other and let go: of a candidate only [`Listed`] stays, of a search step the one number
+//!   that tables show, so that memory hardly grows with the candidates. What a table says of a candidate beyond that is read
+//!   from the file again, in the order in which it is written. Refused: a data base, for a file that is read twice.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::record::{
-    CandidateRecord, Diagnosis, EVENTS, Event, ReadBack, RecordError, RuleScores, SetScores, Spent, TrialKey,
-    TrialRecord,
+    CandidateRecord, Diagnosis, EVENTS, Event, EventFile, EventPlace, EventReader, ReadBack, RecordError, RuleScores,
+    SetScores, Spent, TrialKey, trial_folders,
 };
 
+use super::listed::Listed;
 use super::place::Place;
 
-/// A trial as its events tell it; everything is borrowed from them.
+/// A trial as its events tell it.
 #[derive(Debug, Clone)]
-pub(super) struct Trial<'a> {
-    pub(super) key: &'a TrialKey,
-    pub(super) folder: &'a Path,
+pub(super) struct Trial {
+    pub(super) key: TrialKey,
+    pub(super) folder: PathBuf,
     pub(super) n_labels: usize,
-    pub(super) labels: &'a [String],
-    pub(super) dev_gold: &'a [u16],
-    pub(super) test_gold: &'a [u16],
-    pub(super) dev_set: &'a str,
-    pub(super) test_set: &'a str,
+    pub(super) labels: Vec<String>,
+    pub(super) dev_gold: Vec<u16>,
+    pub(super) test_gold: Vec<u16>,
+    pub(super) dev_set: String,
+    pub(super) test_set: String,
     /// The rows of the texts that a label-free score is taken over.
-    pub(super) texts: &'a [u32],
+    pub(super) texts: Vec<u32>,
     /// The scored candidates by number; of one that was scored twice, the later scores.
-    pub(super) candidates: Vec<Scored<'a>>,
+    pub(super) candidates: Vec<Listed>,
     pub(super) choice: Option<Choice>,
-    pub(super) test: Option<&'a SetScores>,
-    /// What the vectors of the chosen prompt are like.
-    pub(super) read_back: Option<&'a ReadBack>,
-    /// How much the chosen prompt hangs on its surface.
-    pub(super) diagnosis: Option<&'a Diagnosis>,
-    /// What each rule for words of several tokens gives for the same prompts.
-    pub(super) rules: Option<&'a RuleScores>,
+    test: Option<SetScores>,
+    read_back: Option<ReadBack>,
+    diagnosis: Option<Diagnosis>,
+    rules: Option<RuleScores>,
+    /// The candidates that the rules were compared on.
+    pub(super) of_rules: BTreeMap<u64, CandidateRecord>,
     /// How the label-free score and test agree, at 0 shots.
     pub(super) correlation: Option<Correlation>,
     /// The mean over steps of the rank correlation of first-order estimates with true falls of the loss, and the steps.
     pub(super) hotflip: Option<(f64, usize)>,
     /// The evaluations that racing saved.
     pub(super) saved: Option<u64>,
-    pub(super) end: End<'a>,
+    pub(super) end: End,
 }
 
 /// A candidate and its scores.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scored<'a> {
-    pub(super) record: &'a CandidateRecord,
-    pub(super) dev: Option<&'a SetScores>,
+#[derive(Debug, Clone)]
+pub(super) struct Scored {
+    pub(super) record: CandidateRecord,
+    dev: Option<SetScores>,
     pub(super) label_free: Option<f64>,
     /// Each text's part in it.
-    pub(super) label_free_parts: &'a [f32],
+    label_free_parts: Vec<f32>,
     pub(super) evaluations: u64,
 }
 
 /// What dev chose.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Choice {
-    /// The place of the chosen one in [`Trial::candidates`].
-    pub(super) index: usize,
+    pub(super) scored: Scored,
     pub(super) dev_looks: u64,
     pub(super) perplexity: Option<f64>,
 }
@@ -72,34 +77,107 @@ pub(super) struct Correlation {
 }
 
 /// How far a trial came.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum End<'a> {
+#[derive(Debug, Clone)]
+pub(super) enum End {
     /// It goes on, or was interrupted.
     Open,
     /// It is complete.
-    Finished { spent: Spent, flags: &'a [String], seconds: f64 },
+    Finished { spent: Spent, flags: Vec<String>, seconds: f64 },
     /// It could not be completed.
-    Failed { reason: &'a str, seconds: f64 },
+    Failed { reason: String, seconds: f64 },
 }
 
-impl<'a> Trial<'a> {
-    /// Reads a trial's events.
+impl Trial {
+    /// The trials of a results folder that have begun, ordered by item, model, shots and seed.
+    ///
+    /// # Errors
+    /// As [`trial_folders`] and [`Trial::load`].
+    pub(super) fn all(folder: &Path) -> Result<Vec<Self>, RecordError> {
+        let mut trials = Vec::new();
+        for folder in trial_folders(folder)? {
+            trials.extend(Self::load(&folder)?);
+        }
+        trials.sort_by_cached_key(|trial| {
+            let key = &trial.key;
+            (key.item, key.model.clone(), key.shots.clone(), key.calibration.clone(), key.seeds.clone(), key.id())
+        });
+        Ok(trials)
+    }
+
+    /// Reads a trial's events; `None` if there are none yet.
     ///
     /// # Errors
     /// [`RecordError::Corrupt`] if they contradict each other: scores of another number of examples, a label that is not
     /// there, a choice of a candidate that was not scored.
-    pub(super) fn read(trial: &'a TrialRecord) -> Result<Self, RecordError> {
-        let corrupt =
-            |line: usize, message: String| RecordError::corrupt(trial.folder.join(EVENTS), Some(line + 1), message);
-        let Some(Event::Started { trial: key, labels, dev_gold, test_gold, dev_set, test_set, texts, .. }) =
-            trial.events.first()
-        else {
-            return Err(corrupt(0, "the first event is not `started`".into()));
+    pub(super) fn load(folder: &Path) -> Result<Option<Self>, RecordError> {
+        let Some(mut events) = EventReader::open(folder)? else { return Ok(None) };
+        let mut read = match events.read()? {
+            Some((_, started)) => Self::started(folder, started).map_err(|message| events.corrupt(message))?,
+            None => return Ok(None),
         };
-        let mut read = Self {
+        let mut meters: Vec<f64> = Vec::new();
+        let mut chosen = None;
+        while let Some((place, event)) = events.read()? {
+            match event {
+                Event::Scored { .. } => {
+                    let listed = read.listed(place, event).map_err(|message| events.corrupt(message))?;
+                    read.candidates.push(listed);
+                }
+                Event::Chosen { candidate, dev_looks, perplexity } => {
+                    chosen = Some((events.n_lines(), candidate, dev_looks, perplexity));
+                }
+                Event::Tested { test } => {
+                    let n = read.test_gold.len();
+                    check(&test, read.n_labels, test.predicted.len() == n, n)
+                        .map_err(|message| events.corrupt(message))?;
+                    read.test = Some(test);
+                }
+                Event::ReadBack(read_back) => read.read_back = Some(read_back),
+                Event::Diagnosed(diagnosis) => read.diagnosis = Some(diagnosis),
+                Event::Rules(rules) => read.rules = Some(rules),
+                Event::Correlated { candidates, n_test, spearman, kendall, .. } => {
+                    read.correlation = Some(Correlation { n_candidates: candidates.len(), n_test, spearman, kendall });
+                }
+                Event::Raced { saved, .. } => read.saved = Some(saved),
+                Event::Finished { spent, flags, seconds } => read.end = End::Finished { spent, flags, seconds },
+                Event::Failed { reason, seconds } => read.end = End::Failed { reason, seconds },
+                Event::Step { trace, .. } => meters.extend(trace.get("hotflip_spearman").and_then(|rho| rho.as_f64())),
+                Event::Started { .. } | Event::Halved { .. } => {}
+            }
+        }
+        read.candidates = by_number(std::mem::take(&mut read.candidates));
+        let n_steps = meters.len();
+        read.hotflip = (n_steps > 0).then(|| (meters.iter().sum::<f64>() / n_steps as f64, n_steps));
+        let mut file = events.into_file();
+        if let Some((line, number, dev_looks, perplexity)) = chosen {
+            let scored = read.candidate(number, &mut file)?.ok_or_else(|| {
+                let message = format!("candidate {number} was chosen but never scored");
+                RecordError::corrupt(folder.join(EVENTS), Some(line), message)
+            })?;
+            read.choice = Some(Choice { scored, dev_looks, perplexity });
+        }
+        let compared = read.rules.iter().flat_map(|rules| &rules.scores).map(|score| score.candidate);
+        for number in compared.collect::<Vec<_>>() {
+            if let Some(scored) = read.candidate(number, &mut file)? {
+                read.of_rules.insert(number, scored.record);
+            }
+        }
+        Ok(Some(read))
+    }
+
+    /// A trial that has just begun.
+    fn started(folder: &Path, event: Event) -> Result<Self, String> {
+        let Event::Started { trial: key, labels, dev_gold, test_gold, dev_set, test_set, texts, .. } = event else {
+            return Err("the first event is not `started`".into());
+        };
+        let n_labels = labels.len();
+        if let Some(label) = dev_gold.iter().chain(&test_gold).find(|label| usize::from(**label) >= n_labels) {
+            return Err(format!("gold label {label} of {n_labels} labels"));
+        }
+        Ok(Self {
             key,
-            folder: &trial.folder,
-            n_labels: labels.len(),
+            folder: folder.into(),
+            n_labels,
             labels,
             dev_gold,
             test_gold,
@@ -112,83 +190,83 @@ impl<'a> Trial<'a> {
             read_back: None,
             diagnosis: None,
             rules: None,
+            of_rules: BTreeMap::new(),
             correlation: None,
             hotflip: None,
             saved: None,
             end: End::Open,
-        };
-        if let Some(label) = dev_gold.iter().chain(test_gold).find(|label| usize::from(**label) >= labels.len()) {
-            return Err(corrupt(0, format!("gold label {label} of {} labels", labels.len())));
+        })
+    }
+
+    /// What stays of a scored candidate.
+    fn listed(&self, place: EventPlace, event: Event) -> Result<Listed, String> {
+        let scored = Scored::of(event).ok_or("not a scored candidate")?;
+        let (n, expected) = (scored.label_free_parts.len(), self.texts.len());
+        if n > 0 && n != expected {
+            return Err(format!("{n} parts of a label-free score for {expected} texts"));
         }
-        let mut meters: Vec<f64> = Vec::new();
-        let mut by_number = BTreeMap::new();
-        let mut chosen = None;
-        for (line, event) in trial.events.iter().enumerate() {
-            match event {
-                Event::Scored { candidate, dev, label_free, label_free_parts, evaluations } => {
-                    let (n, expected) = (label_free_parts.len(), texts.len());
-                    if n > 0 && n != expected {
-                        return Err(corrupt(line, format!("{n} parts of a label-free score for {expected} texts")));
-                    }
-                    if let Some(dev) = dev {
-                        // Racing may stop before the last dev example, so a prefix is no fault.
-                        check(dev, labels.len(), dev.predicted.len() <= dev_gold.len(), dev_gold.len())
-                            .map_err(|message| corrupt(line, message))?;
-                    }
-                    let scored = Scored {
-                        record: candidate,
-                        dev: dev.as_ref(),
-                        label_free: *label_free,
-                        label_free_parts,
-                        evaluations: *evaluations,
-                    };
-                    by_number.insert(candidate.candidate, scored);
-                }
-                Event::Chosen { candidate, dev_looks, perplexity } => {
-                    chosen = Some((line, *candidate, *dev_looks, *perplexity));
-                }
-                Event::Tested { test } => {
-                    check(test, labels.len(), test.predicted.len() == test_gold.len(), test_gold.len())
-                        .map_err(|message| corrupt(line, message))?;
-                    read.test = Some(test);
-                }
-                Event::ReadBack(read_back) => read.read_back = Some(read_back),
-                Event::Diagnosed(diagnosis) => read.diagnosis = Some(diagnosis),
-                Event::Rules(rules) => read.rules = Some(rules),
-                Event::Correlated { candidates, n_test, spearman, kendall, .. } => {
-                    read.correlation = Some(Correlation {
-                        n_candidates: candidates.len(),
-                        n_test: *n_test,
-                        spearman: *spearman,
-                        kendall: *kendall,
-                    });
-                }
-                Event::Raced { saved, .. } => read.saved = Some(*saved),
-                Event::Finished { spent, flags, seconds } => {
-                    read.end = End::Finished { spent: *spent, flags, seconds: *seconds };
-                }
-                Event::Failed { reason, seconds } => read.end = End::Failed { reason, seconds: *seconds },
-                Event::Step { trace, .. } => meters.extend(trace.get("hotflip_spearman").and_then(|rho| rho.as_f64())),
-                Event::Started { .. } | Event::Halved { .. } => {}
-            }
+        let n_dev = self.dev_gold.len();
+        if let Some(dev) = scored.dev() {
+            // Racing may stop before the last dev example, so a prefix is no fault.
+            check(dev, self.n_labels, dev.predicted.len() <= n_dev, n_dev)?;
         }
-        read.candidates = by_number.into_values().collect();
-        let n_steps = meters.len();
-        read.hotflip = (n_steps > 0).then(|| (meters.iter().sum::<f64>() / n_steps as f64, n_steps));
-        if let Some((line, number, dev_looks, perplexity)) = chosen {
-            let index = read
-                .candidates
-                .iter()
-                .position(|scored| scored.record.candidate == number)
-                .ok_or_else(|| corrupt(line, format!("candidate {number} was chosen but never scored")))?;
-            read.choice = Some(Choice { index, dev_looks, perplexity });
+        Ok(Listed::of(place, &scored, n_dev, &self.texts))
+    }
+
+    /// The candidate of that number with all that its event says.
+    fn candidate(&self, number: u64, file: &mut EventFile) -> Result<Option<Scored>, RecordError> {
+        match self.candidates.binary_search_by_key(&number, |listed| listed.number) {
+            Ok(index) => self.scored(&self.candidates[index], file).map(Some),
+            Err(_) => Ok(None),
         }
-        Ok(read)
+    }
+
+    /// A candidate with all that its event says, from the trial's events.
+    ///
+    /// # Errors
+    /// [`RecordError::Corrupt`] if the file is not what it was a moment ago.
+    pub(super) fn scored(&self, listed: &Listed, file: &mut EventFile) -> Result<Scored, RecordError> {
+        let scored = Scored::of(file.read(listed.event)?);
+        let n_dev = self.dev_gold.len();
+        let is_same = |scored: &Scored| Listed::of(listed.event, scored, n_dev, &self.texts).is(listed);
+        scored.filter(is_same).ok_or_else(|| {
+            let message = format!("changed while it was read (candidate {})", listed.number);
+            RecordError::corrupt(self.folder.join(EVENTS), None, message)
+        })
+    }
+
+    /// The trial's events, for [`Trial::scored`].
+    ///
+    /// # Errors
+    /// [`RecordError`] if they cannot be opened any more.
+    pub(super) fn events(&self) -> Result<EventFile, RecordError> {
+        let gone = || RecordError::corrupt(self.folder.join(EVENTS), None, "vanished while it was read");
+        Ok(EventReader::open(&self.folder)?.ok_or_else(gone)?.into_file())
     }
 
     /// The chosen candidate.
-    pub(super) fn chosen(&self) -> Option<&Scored<'a>> {
-        self.choice.map(|choice| &self.candidates[choice.index])
+    pub(super) fn chosen(&self) -> Option<&Scored> {
+        self.choice.as_ref().map(|choice| &choice.scored)
+    }
+
+    /// How the chosen prompt does on test.
+    pub(super) fn test(&self) -> Option<&SetScores> {
+        self.test.as_ref()
+    }
+
+    /// What the vectors of the chosen prompt are like.
+    pub(super) fn read_back(&self) -> Option<&ReadBack> {
+        self.read_back.as_ref()
+    }
+
+    /// How much the chosen prompt hangs on its surface.
+    pub(super) fn diagnosis(&self) -> Option<&Diagnosis> {
+        self.diagnosis.as_ref()
+    }
+
+    /// What each rule for words of several tokens gives for the same prompts.
+    pub(super) fn rules(&self) -> Option<&RuleScores> {
+        self.rules.as_ref()
     }
 
     /// Whether it came to its end well.
@@ -202,10 +280,24 @@ impl<'a> Trial<'a> {
     }
 }
 
-impl Scored<'_> {
+impl Scored {
+    fn of(event: Event) -> Option<Self> {
+        match event {
+            Event::Scored { candidate, dev, label_free, label_free_parts, evaluations } => {
+                Some(Self { record: candidate, dev, label_free, label_free_parts, evaluations })
+            }
+            _ => None,
+        }
+    }
+
+    /// How it does on dev.
+    pub(super) fn dev(&self) -> Option<&SetScores> {
+        self.dev.as_ref()
+    }
+
     /// Each text's part in its label-free score, by the text's row, ascending; `None` where they are not known.
     pub(super) fn by_text(&self, texts: &[u32]) -> Option<Vec<(u32, f64)>> {
-        let parts = self.label_free_parts;
+        let parts = &self.label_free_parts;
         let mut by_text: Vec<(u32, f64)> =
             texts.iter().copied().zip(parts.iter().map(|&part| f64::from(part))).collect();
         by_text.sort_unstable_by_key(|(row, _)| *row);
@@ -216,8 +308,8 @@ impl Scored<'_> {
     pub(super) fn place(&self, n_dev: usize) -> Place {
         Place {
             dropped_at: self.dropped_at(n_dev),
-            score: self.dev.map(|dev| dev.metric).or(self.label_free),
-            margin: self.dev.map(|dev| dev.margin),
+            score: self.dev().map(|dev| dev.metric).or(self.label_free),
+            margin: self.dev().map(|dev| dev.margin),
             n_tokens: Some(self.record.n_tokens),
             text: match &self.record.soft {
                 None => format!("{}\n{}", self.record.prompt, self.record.verbalizer),
@@ -228,8 +320,22 @@ impl Scored<'_> {
 
     /// The examples after which racing dropped it; `None` if it was scored on all `n_dev`.
     pub(super) fn dropped_at(&self, n_dev: usize) -> Option<usize> {
-        self.dev.map(|dev| dev.predicted.len()).filter(|n| *n < n_dev)
+        self.dev().map(|dev| dev.predicted.len()).filter(|n| *n < n_dev)
     }
+}
+
+/// The candidates by number; of one that is there twice, the later.
+fn by_number(mut candidates: Vec<Listed>) -> Vec<Listed> {
+    candidates.sort_by_key(|listed| listed.number);
+    candidates.dedup_by(|later, earlier| {
+        let same = later.number == earlier.number;
+        if same {
+            *earlier = *later;
+        }
+        same
+    });
+    candidates.shrink_to_fit();
+    candidates
 }
 
 fn check(scores: &SetScores, n_labels: usize, right_length: bool, expected: usize) -> Result<(), String> {

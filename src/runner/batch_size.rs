@@ -4,7 +4,7 @@ use crate::model::{DeviceChoice, Footprint, LoadedModel, ResolvedDevice};
 use crate::prompt::Prompt;
 use crate::scoring::{Scorer, Settings};
 use crate::spec::Method;
-use crate::task::{Dataset, Example, Split};
+use crate::task::{Dataset, Example, Examples, Split};
 
 use super::schedule::at_once;
 
@@ -77,7 +77,7 @@ impl Load<'_> {
         let most = scorer.loaded().model.shape().max_positions;
         let splits = [Split::Train, Split::Dev, Split::Test].into_iter().filter_map(|split| self.dataset.split(split));
         let bytes = |example: &&Example| example.fields.iter().map(String::len).sum::<usize>();
-        let Some(example) = splits.flatten().max_by_key(bytes) else { return most };
+        let Some(example) = splits.filter_map(Examples::longest).max_by_key(bytes) else { return most };
         let tokens = self.prompts.iter().map(|prompt| {
             let n_mask = scorer
                 .passes(prompt)
@@ -113,5 +113,5 @@ fn fitting(device: &ResolvedDevice, jobs: usize, each: u64, largest: u64) -> usi
 
 /// Whether a method passes backward through the model.
 pub(super) fn takes_gradients(method: &Method) -> bool {
-    !matches!(method, Method::Manual(_) | Method::Random(_) | Method::Paraphrase(_))
+    !matches!(method, Method::Manual(_) | Method::Random(_) | Method::Paraphrase(_) | Method::Bbt(_))
 }

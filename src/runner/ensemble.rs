@@ -154,6 +154,7 @@ pub fn make(
         select_by: plan.experiment.select.by,
         racing: Racing::None,
         store: None,
+        checkpoints: None,
         diagnostics: 0,
         rules: Vec::new(),
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Result;
-use crate::prompt::{DemonstrationPool, Prompt, SoftPrompt, Template, TriggerTokens, Verbalizer};
+use crate::prompt::{DemonstrationPool, Prompt, Template, TriggerTokens, Vectors, Verbalizer};
 use crate::record::{
     CandidateRecord, Event, MatrixBlock, MatrixWriter, SavedPrompt, SoftRecord, TrialRecord, load_trials,
 };
@@ -38,7 +38,7 @@ struct Found<'r> {
     rule: MultiToken,
     calibrator: Arc<Calibrator>,
     candidate: &'r CandidateRecord,
-    soft: Option<Arc<SoftPrompt>>,
+    vectors: Vectors,
     pool: Option<Arc<DemonstrationPool>>,
 }
 
@@ -94,11 +94,11 @@ impl Plan {
                     continue;
                 }
                 let calibrator = Arc::clone(&calibrator);
-                let of = |soft| Found { model, item, rule, calibrator, candidate, soft, pool };
+                let of = |vectors| Found { model, item, rule, calibrator, candidate, vectors, pool };
                 match &candidate.soft {
-                    None => found.push(of(None)),
+                    None => found.push(of(Vectors::default())),
                     Some(soft) => match kept(record, soft) {
-                        Some(soft) => found.push(of(Some(Arc::new(soft)))),
+                        Some(vectors) => found.push(of(vectors)),
                         None => {
                             // Another trial may have chosen the same vectors.
                             seen.remove(&(asked, content));
@@ -109,7 +109,9 @@ impl Plan {
             }
         }
         let whole = draw(&self.dataset, Shots::Full, 0, &self.experiment.limits)?;
-        let data: TrialData<'_> = super::plan::examples(&self.dataset, &whole);
+        let mut dataset = self.dataset.clone();
+        dataset.hold([&whole])?;
+        let data: TrialData<'_> = super::plan::examples(&dataset, &whole);
         let names = self.names(&found);
         let mut writer = MatrixWriter::new(folder, self.dataset.labels.clone());
         let mut done = 0;
@@ -121,14 +123,16 @@ impl Plan {
                 return Ok(None);
             }
             let mut prompts = Vec::new();
-            for Found { candidate, soft, pool, .. } in round {
-                prompts.push(Prompt {
+            for Found { candidate, vectors, pool, .. } in round {
+                prompts.push(vectors.put_into(&Prompt {
                     template: Template::parse(&candidate.template)?,
                     triggers: TriggerTokens(candidate.trigger_ids.clone()),
-                    soft: soft.clone(),
+                    soft: None,
+                    prefix: None,
+                    label_vectors: None,
                     verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
                     pool: pool.clone(),
-                });
+                }));
             }
             for (split, examples) in [("dev", &data.dev), ("test", &data.test)] {
                 if !examples.is_empty() {
@@ -206,7 +210,7 @@ fn kept_pool(record: &TrialRecord, template: &str) -> Option<DemonstrationPool> 
 }
 
 /// The vectors that a trial kept, if they are these.
-fn kept(record: &TrialRecord, soft: &SoftRecord) -> Option<SoftPrompt> {
+fn kept(record: &TrialRecord, soft: &SoftRecord) -> Option<Vectors> {
     let (_, kept) = SavedPrompt::open(&record.folder.join("prompt.safetensors")).ok()?;
-    kept.filter(|kept| SoftRecord::of(kept) == *soft)
+    Some(kept).filter(|kept| SoftRecord::of(kept).as_ref() == Some(soft))
 }

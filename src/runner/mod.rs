@@ -14,6 +14,7 @@ mod batch_size;
 mod brute_force;
 mod calibrated;
 mod cell;
+mod checkpoint;
 mod control;
 mod diagnosis;
 mod ensemble;
@@ -36,6 +37,7 @@ mod schedule;
 mod selection;
 mod shortlist;
 mod trial;
+mod winner;
 
 pub use batch_size::{BatchSize, settings_for};
 pub use calibrated::Calibrated;

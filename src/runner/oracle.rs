@@ -167,6 +167,10 @@ impl Oracle for TrialOracle<'_> {
         Ok(gradient)
     }
 
+    fn charge_again(&mut self, cost: Cost) {
+        self.ledger.charge(cost);
+    }
+
     fn embeddings(&self, ids: &[u32]) -> Vec<Vec<f32>> {
         self.scorer.embeddings(ids)
     }

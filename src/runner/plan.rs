@@ -22,7 +22,7 @@ use super::ensemble::PlannedEnsemble;
 use super::oracle::set_hash;
 use super::pool::even_order;
 use super::rank_correlation::n_compared;
-use super::trial::TrialData;
+use super::trial::{PERPLEXITY_TEXTS, TrialData};
 
 /// Texts that prompts are chosen on at 0 shots where `limits.unlabelled` says nothing.
 pub(super) const UNLABELLED: u64 = 256;
@@ -102,10 +102,11 @@ impl Plan {
     /// # Errors
     /// The first thing that keeps the experiment from running, in the order experiment, data, model.
     pub fn new(experiment: Experiment, device: ResolvedDevice, batch_size: Option<usize>) -> Result<Self> {
-        let dataset =
-            Dataset::load(&experiment.dataset()).map_err(|e| Error::from(e).at(experiment.place("task.dataset")))?;
+        let of_data = |e| Error::from(e).at(experiment.place("task.dataset"));
+        let mut dataset = Dataset::load(&experiment.dataset()).map_err(of_data)?;
         let mut task = task_prompt(&experiment, &dataset)?;
         let draws = draws(&experiment, &dataset)?;
+        dataset.hold(draws.iter().flat_map(|(_, draws)| draws).map(|(_, draw)| draw)).map_err(of_data)?;
         let gpu = device.kind == model::DeviceChoice::Wgpu;
         let settings = Settings {
             multi_token: experiment.task.multi_token,
@@ -113,6 +114,14 @@ impl Plan {
             batch_size: 1,
             length_step: if gpu { GPU_LENGTH_STEP } else { 1 },
         };
+        for (item, label) in experiment.search.iter().zip(SearchItem::labels(&experiment.search)) {
+            let asked = |other: &SearchItem| other.cells.iter().any(|cell| cell.starts_from() == Some(&label));
+            if experiment.search.iter().any(asked)
+                && let Some(prompt) = prompts(item, &task).into_iter().next()
+            {
+                task.starts.insert(label, prompt.template);
+            }
+        }
         let mut scorers = Vec::new();
         for (index, source) in experiment.models.iter().enumerate() {
             let place = || experiment.place(&format!("models[{index}]")).or_else(|| experiment.place("models"));
@@ -142,6 +151,15 @@ impl Plan {
                         // What a calibration asks of a prompt does not depend on its texts.
                         let text = crate::task::Example { row: 0, fields: Vec::new(), label: None };
                         Calibrator::new(way, 0, &[&text], 1)?.check(&prompt)
+                    });
+                    let pmi = item.cells.iter().any(Method::has_soft_verbalizer)
+                        && experiment.calibration.contains(&Calibration::PmiDc);
+                    let calibrated = calibrated.and(match pmi {
+                        true => Err(crate::scoring::ScoringError::Template {
+                            template: prompt.template.to_string(),
+                            reason: "calibration `pmi_dc` is of label words, and a soft verbalizer has none (allowed with it: none, contextual, batch)".into(),
+                        }),
+                        false => Ok(()),
                     });
                     scorer.check_template(&prompt, &dataset.columns).and(calibrated).map_err(|source| {
                         let file = experiment.place(&format!("search[{index}]"));
@@ -334,13 +352,7 @@ impl Plan {
     /// `autoprompt`, or `autoprompt 2` for the second item of the method; `manual independent` for one with its own rule for
     /// words of several tokens.
     pub(super) fn label(&self, item: usize) -> String {
-        let name = |item: &SearchItem| match item.multi_token {
-            Some(way) => format!("{} {}", item.name(), way.name()),
-            None => item.name().to_owned(),
-        };
-        let own = name(&self.experiment.search[item]);
-        let before = self.experiment.search[..item].iter().filter(|item| name(item) == own).count();
-        if before == 0 { own } else { format!("{own} {}", before + 1) }
+        SearchItem::labels(&self.experiment.search).swap_remove(item)
     }
 
     /// Hashes all that decides a trial's result.
@@ -364,6 +376,11 @@ impl Plan {
                 let loaded = self.task.probes.get(&probe.model.to_string());
                 part(loaded.map_or(&b""[..], |loaded| loaded.weights_hash.as_bytes()));
             }
+        }
+        // Whose winner it starts from decides as much; seed, data and model are the same.
+        if let Some(other) = self.starts_from(key.item) {
+            let other = &self.experiment.search[other];
+            part(format!("{:?} {:?}", other.cells, other.multi_token).as_bytes());
         }
         if let Some(control) = &key.control {
             part(control.as_bytes());
@@ -438,6 +455,8 @@ fn task_prompt(experiment: &Experiment, dataset: &Dataset) -> Result<TaskPrompt>
     };
     let verbalizer = verbalizer.aligned(&dataset.labels).map_err(RunnerError::Verbalizer)?;
     Ok(TaskPrompt {
+        starts: BTreeMap::new(),
+        winner: None,
         template,
         verbalizer: Arc::new(verbalizer),
         synonyms: synonyms(experiment)?,
@@ -507,6 +526,9 @@ fn draws(experiment: &Experiment, dataset: &Dataset) -> Result<Vec<(Shots, SeedD
         if *shots == Shots::Count(0) {
             let affordable = (experiment.budget.evaluations / FEWEST_CANDIDATES).clamp(FEWEST_TEXTS, UNLABELLED);
             limits.unlabelled.get_or_insert(affordable as usize);
+        } else if matches!(shots, Shots::Count(_)) && !experiment.search.iter().any(reads_all_texts) {
+            // Nothing reads more: the others stay in their file.
+            limits.unlabelled.get_or_insert(limits.calibration.unwrap_or(BATCH_TEXTS).max(PERPLEXITY_TEXTS));
         }
         let mut by_seed = Vec::new();
         for &seed in &experiment.seeds {
@@ -518,10 +540,16 @@ fn draws(experiment: &Experiment, dataset: &Dataset) -> Result<Vec<(Shots, SeedD
     Ok(all)
 }
 
+/// Whether an item goes through all texts of train at any number of shots: for the words that they have.
+fn reads_all_texts(item: &SearchItem) -> bool {
+    item.cells.iter().any(|cell| matches!(cell, Method::LabelWords(_) | Method::TemplateAndWords(_)))
+}
+
+/// The examples of a draw, which the data set holds.
 pub(super) fn examples<'a>(dataset: &'a Dataset, draw: &Draw) -> TrialData<'a> {
     let of = |split: Split, indices: &[usize]| -> Vec<&'a Example> {
-        let all = dataset.split(split).unwrap_or(&[]);
-        indices.iter().map(|&i| &all[i]).collect()
+        let all = dataset.split(split);
+        indices.iter().filter_map(|&i| all?.get(i)).collect()
     };
     let dev = of(if draw.dev_from_train { Split::Train } else { Split::Dev }, &draw.dev);
     // Draws of k shots go round the classes; the others are in file order.

@@ -63,7 +63,18 @@ impl Plan {
                     ));
                     break;
                 }
-                if let Some(note) = self.soft_prompt_note(item, trial) {
+                if let Some(other) = self.starts_from(index) {
+                    let other = self.label(other);
+                    let note = format!(
+                        "`{}` starts from the winner of `{other}` of the same model, shots and seed, and begins after it; what that \
+                         cost is not charged again (flag pooled_budget)",
+                        trial.key.label
+                    );
+                    if !self.notes.contains(&note) {
+                        self.notes.push(note);
+                    }
+                }
+                if let Some(note) = self.training_note(item, trial) {
                     self.notes.push(note);
                     continue;
                 }
@@ -161,9 +172,9 @@ impl Plan {
         })
     }
 
-    /// What a `soft_prompt` item does within its budget, by its first cell, once for each model and number of shots.
-    fn soft_prompt_note(&self, item: &SearchItem, trial: &PlannedTrial) -> Option<String> {
-        let Some(Method::SoftPrompt(method)) = item.cells.first() else { return None };
+    /// What an item that trains vectors does within its budget, by its first cell, once for each model and number of shots.
+    fn training_note(&self, item: &SearchItem, trial: &PlannedTrial) -> Option<String> {
+        let training = item.cells.first()?.training()?;
         let same = |other: &&PlannedTrial| {
             (other.item, other.model, &other.key.shots) == (trial.item, trial.model, &trial.key.shots)
         };
@@ -171,13 +182,18 @@ impl Plan {
             return None;
         }
         let share = self.experiment.budget.evaluations / item.cells.len() as u64;
-        let batch_size = method.batch_size.min(trial.draw.train.len());
+        let batch_size = training.batch_size.min(trial.draw.train.len());
         let look = trial.candidate_evaluations;
-        let step = 3 * trial.passes * batch_size as u64;
-        let steps = most_steps(|cost| cost <= share, step, look, method.eval_every, method.steps);
+        let examples = batch_size * training.accumulate;
+        let step = 3 * trial.passes * examples as u64;
+        let steps = most_steps(|cost| cost <= share, step, look, training.eval_every, training.steps);
         let scorer = &self.scorers[trial.model];
         let prompt = prompts(item, &self.task).into_iter().next()?;
-        let n_soft: usize = scorer.soft_lengths(&prompt.template).iter().sum();
+        let n_soft = scorer.n_vectors(&prompt.template);
+        let numbers = match prompt.template.n_prefix() {
+            0 => format!("{n_soft} x {}", scorer.loaded().model.shape().d_model),
+            n => format!("{n} x {}", scorer.prefix_shape(n).width()),
+        };
         let place = format!("`{}` at {} shots with {}", trial.key.label, trial.key.shots, trial.key.model);
         if steps == 0 {
             return Some(format!(
@@ -191,10 +207,9 @@ impl Plan {
             n => format!(" (the first of {n} cells that share the budget)"),
         };
         Some(format!(
-            "{place} trains {n_soft} x {} numbers for at most {steps} steps of {batch_size} examples and looks at dev at most \
+            "{place} trains {numbers} numbers for at most {steps} steps of {examples} examples and looks at dev at most \
              {} times{cells}",
-            scorer.loaded().model.shape().d_model,
-            1 + steps.div_ceil(method.eval_every)
+            1 + steps.div_ceil(training.eval_every)
         ))
     }
 }

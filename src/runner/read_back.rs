@@ -1,7 +1,7 @@
 //! What the chosen soft prompt is like in words: a diagnostic, outside the budget.
 
 use crate::prompt::Prompt;
-use crate::record::{Neighbour, Neighbours, ReadBack};
+use crate::record::{Interpolated, Neighbour, Neighbours, ReadBack};
 use crate::scoring::{NearToken, Outcome, ScoringError};
 use crate::task::Example;
 
@@ -9,9 +9,11 @@ use super::trial::Trial;
 
 /// Neighbours of a virtual token that are recorded.
 const NEAREST: usize = 3;
+/// Shares of the way from the vectors to their projection at which the prompt is scored.
+const INTERPOLATED: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 
 impl Trial<'_> {
-    /// The neighbours of each virtual token, and how the prompt does projected onto them, on dev and on test. Called after the
+    /// The neighbours of each virtual token, and how the prompt does projected onto them and on the way there, on dev and on test. Called after the
     /// choice is recorded. `None` for a prompt without virtual tokens.
     ///
     /// # Errors
@@ -25,18 +27,29 @@ impl Trial<'_> {
             return Ok(None);
         }
         let projected = self.scorer.projected(chosen, &ids);
-        let metric = |examples: &[&Example]| -> Result<Option<f64>, ScoringError> {
+        let metric = |prompt: &Prompt, examples: &[&Example]| -> Result<Option<f64>, ScoringError> {
             if examples.is_empty() {
                 return Ok(None);
             }
             let gold: Vec<usize> = examples.iter().filter_map(|example| example.label).collect();
-            let prompt = std::slice::from_ref(&projected);
+            let prompt = std::slice::from_ref(prompt);
             let columns = &self.dataset.columns;
             let scores = self.calibrator.score(self.scorer, prompt, columns, examples)?.scores.remove(0);
             Ok(Some(Outcome::of(&scores, &gold, self.dataset.labels.len(), self.metric).metric))
         };
+        let mut interpolation = Vec::with_capacity(INTERPOLATED.len());
+        for lambda in INTERPOLATED {
+            let between = self.scorer.interpolated(chosen, &projected, lambda);
+            interpolation.push(Interpolated {
+                lambda,
+                dev: metric(&between, &self.data.dev)?,
+                test: metric(&between, &self.data.test)?,
+            });
+        }
         let tokenizer = &self.scorer.loaded().tokenizer;
-        let mut rest = ids.as_slice();
+        let rows = self.scorer.soft_rows(&chosen.template);
+        let of_rows: Vec<u32> = rows.iter().filter_map(|&row| ids.get(row).copied()).collect();
+        let mut rest = of_rows.as_slice();
         let texts: Vec<String> = self
             .scorer
             .soft_lengths(&chosen.template)
@@ -53,8 +66,9 @@ impl Trial<'_> {
                 .map(|tokens| Neighbours { euclidean: neighbours(tokens.euclidean), cosine: neighbours(tokens.cosine) })
                 .collect(),
             projected: chosen.template.describe_soft(&texts),
-            projected_dev: metric(&self.data.dev)?,
-            projected_test: metric(&self.data.test)?,
+            projected_dev: interpolation.last().and_then(|end| end.dev),
+            projected_test: interpolation.last().and_then(|end| end.test),
+            interpolation,
         }))
     }
 }

@@ -5,19 +5,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::model::DeviceChoice;
 use crate::record::{
-    Event, Found, ModelProvenance, Provenance, RecordError, ResultsFolder, ScoreFile, StoreFigures, TrialKey,
-    TrialRecord,
+    Checkpoints, Event, Found, ModelProvenance, Provenance, RecordError, ResultsFolder, ScoreFile, StoreFigures,
+    TrialKey, TrialRecord,
 };
 use crate::scoring::ScoreStore;
 use crate::spec::{Control, Experiment};
 
 use super::RunnerError;
-use super::cell::cells;
+use super::cell::{TaskPrompt, cells};
 use super::control::{self, ShuffledLabels};
 use super::ensemble::{self, PlannedEnsemble};
 use super::listener::{Beginning, Listener};
@@ -38,6 +38,8 @@ pub struct RunOptions {
     pub only: Option<String>,
     /// Whether what an earlier run left is removed first.
     pub fresh: bool,
+    /// Time between two times that a long search's progress is kept.
+    pub checkpoint_every: Option<Duration>,
 }
 
 /// What a run did.
@@ -125,7 +127,17 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
     listener.begins(&beginning);
     beginning.kept.iter().for_each(|key| listener.kept(key));
     let batch_size = AtomicUsize::new(plan.batch_size.size);
-    let work = Work { plan, folder: &folder, listener, stop, tables: Tables::default(), store: None, batch_size };
+    let checkpoint_every = options.checkpoint_every.unwrap_or(super::checkpoint::USUAL);
+    let work = Work {
+        plan,
+        folder: &folder,
+        listener,
+        stop,
+        tables: Tables::default(),
+        store: None,
+        batch_size,
+        checkpoint_every,
+    };
     if waiting.is_empty() {
         work.ensembles(&[], &mut summary)?;
         listener.trial_ended(folder.path())?;
@@ -286,6 +298,7 @@ struct Work<'a> {
     store: Option<Arc<dyn ScoreStore>>,
     /// Rows of a batch: as planned, or halved once or more.
     batch_size: AtomicUsize,
+    checkpoint_every: Duration,
 }
 
 /// Trials done and failed, whether the user stopped, and what keeps the run from going on.
@@ -474,9 +487,19 @@ impl Work<'_> {
             Some(Control::ShuffledLabels) => shuffled.data(&drawn),
             _ => drawn.clone(),
         };
-        let cells = cells(item, &plan.task, scorer, seed, &purpose, &format!("search[{}]", planned.item))
+        let winner = plan.winner(planned, self.folder);
+        let own_task;
+        let task = match winner.as_ref().ok().cloned().flatten() {
+            None => &plan.task,
+            winner => {
+                own_task = TaskPrompt { winner, ..plan.task.clone() };
+                &own_task
+            }
+        };
+        let cells = cells(item, task, scorer, seed, &purpose, &format!("search[{}]", planned.item))
             .map_err(|e| Stopped::Fatal(e.into()))?;
         let calibrator = plan.calibrator(planned.calibration, &data).map_err(Stopped::Fatal)?;
+        let checkpoints = Checkpoints::new(self.folder.path(), &planned.key, batch_size);
         let trial = Trial {
             key: &planned.key,
             scorer,
@@ -488,16 +511,28 @@ impl Work<'_> {
             select_by: plan.experiment.select.by,
             racing: plan.experiment.select.racing,
             store: self.store.clone(),
+            checkpoints: Some((checkpoints.clone(), self.checkpoint_every)),
             diagnostics: if planned.control.is_none() { plan.n_diagnosed() } else { 0 },
             rules: if planned.control.is_none() { plan.rules_compared(planned.item) } else { Vec::new() },
         };
+        if let Err(stopped) = winner {
+            emit(trial.started()).map_err(Stopped::Fatal)?;
+            return Err(stopped);
+        }
         let progress = |spent: &crate::record::Spent| self.listener.progress(&planned.key, spent, planned.evaluations);
-        let files = trial.run(cells, emit, &progress, self.stop)?;
-        let folder = self.folder.trial_path(&planned.key);
         let fatal = |e: RecordError| Stopped::Fatal(e.into());
-        match &files.soft {
-            None => files.prompt.save(&folder.join("prompt.json")),
-            Some(soft) => files.prompt.save_with(soft, &folder.join("prompt.safetensors")),
+        let files = match trial.run(cells, emit, &progress, self.stop) {
+            Err(failed @ Stopped::Failed(_)) => {
+                checkpoints.clear().map_err(fatal)?;
+                return Err(failed);
+            }
+            ended => ended?,
+        };
+        checkpoints.clear().map_err(fatal)?;
+        let folder = self.folder.trial_path(&planned.key);
+        match files.vectors.is_empty() {
+            true => files.prompt.save(&folder.join("prompt.json")),
+            false => files.prompt.save_with(&files.vectors, &folder.join("prompt.safetensors")),
         }
         .map_err(fatal)?;
         if let Some(predictions) = files.predictions {

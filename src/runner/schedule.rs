@@ -29,15 +29,23 @@ pub(super) struct Phase<'p> {
 pub(super) fn phases<'p>(plan: &Plan, waiting: Vec<&'p PlannedTrial>, asked: Option<usize>) -> Vec<Phase<'p>> {
     let cores = at_once(plan.device.kind, 0);
     let sizes: Vec<usize> = plan.scorers.iter().map(|scorer| scorer.loaded().model.shape().n_parameters).collect();
-    divide(
-        waiting,
-        asked,
-        cores,
-        |trial| sizes[trial.model],
-        |trial| {
-            trial.evaluations + trial.test_evaluations + trial.correlation_evaluations + trial.diagnostic_evaluations
-        },
-    )
+    // What starts from another trial's winner comes when those are over.
+    let (first, then): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|trial| plan.starts_from(trial.item).is_none());
+    let phases = |waiting| {
+        divide(
+            waiting,
+            asked,
+            cores,
+            |trial| sizes[trial.model],
+            |trial| {
+                trial.evaluations
+                    + trial.test_evaluations
+                    + trial.correlation_evaluations
+                    + trial.diagnostic_evaluations
+            },
+        )
+    };
+    [phases(first), phases(then)].into_iter().flatten().collect()
 }
 
 /// Trials of a model with so many weights that run at a time, where nobody asks for another number.

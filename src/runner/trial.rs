@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::prompt::{Candidate, Prompt, SoftPrompt};
+use crate::prompt::{Candidate, Prompt, Vectors};
 use crate::record::{
-    CandidateRecord, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SoftRecord, Spent, TrialKey,
+    CandidateRecord, Checkpoints, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SoftRecord, Spent,
+    TrialKey,
 };
 use crate::scoring::{Calibrator, Outcome, Prior, ScoreCache, ScoreStore, Scorer, SetHash, information_parts};
 use crate::search::{Proposal, Scored, SearchError};
@@ -17,6 +18,7 @@ use crate::task::{Dataset, Example, Metric};
 
 use super::calibrated::{Calibrated, Set};
 use super::cell::Cell;
+use super::checkpoint::Keeper;
 use super::hardness::Hardness;
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
@@ -27,7 +29,7 @@ use super::shortlist::{Entry, Shortlist};
 
 /// Unlabelled texts over which perplexity is taken, of the chosen prompt and of all that a search for fluent ones proposes: a
 /// diagnostic, outside the budget.
-const PERPLEXITY_TEXTS: usize = 8;
+pub(super) const PERPLEXITY_TEXTS: usize = 8;
 
 /// The examples of a trial.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +79,8 @@ pub struct Trial<'a> {
     pub racing: Racing,
     /// Scores of other trials and runs, where they are the same bits.
     pub store: Option<Arc<dyn ScoreStore>>,
+    /// Where the progress of long searches is kept, and how often.
+    pub checkpoints: Option<(Checkpoints, Duration)>,
     /// Examples of each split that diagnostics are taken on; 0 for none.
     pub diagnostics: usize,
     /// The rules for words of several tokens that are compared; fewer than two for none.
@@ -106,8 +110,8 @@ impl From<SearchError> for Stopped {
 pub struct Files {
     /// The chosen prompt.
     pub prompt: SavedPrompt,
-    /// Its vectors, where it has virtual tokens.
-    pub soft: Option<Arc<SoftPrompt>>,
+    /// Its vectors; none of a hard prompt.
+    pub vectors: Vectors,
     /// Its test predictions, where there is a test split.
     pub predictions: Option<Predictions>,
 }
@@ -148,7 +152,7 @@ impl Trial<'_> {
             // Every cell of a sweep gets an equal share of what is left to it and those after it.
             let share = work.ledger.left() / (n_cells - index as u64);
             work.ledger.limit(work.ledger.spent().evaluations + share);
-            work.search(cell)?;
+            work.search(index, cell)?;
             work.ledger.limit(self.budget);
         }
         let label_free = self.data.dev.is_empty();
@@ -189,7 +193,7 @@ impl Trial<'_> {
             .calibrator
             .prior_of(self.scorer, &chosen, &self.dataset.columns)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
-        Ok(Files { prompt: self.saved(&chosen, prior), soft: chosen.soft, predictions })
+        Ok(Files { prompt: self.saved(&chosen, prior), vectors: Vectors::of(&chosen), predictions })
     }
 
     pub(super) fn started(&self) -> Event {
@@ -278,11 +282,16 @@ impl Work<'_, '_> {
     }
 
     /// Drives one search to its end.
-    fn search(&mut self, mut cell: Cell) -> Result<(), Stopped> {
+    fn search(&mut self, index: usize, mut cell: Cell) -> Result<(), Stopped> {
+        let trial = self.trial;
+        let every = trial.checkpoints.as_ref().map_or(Duration::MAX, |(_, every)| *every);
+        let checkpoints = trial.checkpoints.as_ref().map(|(checkpoints, _)| checkpoints);
+        let mut keeper = Keeper::resume(checkpoints, every, index, &mut *cell.search);
         // What the others of this search have to beat: the best that was scored to the end.
         let mut best: Option<(Scored, Vec<Vec<f64>>)> = None;
         for step in 0.. {
             if self.stop.load(Ordering::Relaxed) {
+                keeper.keep().map_err(Stopped::Fatal)?;
                 return Err(Stopped::Interrupted);
             }
             let mut oracle = TrialOracle {
@@ -307,6 +316,7 @@ impl Work<'_, '_> {
             let evaluations = self.ledger.spent().evaluations;
             match proposal {
                 Proposal::Candidates { candidates, trace } => {
+                    keeper.proposed(&*cell.search).map_err(Stopped::Fatal)?;
                     if let Some(trace) = trace {
                         self.emit(Event::Step { step, trace, evaluations })?;
                     }
@@ -377,7 +387,7 @@ impl Work<'_, '_> {
                 n_tokens,
                 flags,
                 perplexity: if cell.fluent { trial.perplexity(&candidate.prompt)? } else { None },
-                soft: candidate.prompt.soft.as_deref().map(SoftRecord::of),
+                soft: SoftRecord::of(&Vectors::of(&candidate.prompt)),
             };
             let evaluations = self.ledger.spent().evaluations;
             self.emit(Event::Scored { candidate: record, dev, label_free, label_free_parts, evaluations })?;

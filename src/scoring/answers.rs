@@ -6,12 +6,12 @@
 
 use burn::tensor::{Tensor, TensorData, activation};
 
-use crate::model::ModelKind;
 use crate::prompt::{LabelWords, Prompt, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
 use super::batch::Sequence;
+use super::encode::Encoded;
 use super::scorer::floats;
 use super::{Cost, Scorer, ScoringError, Settings};
 
@@ -141,7 +141,7 @@ impl Scorer {
         examples: &[&Example],
         (n_tokens, place): (usize, usize),
     ) -> Result<AnswerStates, ScoringError> {
-        let place = if self.kind() == ModelKind::Causal { 0 } else { place };
+        let place = if self.continues() { 0 } else { place };
         let asked = self.asked_for(prompt, columns, examples, &vec![None; n_tokens], place)?;
         let d_model = self.loaded().model.shape().d_model;
         let mut states = vec![Vec::new(); examples.len()];
@@ -182,7 +182,7 @@ impl Scorer {
         open: usize,
     ) -> Result<Asked, ScoringError> {
         // A model that continues text has read what stands before the place, and nothing else.
-        let masks = if self.kind() == ModelKind::Causal { &filled[..open] } else { filled };
+        let masks = if self.continues() { &filled[..open] } else { filled };
         let encoder = self.encoder(&prompt.template, columns, masks.len())?;
         let mut sequences = Vec::with_capacity(examples.len());
         let mut cost = Cost::default();
@@ -192,7 +192,8 @@ impl Scorer {
             cost += Cost { evaluations: 1, forwards: 1, backwards: 0, tokens: ids.len() as u64 };
             let positions = [encoded.read_at + open];
             let sequence = Sequence::of_tokens(&ids, &positions);
-            sequences.push(Sequence { example: index, soft_at: encoded.soft_at, ..sequence });
+            let Encoded { soft_at, decoder_from, .. } = encoded;
+            sequences.push(Sequence { example: index, soft_at, decoder_from, ..sequence });
         }
         sequences.sort_by_key(|sequence| sequence.ids.len());
         Ok(Asked { sequences, cost })
@@ -201,7 +202,7 @@ impl Scorer {
     /// # Shapes
     /// - output: `[batch_size, d_model]`
     fn states_of(&self, batch: &[Sequence], prompt: &Prompt) -> Tensor<2> {
-        let states = self.loaded().model.predict(self.inputs(batch, |_| prompt.soft.as_deref()));
+        let states = self.states(self.inputs(batch, |_| Some(prompt)), batch);
         let [n, _, d_model] = states.dims();
         states.reshape([n, d_model])
     }

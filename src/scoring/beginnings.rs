@@ -46,6 +46,32 @@ pub(super) fn branches(sequences: &[Sequence]) -> Vec<Branch> {
     tree.branches
 }
 
+/// How much of what an encoder reads is the same in two sequences: all of it or nothing, because it reads both sides.
+pub(super) fn same_encoder(a: (&[u64], &Sequence), b: (&[u64], &Sequence)) -> usize {
+    let end = |sequence: &Sequence| sequence.decoder_from.unwrap_or(0);
+    let (first, second) = (end(a.1), end(b.1));
+    if first == second && a.0[..first] == b.0[..second] { first } else { 0 }
+}
+
+/// The rows of `sequences`, which are in the order of their keys: those with the same text for the encoder have it in the first of
+/// them only.
+pub(super) fn encoders(sequences: &[Sequence]) -> Vec<Branch> {
+    let keys: Vec<Vec<u64>> = sequences.iter().map(key).collect();
+    let mut first = 0;
+    (0..sequences.len())
+        .map(|number| {
+            let (own, last) = (&sequences[number], number.saturating_sub(1));
+            let known =
+                if number == 0 { 0 } else { same_encoder((&keys[last], &sequences[last]), (&keys[number], own)) };
+            if known == 0 {
+                first = number;
+            }
+            let sequence = part(own, known, own.ids.len());
+            Branch { sequence, parent: (known > 0).then_some(first), leaf: Some(number) }
+        })
+        .collect()
+}
+
 struct Tree<'a> {
     sequences: &'a [Sequence],
     /// What each sequence has in common with the next.
@@ -94,6 +120,7 @@ fn part(whole: &Sequence, from: usize, to: usize) -> Sequence {
         ids: whole.ids[from..to].to_vec(),
         positions: whole.positions.iter().map(|position| position.saturating_sub(from)).collect(),
         soft_at: whole.soft_at.iter().filter(|place| (from..to).contains(place)).map(|place| place - from).collect(),
+        decoder_from: whole.decoder_from.map(|place| place.saturating_sub(from)),
         soft_before: whole.soft_before + whole.soft_at.iter().filter(|&&place| place < from).count(),
     }
 }
@@ -160,6 +187,23 @@ mod tests {
         assert_eq!(whole(&branches).len(), 3);
         assert_eq!(branches.iter().filter(|branch| branch.leaf.is_none()).count(), 1);
         assert!(branches.iter().all(|branch| branch.sequence.soft_at.len() <= 4));
+    }
+
+    #[test]
+    fn what_an_encoder_reads_is_shared_whole_or_not_at_all() {
+        let pair = |ids: &[u32], from: usize| Sequence { decoder_from: Some(from), ..sequence(0, ids, &[]) };
+        let sequences = sorted(vec![
+            pair(&[1, 2, 3, 0, 9], 3),
+            pair(&[1, 2, 3, 0, 9, 5], 3),
+            pair(&[1, 2, 4, 0, 9], 3),
+            pair(&[1, 2, 3, 0, 9, 6], 3),
+        ]);
+        let rows = encoders(&sequences);
+        let parents: Vec<Option<usize>> = rows.iter().map(|row| row.parent).collect();
+        assert_eq!(parents, [None, Some(0), Some(0), None]);
+        assert_eq!(whole(&rows[..1]), [[1, 2, 3, 0, 9]]);
+        assert_eq!((rows[1].sequence.ids.as_slice(), rows[1].sequence.decoder_from), (&[0, 9, 5][..], Some(0)));
+        assert_eq!((rows[1].sequence.positions[0], rows[3].sequence.decoder_from), (2, Some(3)));
     }
 
     #[test]

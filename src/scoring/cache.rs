@@ -21,7 +21,7 @@ use super::scorer::Settings;
 use super::{Cost, Scorer, ScoringError};
 
 /// Bytes of scores that a trial keeps.
-const MEMORY: usize = 32 << 20;
+const MEMORY: usize = 8 << 20;
 
 /// A set of examples, with everything about it that can change a score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,10 +38,34 @@ pub struct Known {
     pub cost: Cost,
 }
 
-impl Known {
-    /// About how many bytes it takes.
+/// Scores as a trial keeps them: the numbers of all examples in one piece.
+struct Packed {
+    scores: Box<[f64]>,
+    n_labels: usize,
+    truncated: usize,
+    cost: Cost,
+}
+
+impl Packed {
+    /// `None` for scores of no example, or of different numbers of labels, which are not kept.
+    fn of(known: &Known) -> Option<Self> {
+        let n_labels = known.scores.first().map(Vec::len).filter(|n| *n > 0)?;
+        known.scores.iter().all(|scores| scores.len() == n_labels).then(|| Self {
+            scores: known.scores.concat().into(),
+            n_labels,
+            truncated: known.truncated,
+            cost: known.cost,
+        })
+    }
+
+    fn known(&self) -> Known {
+        let scores = self.scores.chunks(self.n_labels).map(<[f64]>::to_vec).collect();
+        Known { scores, truncated: self.truncated, cost: self.cost }
+    }
+
+    /// About how many bytes it takes, its key included, which is held twice.
     fn size(&self) -> usize {
-        self.scores.iter().map(|scores| 24 + 8 * scores.len()).sum::<usize>() + 128
+        8 * self.scores.len() + size_of::<Self>() + 2 * size_of::<ScoreKey>() + 32
     }
 }
 
@@ -62,7 +86,7 @@ pub trait ScoreStore: Send + Sync {
 /// The scores of one trial, and where there is a store those of others.
 #[derive(Default)]
 pub struct ScoreCache {
-    known: HashMap<ScoreKey, Known>,
+    known: HashMap<ScoreKey, Packed>,
     /// The keys in the order in which they came.
     order: VecDeque<ScoreKey>,
     size: usize,
@@ -98,7 +122,7 @@ impl ScoreCache {
             if found.contains_key(key) || asked.contains_key(key) {
                 continue;
             }
-            match self.known.get(key).cloned().or_else(|| self.stored(key, prompts, index, examples)) {
+            match self.known.get(key).map(Packed::known).or_else(|| self.stored(key, prompts, index, examples)) {
                 Some(known) => {
                     found.insert(*key, known);
                 }
@@ -153,8 +177,9 @@ impl ScoreCache {
         if self.known.contains_key(key) {
             return;
         }
-        self.size += known.size();
-        self.known.insert(*key, known.clone());
+        let Some(packed) = Packed::of(known) else { return };
+        self.size += packed.size();
+        self.known.insert(*key, packed);
         self.order.push_back(*key);
         while self.size > MEMORY {
             let Some(oldest) = self.order.pop_front() else { break };

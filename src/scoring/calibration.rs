@@ -225,7 +225,10 @@ impl Prior {
 }
 
 fn asked(way: Calibration, prompt: &Prompt) -> Prompt {
-    if way != Calibration::PmiDc || prompt.verbalizer.labels.iter().all(|label| label.words.len() == 1) {
+    if way != Calibration::PmiDc
+        || prompt.label_vectors.is_some()
+        || prompt.verbalizer.labels.iter().all(|label| label.words.len() == 1)
+    {
         return prompt.clone();
     }
     let labels = prompt

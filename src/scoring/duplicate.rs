@@ -15,7 +15,7 @@ use super::{Scorer, ScoringError};
 #[derive(PartialEq, Eq, Hash)]
 struct Sketch {
     passes: Vec<(Vec<u32>, usize)>,
-    soft: Option<[u8; 32]>,
+    vectors: Option<[u8; 32]>,
     /// Where demonstrations are found for each text, the template and what they are chosen from.
     nearest: Option<(String, [u8; 32])>,
 }
@@ -47,11 +47,11 @@ impl Scorer {
         let mut same_as: Vec<usize> = (0..prompts.len()).collect();
         let Some(first) = examples.first().filter(|_| prompts.len() > 1) else { return Ok(same_as) };
         let mut encodings: HashMap<(&Template, usize), Encoded> = HashMap::new();
-        let mut readings: HashMap<(&Template, &crate::prompt::Verbalizer), Arc<ReadingParts>> = HashMap::new();
+        let mut readings: HashMap<(&Template, &crate::prompt::Verbalizer, bool), Arc<ReadingParts>> = HashMap::new();
         let mut sketches: HashMap<Sketch, Vec<usize>> = HashMap::new();
         let mut sketched: Vec<Sketched<'_>> = Vec::with_capacity(prompts.len());
         for (index, &prompt) in prompts.iter().enumerate() {
-            let at = (&prompt.template, &*prompt.verbalizer);
+            let at = (&prompt.template, &*prompt.verbalizer, prompt.label_vectors.is_some());
             let reading = match readings.get(&at) {
                 Some(known) => known.clone(),
                 None => {
@@ -74,10 +74,10 @@ impl Scorer {
                 };
                 passes.push((encoded.filled(&prompt.triggers.0, &pass.filled), encoded.read_at));
             }
-            let soft = prompt.soft.as_ref().map(|soft| *blake3::hash(&soft.bytes()).as_bytes());
+            let vectors = prompt.vectors_hash();
             let nearest = prompt.pool.as_ref().map(|pool| (prompt.template.to_string(), pool.content_hash()));
             sketched.push(Sketched { prompt, reading });
-            let alike = sketches.entry(Sketch { passes, soft, nearest }).or_default();
+            let alike = sketches.entry(Sketch { passes, vectors, nearest }).or_default();
             for &earlier in alike.iter() {
                 if self.same(&sketched[earlier], &sketched[index], columns, examples)? {
                     same_as[index] = earlier;

@@ -132,6 +132,31 @@ pub enum ScoringError {
         /// The model's name.
         model: String,
     },
+    /// A prompt's prefix is not what its template and the model want.
+    #[error("template `{template}`: {reason}")]
+    Prefix {
+        /// The template.
+        template: String,
+        /// What is the matter and what is needed.
+        reason: String,
+    },
+    /// A prefix leaves no position for the template and an input.
+    #[error(
+        "template `{template}`: its prefix takes {n_prefix} of the {positions} positions of {model}, and its own {found} tokens and \
+         an input do not fit into the rest"
+    )]
+    PrefixTooLong {
+        /// The template.
+        template: String,
+        /// Positions of the prefix.
+        n_prefix: usize,
+        /// The template's tokens, special tokens included.
+        found: usize,
+        /// The model's positions.
+        positions: usize,
+        /// The model's name.
+        model: String,
+    },
     /// The tokenizer has no mask token.
     #[error(
         "the tokenizer of {model} has no mask token, and a masked language model needs one (mask_token in tokenizer_config.json)"
@@ -139,6 +164,16 @@ pub enum ScoringError {
     NoMask {
         /// The model's name.
         model: String,
+    },
+    /// The tokenizer has too few sentinels.
+    #[error("the tokenizer of {model} has {found} sentinels, and {wanted} gaps need as many (<extra_id_0> and so on)")]
+    NoSentinel {
+        /// The model's name.
+        model: String,
+        /// The sentinels that there are.
+        found: usize,
+        /// The gaps.
+        wanted: usize,
     },
     /// A score came out as NaN or infinite.
     #[error("the model gave a score that is not a number for the prompt `{prompt}`")]

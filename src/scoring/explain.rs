@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::model::ModelKind;
 use crate::prompt::{Prompt, Verbalizer};
 use crate::spec::Calibration;
 use crate::task::Example;
@@ -97,8 +96,7 @@ impl Scorer {
         let prompt = &self.for_example(prompt, columns, example)?;
         let passes = self.passes(prompt)?;
         let tokenizer = &self.loaded().tokenizer;
-        let causal = self.kind() == ModelKind::Causal;
-        let first = if causal { 0 } else { passes.passes.first().map_or(1, |p| p.filled.len()) };
+        let first = if self.continues() { 0 } else { passes.passes.first().map_or(1, |p| p.filled.len()) };
         let encoder = self.encoder(&prompt.template, columns, first)?;
         let encoded = encoder.encode(example)?;
         let ids = encoded.filled(&prompt.triggers.0, &vec![None; first]);
@@ -116,11 +114,12 @@ impl Scorer {
             })
             .reduce(|a, b| format!("{a}; {b}"));
         let mut tokens: Vec<String> = ids.iter().map(|&id| tokenizer.token(id).unwrap_or_default()).collect();
-        for (index, &place) in encoded.soft_at.iter().enumerate() {
-            tokens[place] = format!("{{soft {}}}", index + 1);
+        for (row, &place) in self.soft_rows(&prompt.template).into_iter().zip(&encoded.soft_at) {
+            tokens[place] = format!("{{soft {}}}", row + 1);
         }
-        let sequence = Sequence { soft_at: encoded.soft_at.clone(), ..Sequence::of_tokens(&ids, &positions) };
-        let answers = self.whole_vocabulary_of(sequence, prompt.soft.as_deref())?;
+        let (soft_at, decoder_from) = (encoded.soft_at.clone(), encoded.decoder_from);
+        let sequence = Sequence { soft_at, decoder_from, ..Sequence::of_tokens(&ids, &positions) };
+        let answers = self.whole_vocabulary_of(sequence, Some(prompt))?;
         let labels = self.score(std::slice::from_ref(prompt), columns, &[example])?.scores[0][0].clone();
         Ok(Explanation {
             rendered: encoder.render(&texts, &triggers),
@@ -144,16 +143,21 @@ impl Scorer {
         example: &Example,
         passes: &Passes,
     ) -> Result<Vec<WordScore>, ScoringError> {
+        // Vectors are no words.
+        if prompt.label_vectors.is_some() {
+            return Ok(Vec::new());
+        }
         let tokenizer = &self.loaded().tokenizer;
         let mut reads = Vec::new();
         for pass in &passes.passes {
             let encoder = self.encoder(&prompt.template, columns, pass.filled.len())?;
             let encoded = encoder.encode(example)?;
             let ids = encoded.filled(&prompt.triggers.0, &pass.filled);
-            let n_read = pass.filled.len() + usize::from(self.kind() == ModelKind::Causal);
+            let n_read = pass.filled.len() + usize::from(self.continues());
             let positions: Vec<usize> = (encoded.read_at..encoded.read_at + n_read).collect();
-            let sequence = Sequence { soft_at: encoded.soft_at, ..Sequence::of_tokens(&ids, &positions) };
-            let logprobs = self.whole_vocabulary_of(sequence, prompt.soft.as_deref())?;
+            let (soft_at, decoder_from) = (encoded.soft_at, encoded.decoder_from);
+            let sequence = Sequence { soft_at, decoder_from, ..Sequence::of_tokens(&ids, &positions) };
+            let logprobs = self.whole_vocabulary_of(sequence, Some(prompt))?;
             reads.push(pass.reads.iter().map(|read| f64::from(logprobs[read.mask][read.token as usize])).collect());
         }
         let scores = passes.word_scores(&reads);

@@ -4,11 +4,12 @@ use burn::tensor::activation;
 use serde::Serialize;
 
 use crate::model::ModelKind;
-use crate::prompt::SoftPrompt;
+use crate::prompt::Prompt;
 
 use super::batch::Sequence;
+use super::encode::FIRST_SENTINEL;
 use super::scorer::floats;
-use super::{Scorer, ScoringError};
+use super::{AnswerWay, Scorer, ScoringError};
 
 /// One token that could stand at a mask.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,28 +27,57 @@ pub struct Filled {
 impl Scorer {
     /// The `top_k` likeliest tokens at each mask of `text`, each mask read with the others masked.
     ///
-    /// `text` may hold `{mask}` or the tokenizer's own mask token; the tokenizer's default special tokens are added. Of a model
-    /// that continues text the likeliest next tokens: `{mask}` may stand at the end, and nowhere else.
+    /// `text` may hold `{mask}` or the tokenizer's own mask token or sentinels; the tokenizer's default special tokens are added. Of a
+    /// model that continues text the likeliest next tokens: `{mask}` may stand at the end, and nowhere else. BART's decoder reads the
+    /// text shifted right and is read at the mask; that of a model with sentinels reads its start token and the gap's sentinel.
     ///
     /// # Errors
     /// [`ScoringError::Fill`] if there is no mask or the text is longer than the model's positions;
     /// [`ScoringError::NotFinite`].
     pub fn fill(&self, text: &str, top_k: usize) -> Result<Vec<Vec<Filled>>, ScoringError> {
-        let loaded = self.loaded();
-        let tokenizer = &loaded.tokenizer;
         if self.kind() == ModelKind::Causal {
             return self.next_tokens(text, top_k);
         }
-        let (Some(mask_id), Some(mask_token)) = (tokenizer.mask_id(), tokenizer.mask_token()) else {
-            return Err(ScoringError::NoMask { model: loaded.name.clone() });
+        let tokenizer = &self.loaded().tokenizer;
+        let gap = self.way().gap(tokenizer, &self.loaded().name)?;
+        let ids = self.gapped_ids(text)?;
+        let is_gap = |id: u32| match self.way() {
+            AnswerWay::Sentinels { sentinels, .. } => sentinels.contains(&id),
+            _ => Some(id) == gap,
         };
-        let ids = tokenizer.encode_reference(&text.replace("{mask}", mask_token));
-        let positions: Vec<usize> = (0..ids.len()).filter(|&i| ids[i] == mask_id).collect();
+        let positions: Vec<usize> = (0..ids.len()).filter(|&i| is_gap(ids[i])).collect();
         if positions.is_empty() {
-            return Err(ScoringError::Fill(format!(
-                "the text has no mask; write {{mask}} or {mask_token} in `{text}`"
-            )));
+            let written = tokenizer.mask_token().unwrap_or(FIRST_SENTINEL);
+            return Err(ScoringError::Fill(format!("the text has no mask; write {{mask}} or {written} in `{text}`")));
         }
+        if !self.continues() {
+            return self.top_tokens(&ids, &positions, top_k);
+        }
+        let mut filled = Vec::with_capacity(positions.len());
+        for place in positions {
+            let pair = [ids.as_slice(), &self.way().before_word(ids[place])].concat();
+            let sequence = Sequence { decoder_from: Some(ids.len()), ..Sequence::of_tokens(&pair, &[pair.len() - 1]) };
+            filled.extend(self.likeliest(&self.whole_vocabulary_of(sequence, None)?, top_k));
+        }
+        Ok(filled)
+    }
+
+    /// The ids of a text with the tokenizer's default special tokens, in which `{mask}` is the mask, or the next sentinel.
+    ///
+    /// # Errors
+    /// [`ScoringError::Fill`] if it is longer than the model's positions, or a mask is asked for that the tokenizer does not have;
+    /// [`ScoringError::NoSentinel`].
+    pub(super) fn gapped_ids(&self, text: &str) -> Result<Vec<u32>, ScoringError> {
+        let loaded = self.loaded();
+        let tokenizer = &loaded.tokenizer;
+        let ids = match self.way() {
+            AnswerWay::Sentinels { sentinels, .. } => self.with_sentinels(text, sentinels)?,
+            _ => match tokenizer.mask_token() {
+                Some(mask) => tokenizer.encode_reference(&text.replace("{mask}", mask)),
+                None if text.contains("{mask}") => return Err(ScoringError::NoMask { model: loaded.name.clone() }),
+                None => tokenizer.encode_reference(text),
+            },
+        };
         let limit = loaded.model.shape().max_positions;
         if ids.len() > limit {
             return Err(ScoringError::Fill(format!(
@@ -56,7 +86,45 @@ impl Scorer {
                 loaded.name
             )));
         }
-        self.top_tokens(&ids, &positions, top_k)
+        Ok(ids)
+    }
+
+    /// The ids of a text whose gaps are sentinels: `{mask}` is the next of them.
+    fn with_sentinels(&self, text: &str, sentinels: &[u32]) -> Result<Vec<u32>, ScoringError> {
+        let loaded = self.loaded();
+        let tokenizer = &loaded.tokenizer;
+        let n_masks = text.matches("{mask}").count();
+        if n_masks > sentinels.len() {
+            let (model, found) = (loaded.name.clone(), sentinels.len());
+            return Err(ScoringError::NoSentinel { model, found, wanted: n_masks });
+        }
+        let written = (0..n_masks)
+            .fold(text.to_owned(), |text, number| text.replacen("{mask}", &format!("<extra_id_{number}>"), 1));
+        if !tokenizer.has_ordinary_sentinels() {
+            return Ok(tokenizer.encode_reference(&written));
+        }
+        // Sentinels that are ordinary pieces are found by the reference behind a space only.
+        let mut ids = Vec::new();
+        let mut rest = written.as_str();
+        let mut behind = false;
+        loop {
+            let next = sentinels
+                .iter()
+                .enumerate()
+                .filter_map(|(number, &id)| {
+                    let name = format!("<extra_id_{number}>");
+                    rest.find(&name).map(|at| (at, at + name.len(), id))
+                })
+                .min();
+            let (end, after, sentinel) =
+                next.map_or((rest.len(), rest.len(), None), |(at, end, id)| (at, end, Some(id)));
+            let own = &rest[..end];
+            let own = if behind { tokenizer.encode_behind_sentinel(own) } else { tokenizer.encode_text_places(own) };
+            ids.extend(own.into_iter().map(|(id, _)| id));
+            let Some(sentinel) = sentinel else { return Ok(tokenizer.wrap(ids)) };
+            ids.push(sentinel);
+            (rest, behind) = (&rest[after..], true);
+        }
     }
 
     fn next_tokens(&self, text: &str, top_k: usize) -> Result<Vec<Vec<Filled>>, ScoringError> {
@@ -99,14 +167,15 @@ impl Scorer {
         self.whole_vocabulary_of(Sequence::of_tokens(ids, positions), None)
     }
 
-    /// [`Scorer::whole_vocabulary`] of a sequence that may have virtual tokens.
+    /// [`Scorer::whole_vocabulary`] of a sequence that may have a prompt's virtual tokens and prefix.
     pub(super) fn whole_vocabulary_of(
         &self,
         sequence: Sequence,
-        soft: Option<&SoftPrompt>,
+        prompt: Option<&Prompt>,
     ) -> Result<Vec<Vec<f32>>, ScoringError> {
         let loaded = self.loaded();
-        let states = loaded.model.predict(self.inputs(std::slice::from_ref(&sequence), |_| soft));
+        let batch = std::slice::from_ref(&sequence);
+        let states = self.states(self.inputs(batch, |_| prompt), batch);
         let [_, n_predict, d_model] = states.dims();
         let logprobs = activation::log_softmax(loaded.model.logits(states.reshape([n_predict, d_model]), None), 1);
         let vocab_size = logprobs.dims()[1];

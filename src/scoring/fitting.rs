@@ -1,11 +1,10 @@
 //! What of an example and of the demonstrations fits into the model, and what is left out of them.
 
-use crate::model::ModelKind;
 use crate::task::Example;
 
-use super::ScoringError;
 use super::encode::{DEMOS, Encoded, Encoder};
 use super::input::{Input, last_true};
+use super::{AnswerWay, ScoringError};
 
 impl Encoder<'_> {
     /// The ids of `example`, shortened to the model's positions where that was asked for.
@@ -15,7 +14,7 @@ impl Encoder<'_> {
     pub fn encode(&self, example: &Example) -> Result<Encoded, ScoringError> {
         let mut texts = self.texts(example);
         let encoded = self.assemble(&texts);
-        if self.kind == ModelKind::Causal && encoded.mask_at == 0 {
+        if *self.way == AnswerWay::Continuation && encoded.mask_at == 0 {
             return Err(ScoringError::Template {
                 template: self.template.to_string(),
                 reason: format!(
@@ -25,13 +24,13 @@ impl Encoder<'_> {
                 ),
             });
         }
-        if encoded.ids.len() <= self.max_positions {
+        if encoded.n_read() <= self.max_positions {
             return Ok(encoded);
         }
         if !self.truncate {
             return Err(ScoringError::InputTooLong {
                 row: format!("row {}", example.row + 1),
-                found: encoded.ids.len(),
+                found: encoded.n_read(),
                 positions: self.max_positions,
                 model: self.model.into(),
             });
@@ -46,7 +45,7 @@ impl Encoder<'_> {
             }
             left -= 1;
             let mut encoded = self.assemble(&texts);
-            if encoded.ids.len() <= self.max_positions {
+            if encoded.n_read() <= self.max_positions {
                 encoded.shortened = vec![(DEMOS.into(), left)];
                 return Ok(encoded);
             }
@@ -94,7 +93,7 @@ impl Encoder<'_> {
     fn shorten(&self, texts: &[&str]) -> Encoded {
         let inputs: Vec<Input> = texts.iter().map(|text| Input::new(text)).collect();
         let cut = |kept: &[usize]| -> Vec<&str> { inputs.iter().zip(kept).map(|(i, &k)| i.beginning(k)).collect() };
-        let fits = |kept: &[usize]| self.assemble(&cut(kept)).ids.len() <= self.max_positions;
+        let fits = |kept: &[usize]| self.assemble(&cut(kept)).n_read() <= self.max_positions;
         let mut kept = vec![0; texts.len()];
         if inputs.len() > 1 {
             // Cutting the one with most tokens first ends where none has more than some number of them.

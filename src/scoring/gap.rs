@@ -9,8 +9,9 @@ use crate::prompt::Prompt;
 use crate::task::Example;
 
 use super::batch::Sequence;
+use super::past::prefix_groups;
 use super::scorer::floats;
-use super::{Cost, Scorer, ScoringError};
+use super::{AnswerWay, Cost, Scorer, ScoringError};
 
 /// A template with a hole in its own text, for the model to fill.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,7 +34,8 @@ pub struct GapAnswers {
 impl Scorer {
     /// The mean log-probability of every token at the open places of each gap, over some texts. The answer's mask stays in,
     /// and several open places are read off the same pass, each with the others masked. A model that continues text answers from
-    /// what stands before the place alone, and of open places in a row the first only: the others' rows are 0.
+    /// what stands before the place alone, and of open places in a row the first only: the others' rows are 0. So does a model with
+    /// sentinels, which is asked for the first of all open places.
     ///
     /// # Errors
     /// As [`Scorer::score`].
@@ -48,49 +50,49 @@ impl Scorer {
         let mut unasked = HashSet::new();
         for (index, gap) in gaps.iter().enumerate() {
             let causal = self.kind() == ModelKind::Causal;
-            let n_mask = if causal { 0 } else { self.fewest_masks(&gap.prompt)? };
+            let decoded = matches!(self.way(), AnswerWay::Sentinels { .. });
+            let n_mask = if self.continues() { 0 } else { self.fewest_masks(&gap.prompt)? };
             let encoder = self.encoder(&gap.prompt.template, columns, n_mask)?;
             for (number, example) in examples.iter().enumerate() {
                 let mut encoded = encoder.encode(example)?;
                 let mut positions = Vec::new();
+                let mut open = Vec::new();
                 for (number, (&place, filled)) in encoded.trigger_at.iter().zip(&gap.filled).enumerate() {
                     match filled {
                         Some(id) => encoded.ids[place] = *id,
                         None => {
                             let after_open = number > 0 && gap.filled[number - 1].is_none();
-                            if causal && (place == 0 || after_open) {
+                            if (causal && (place == 0 || after_open)) || (decoded && !open.is_empty()) {
                                 unasked.insert((index, positions.len()));
                             }
                             // What continues text answers from the place before.
                             positions.push(if causal { place.saturating_sub(1) } else { place });
+                            open.push(place);
                         }
                     }
                 }
                 cost.evaluations += 1;
                 cost.forwards += 1;
                 cost.tokens += encoded.ids.len() as u64;
-                sequences.push(Sequence {
-                    prompt: index,
-                    example: number,
-                    pass: 0,
-                    ids: encoded.ids,
-                    positions,
-                    soft_at: encoded.soft_at,
-                    soft_before: 0,
-                });
+                let sequence = match self.open_gaps(&encoded, &open)? {
+                    Some(gapped) => Sequence { positions: vec![gapped.positions[0]; open.len()], ..gapped },
+                    None => Sequence { soft_at: encoded.soft_at, ..Sequence::of_tokens(&encoded.ids, &positions) },
+                };
+                sequences.push(Sequence { prompt: index, example: number, ..sequence });
             }
         }
-        sequences.sort_by_key(|s| (s.positions.len(), s.ids.len()));
+        let group = prefix_groups(gaps.iter().map(|gap| &gap.prompt));
+        let kind = |s: &Sequence| (s.positions.len(), group[s.prompt]);
+        sequences.sort_by_key(|s| (kind(s), s.ids.len()));
         let vocab_size = self.loaded().model.shape().vocab_size;
         let mut sums: Vec<Vec<Vec<f64>>> = gaps
             .iter()
             .map(|gap| vec![vec![0.0; vocab_size]; gap.filled.iter().filter(|filled| filled.is_none()).count()])
             .collect();
-        for batch in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
+        for batch in sequences.chunk_by(|a, b| kind(a) == kind(b)) {
             for batch in batch.chunks(self.settings().batch_size) {
-                let inputs = self.inputs(batch, |prompt| gaps[prompt].prompt.soft.as_deref());
                 let model = &self.loaded().model;
-                let states = model.predict(inputs);
+                let states = self.states(self.inputs(batch, |prompt| Some(&gaps[prompt].prompt)), batch);
                 let [n, n_predict, d_model] = states.dims();
                 let logits = model.logits(states.reshape([n * n_predict, d_model]), None);
                 let values = floats(activation::log_softmax(logits, 1));

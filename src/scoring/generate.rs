@@ -7,14 +7,15 @@
 //! - 2026-11: beams are compared by the sum of their tokens' log-probabilities divided by their number, and the search goes on
 //!   until as many as there are beams have ended and none that is open is better than the worst of them: the reference's
 //!   `length_penalty: 1, early_stopping: false`.
+//! - 2026-11: tokens that the settings of a sequence-to-sequence model force at the beginning or the end count as in the reference:
+//!   they are written and cost nothing. What else its settings say (beams, lengths, repeated n-grams) is the caller's business.
 
 use burn::Tensor;
-use burn::tensor::activation;
 
-use crate::model::{Inputs, KeyValues, ModelKind};
+use crate::model::{KeyValues, ModelKind};
 use crate::seed::Stream;
 
-use super::scorer::{floats, ids_tensor};
+use super::scorer::ids_tensor;
 use super::{Scorer, ScoringError};
 
 /// How a continuation is chosen.
@@ -61,8 +62,8 @@ impl Beam {
 }
 
 impl Scorer {
-    /// Goes on with `ids` until the model ends the text with one of `ends`, `max_new_tokens` are written, or the model has no
-    /// more positions.
+    /// Goes on with `ids`, or writes what the decoder makes of them, until the model ends the text with one of `ends`,
+    /// `max_new_tokens` are written, or the model has no more positions.
     ///
     /// # Errors
     /// [`ScoringError::Fill`] for a model that does not continue text or a text that leaves no room;
@@ -76,30 +77,24 @@ impl Scorer {
     ) -> Result<Generated, ScoringError> {
         let loaded = self.loaded();
         let shape = loaded.model.shape();
-        if shape.kind != ModelKind::Causal {
+        if shape.kind == ModelKind::Masked {
             return Err(ScoringError::Fill(format!(
                 "{} ({}) fills masks and does not continue text; `fill` asks it",
                 loaded.name, shape.family
             )));
         }
-        let room = shape.max_positions.saturating_sub(ids.len());
-        if ids.is_empty() || room == 0 {
-            return Err(ScoringError::Fill(format!(
-                "the text is {} tokens long, which leaves nothing to write on {} positions of {}",
-                ids.len(),
-                shape.max_positions,
-                loaded.name
-            )));
-        }
+        let written = self.begin(ids)?;
+        let most = max_new_tokens.min(written.room);
         let n_beams = if let Decoding::Beams(n) = decoding { n.clamp(1, shape.vocab_size) } else { 1 };
         let mut stream = match decoding {
             Decoding::Sample { seed, .. } => Some(Stream::new(seed, "generate", b"")),
             _ => None,
         };
-        let (mut logprobs, mut past) = self.read(&[ids.to_vec()], None)?;
+        let (mut logprobs, mut past) = self.read(&written, std::slice::from_ref(&written.begins), None)?;
         let mut open = vec![Beam { ids: Vec::new(), logprob: 0.0 }];
         let mut finished: Vec<Beam> = Vec::new();
-        for _ in 0..max_new_tokens.min(room) {
+        for number in 0..most {
+            logprobs = written.forced(logprobs, number, most);
             let steps = match (decoding, &mut stream) {
                 (Decoding::Sample { temperature, .. }, Some(stream)) => {
                     vec![(0, draw(&logprobs[0], temperature, stream))]
@@ -132,8 +127,8 @@ impl Scorer {
             let parents: Vec<u32> = next.iter().map(|&(from, _)| from as u32).collect();
             open = next.into_iter().map(|(_, beam)| beam).collect();
             let last: Vec<Vec<u32>> = open.iter().map(|beam| beam.ids.last().copied().into_iter().collect()).collect();
-            if open[0].ids.len() < max_new_tokens.min(room) {
-                (logprobs, past) = self.read(&last, Some(rows(past, &parents)))?;
+            if open[0].ids.len() < most {
+                (logprobs, past) = self.read(&written, &last, Some(rows(past, &parents)))?;
             }
         }
         let best_open = open.into_iter().max_by(|a, b| a.score(false).total_cmp(&b.score(false)));
@@ -144,40 +139,20 @@ impl Scorer {
             (None, Some(o)) => (o, false),
             (None, None) => (Beam { ids: Vec::new(), logprob: 0.0 }, false),
         };
-        Ok(Generated { text: loaded.tokenizer.decode(&beam.ids), ids: beam.ids, logprob: beam.logprob, ended })
+        // What always comes first is no part of the text.
+        let text = beam.ids.strip_prefix(written.first.as_slice()).unwrap_or(&beam.ids);
+        Ok(Generated { text: loaded.tokenizer.decode(text), ids: beam.ids, logprob: beam.logprob, ended })
     }
 
-    /// The ids of a text to go on with; see [`Scorer::fill`].
+    /// The ids of a text to go on with, or for an encoder to read, where gaps may stand as for [`Scorer::fill`].
     ///
     /// # Errors
     /// [`ScoringError::Fill`].
     pub fn text_to_continue(&self, text: &str) -> Result<Vec<u32>, ScoringError> {
-        self.prefix_ids(text)
-    }
-
-    /// Reads further tokens of every row and gives the log-probabilities of the next: `[row][token]`.
-    fn read(&self, ids: &[Vec<u32>], past: Option<KeyValues>) -> Result<(Vec<Vec<f32>>, KeyValues), ScoringError> {
-        let model = &self.loaded().model;
-        let length = ids.first().map_or(0, Vec::len);
-        let inputs = Inputs {
-            embeddings: model.embed(ids),
-            lengths: vec![length; ids.len()],
-            predict_positions: vec![vec![length - 1]; ids.len()],
-            token_types: None,
-            past,
-            parents: None,
-        };
-        let Some((states, past)) = model.extend(inputs) else {
-            return Err(ScoringError::Fill(format!("{} does not continue text", self.loaded().name)));
-        };
-        let [n, _, d_model] = states.dims();
-        let logprobs = activation::log_softmax(model.logits(states.reshape([n, d_model]), None), 1);
-        let vocab_size = logprobs.dims()[1];
-        let values = floats(logprobs);
-        if values.iter().any(|x| x.is_nan()) {
-            return Err(ScoringError::NotFinite { prompt: "the text to go on with".into() });
+        match self.kind() {
+            ModelKind::Seq2Seq => self.gapped_ids(text),
+            _ => self.prefix_ids(text),
         }
-        Ok((values.chunks(vocab_size).map(<[f32]>::to_vec).collect(), past))
     }
 }
 
@@ -207,6 +182,8 @@ fn best(open: &[Beam], logprobs: &[Vec<f32>], n: usize) -> Vec<(usize, u32)> {
         }
         all.extend(order.into_iter().map(|id| (beam.logprob + f64::from(row[id as usize]), number, id)));
     }
+    // What a token that always stands somewhere leaves no chance is no way to go on.
+    all.retain(|(score, ..)| *score > f64::NEG_INFINITY);
     all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
     all.truncate(n);
     all.into_iter().map(|(_, number, id)| (number, id)).collect()

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
 use crate::model::Inputs;
-use crate::prompt::Prompt;
+use crate::prompt::{PrefixShape, Prompt, Vectors};
 use crate::task::Example;
 
 use super::batch::{Sequence, model_inputs, put_vectors};
 use super::passes::Passes;
+use super::past::key_values;
 use super::scorer::{Reading, Ready, floats, ids_tensor};
 use super::{Cost, Scorer, ScoringError};
 
@@ -20,7 +21,8 @@ pub struct PromptGradient {
     pub loss: f64,
     /// The loss's gradient with respect to each trigger's embedding: `[n_trigger][d_model]`.
     pub triggers: Vec<Vec<f32>>,
-    /// The loss's gradient with respect to the virtual tokens, row by row: `[n_soft * d_model]`.
+    /// The loss's gradient with respect to the virtual tokens, row by row, `[n_soft * d_model]`, then to the prefix in its
+    /// layout ([`crate::prompt::PrefixShape`]), then to the vectors of the labels `[n_labels * d_model]`.
     pub soft: Vec<f32>,
     /// What it cost: a forward with a backward counts 3 evaluations.
     pub cost: Cost,
@@ -71,7 +73,7 @@ impl Scorer {
         let asks: Vec<_> = prompts.iter().map(|prompt| self.ask(prompt)).collect();
         let ready = self.ready_all(&asks, columns, examples)?;
         let alike = |a: &Ready<'_>, b: &Ready<'_>| {
-            Arc::ptr_eq(&a.reading, &b.reading) && a.prompt.soft.is_none() && b.prompt.soft.is_none()
+            Arc::ptr_eq(&a.reading, &b.reading) && [a, b].iter().all(|ready| Vectors::of(ready.prompt).is_empty())
         };
         let mut gradients = Vec::with_capacity(prompts.len());
         for group in ready.chunk_by(alike) {
@@ -96,7 +98,10 @@ impl Scorer {
                     examples[e].label.expect("the gradient of a loss is asked for labelled examples only") as i64
                 })
                 .collect();
+            let soft_rows = self.soft_rows(&first.prompt.template);
             let vectors = self.vectors_leaf(first.prompt);
+            let prefix = self.prefix_leaf(first.prompt);
+            let labels = self.labels_leaf(first.prompt);
             let mut leaves = Vec::new();
             let mut reads = Vec::new();
             for pass in 0..first.reading.passes.passes.len() {
@@ -109,8 +114,8 @@ impl Scorer {
                     cost.tokens += sequence.ids.len() as u64;
                 }
                 let has_triggers = !first.prompt.triggers.0.is_empty();
-                let tracked = self.tracked(&batch, vectors.as_ref(), has_triggers);
-                reads.push(self.read_tensors(&first.reading, pass, tracked.inputs));
+                let tracked = self.tracked(&batch, (vectors.as_ref(), &soft_rows), prefix.as_ref(), has_triggers);
+                reads.push(self.read_tensors(&first.reading, pass, tracked.inputs, (&batch, labels.as_ref())));
                 leaves.push(tracked.embeddings);
             }
             let logprobs = label_logprobs(&first.reading.passes, reads);
@@ -121,8 +126,16 @@ impl Scorer {
             for (&(prompt, _), loss) in chunk.iter().zip(floats(losses.inner())) {
                 sums[prompt].loss += f64::from(loss);
             }
+            let n_vectors = first.prompt.soft.as_ref().map_or(0, |soft| soft.values().len());
             if let Some(gradient) = vectors.and_then(|leaf| leaf.grad(&gradients)) {
-                add(&mut sums[0].soft, &floats(gradient.inner()));
+                add(&mut sums[0].soft[..n_vectors], &floats(gradient.inner()));
+            }
+            if let Some(gradient) = prefix.and_then(|(leaf, _)| leaf.grad(&gradients)) {
+                add(&mut sums[0].soft[n_vectors..], &floats(gradient.inner()));
+            }
+            let n_before = n_vectors + first.prompt.prefix.as_ref().map_or(0, |prefix| prefix.values().len());
+            if let Some(gradient) = labels.and_then(|leaf| leaf.grad(&gradients)) {
+                add(&mut sums[0].soft[n_before..], &floats(gradient.inner()));
             }
             for (pass, leaf) in leaves.into_iter().enumerate() {
                 let Some(gradient) = leaf.and_then(|leaf| leaf.grad(&gradients)) else { continue };
@@ -149,18 +162,47 @@ impl Scorer {
         Some(Tensor::<2>::from_data(data, &self.loaded().model.device()).autodiff().require_grad())
     }
 
-    /// A batch of one prompt with its vectors in their places. Without vectors the embeddings are the leaf.
-    pub(super) fn tracked(&self, batch: &[Sequence], vectors: Option<&Tensor<2>>, has_triggers: bool) -> Tracked {
-        let mut embeddings = self.embed_tokens(batch).autodiff();
+    /// The prefix of a prompt as a leaf, with its shape.
+    ///
+    /// # Shapes
+    /// - output: `[n_prefix, n_layers * 2 * d_keys]`
+    pub(super) fn prefix_leaf(&self, prompt: &Prompt) -> Option<(Tensor<2>, PrefixShape)> {
+        let prefix = prompt.prefix.as_ref()?;
+        let shape = prefix.shape();
+        let data = TensorData::new(prefix.values().to_vec(), [shape.n_prefix, shape.width()]);
+        Some((Tensor::<2>::from_data(data, &self.loaded().model.device()).autodiff().require_grad(), shape))
+    }
+
+    /// The vectors of a prompt's labels as a leaf.
+    ///
+    /// # Shapes
+    /// - output: `[n_labels, d_model]`
+    fn labels_leaf(&self, prompt: &Prompt) -> Option<Tensor<2>> {
+        let labels = prompt.label_vectors.as_ref()?;
+        let data = TensorData::new(labels.values().to_vec(), [labels.n_labels(), labels.d_model()]);
+        Some(Tensor::<2>::from_data(data, &self.loaded().model.device()).autodiff().require_grad())
+    }
+
+    /// A batch of one prompt with its vectors in their places, those of `rows`, and its prefix before it. Without either the embeddings are the
+    /// leaf.
+    pub(super) fn tracked(
+        &self,
+        batch: &[Sequence],
+        (vectors, rows): (Option<&Tensor<2>>, &[usize]),
+        prefix: Option<&(Tensor<2>, PrefixShape)>,
+        has_triggers: bool,
+    ) -> Tracked {
+        let mut embeddings = self.embed_tokens(batch, prefix.map_or(0, |(_, shape)| shape.n_prefix)).autodiff();
         let mut leaf = None;
-        if has_triggers || vectors.is_none() {
+        if has_triggers || (vectors.is_none() && prefix.is_none()) {
             embeddings = embeddings.require_grad();
             leaf = Some(embeddings.clone());
         }
         if let Some(vectors) = vectors {
-            embeddings = put_vectors(embeddings, vectors.clone(), batch, |_| 0);
+            embeddings = put_vectors(embeddings, vectors.clone(), batch, |_, index| rows[index]);
         }
-        Tracked { inputs: model_inputs(embeddings, batch), embeddings: leaf }
+        let past = prefix.map(|(leaf, shape)| key_values(leaf.clone(), *shape));
+        Tracked { inputs: Inputs { past, ..model_inputs(embeddings, batch) }, embeddings: leaf }
     }
 
     /// First-order estimates of how much the loss falls if a trigger's embedding `e` is replaced by that of token `w`:
@@ -177,13 +219,24 @@ impl Scorer {
         gains.chunks(vocab_size).map(<[f32]>::to_vec).collect()
     }
 
-    /// What a pass reads, tracked: `[batch_size, n_reads]`.
-    pub(super) fn read_tensors(&self, reading: &Reading, pass: usize, inputs: Inputs) -> Tensor<2> {
+    /// What a pass reads, tracked: `[batch_size, n_reads]`; products with the vectors of `labels` where there are some.
+    pub(super) fn read_tensors(
+        &self,
+        reading: &Reading,
+        pass: usize,
+        inputs: Inputs,
+        (batch, labels): (&[Sequence], Option<&Tensor<2>>),
+    ) -> Tensor<2> {
         let places = &reading.places[pass];
         let passes = &reading.passes;
         let pass = &passes.passes[pass];
-        let states = self.loaded().model.predict(inputs);
+        let states = self.states(inputs, batch);
         let [batch_size, n_predict, d_model] = states.dims();
+        if let Some(labels) = labels {
+            let states: Tensor<2> = states.narrow(1, 0, 1).reshape([batch_size, d_model]);
+            let states = if states.is_autodiff() { states } else { states.autodiff() };
+            return states.matmul(labels.clone().transpose());
+        }
         let states = states.reshape([batch_size * n_predict, d_model]);
         let mut rows: Vec<u32> = pass.reads.iter().map(|r| r.token).collect();
         rows.sort_unstable();
@@ -219,10 +272,11 @@ struct Sums {
 
 impl Sums {
     fn of(prompt: &Prompt, d_model: usize) -> Self {
+        let n_numbers = Vectors::of(prompt).numbers().len();
         Self {
             loss: 0.0,
             triggers: vec![vec![0f64; d_model]; prompt.triggers.0.len()],
-            soft: vec![0f64; prompt.soft.as_ref().map_or(0, |soft| soft.values().len())],
+            soft: vec![0f64; n_numbers],
             cost: Cost::default(),
         }
     }

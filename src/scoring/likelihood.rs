@@ -3,7 +3,8 @@
 //! With `own` the places of a prompt's own tokens in its encoding of a text, and `t_p` the token at place `p`:
 //!
 //! ```text
-//! masked: -log P(t_p | all others, p masked)     (pseudo-log-likelihood, arXiv 1910.14659)
+//! masked: -log P(t_p | all others, p masked)     (pseudo-log-likelihood, arXiv 1910.14659); in an encoder-decoder with
+//!         sentinels p is a gap of its own beside the answer's
 //! causal: -log P(t_p | t_0 ... t_(p-1)), p > 0
 //! ```
 //!
@@ -22,11 +23,12 @@ use std::sync::Arc;
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
 use crate::model::ModelKind;
-use crate::prompt::{Prompt, SoftPrompt, Template};
+use crate::prompt::{Prompt, Template};
 use crate::task::Example;
 
 use super::batch::Sequence;
 use super::encode::Encoded;
+use super::past::prefix_groups;
 use super::scorer::floats;
 use super::{Cost, Scorer, ScoringError};
 
@@ -79,7 +81,8 @@ impl Scorer {
                 let soft_at = |end: usize| encoded.soft_at.iter().copied().filter(|&at| at < end).collect::<Vec<_>>();
                 let sequence = |ids: Vec<u32>, positions: Vec<usize>| {
                     let soft_at = soft_at(ids.len());
-                    Sequence { prompt: number, example, pass: 0, ids, positions, soft_at, soft_before: 0 }
+                    let known = Sequence { prompt: number, example, soft_at, ..Sequence::of_tokens(&[], &positions) };
+                    Sequence { ids, ..known }
                 };
                 if causal {
                     if let Some(&last) = own.last() {
@@ -92,7 +95,12 @@ impl Scorer {
                 for &place in own {
                     let mut masked = ids.clone();
                     let read = std::mem::replace(&mut masked[place], mask_id);
-                    sequences.push((sequence(masked, vec![place]), vec![read]));
+                    let filled = Encoded { ids: ids.clone(), ..encoded.clone() };
+                    let asked = match self.open_gaps(&filled, &[place])? {
+                        Some(gapped) => Sequence { prompt: number, example, ..gapped },
+                        None => sequence(masked, vec![place]),
+                    };
+                    sequences.push((asked, vec![read]));
                 }
             }
         }
@@ -102,14 +110,16 @@ impl Scorer {
             cost.forwards += 1;
             cost.tokens += sequence.ids.len() as u64;
         }
-        sequences.sort_by_key(|(sequence, _)| (sequence.positions.len(), sequence.ids.len()));
+        let group = prefix_groups(prompts.iter());
+        let kind = |s: &Sequence| (s.positions.len(), group[s.prompt]);
+        sequences.sort_by_key(|(sequence, _)| (kind(sequence), sequence.ids.len()));
         let (sequences, reads): (Vec<Sequence>, Vec<Vec<u32>>) = sequences.into_iter().unzip();
         let mut reads = reads.iter();
         let mut sums = vec![(0.0, 0_usize); prompts.len()];
-        for alike in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
+        for alike in sequences.chunk_by(|a, b| kind(a) == kind(b)) {
             for batch in alike.chunks(self.settings().batch_size) {
                 let read: Vec<u32> = reads.by_ref().take(batch.len()).flatten().copied().collect();
-                let values = self.likelihoods_of(batch, &read, |prompt| prompts[prompt].soft.as_deref());
+                let values = self.likelihoods_of(batch, &read, |prompt| Some(&prompts[prompt]));
                 for (sequence, values) in batch.iter().zip(values.chunks(batch[0].positions.len())) {
                     let (sum, n) = &mut sums[sequence.prompt];
                     *sum -= values.iter().map(|&value| f64::from(value)).sum::<f64>();
@@ -168,7 +178,8 @@ impl Scorer {
             let at = |place: &usize| encoded.trigger_at[*place];
             let sequence = |ids: Vec<u32>, positions: Vec<usize>| {
                 let soft_at = encoded.soft_at.iter().copied().filter(|&at| at < ids.len()).collect();
-                Sequence { prompt: 0, example, pass: 0, ids, positions, soft_at, soft_before: 0 }
+                let known = Sequence { example, soft_at, ..Sequence::of_tokens(&[], &positions) };
+                Sequence { ids, ..known }
             };
             // The places that can be read, each with its row of `sums`.
             let read: Vec<(usize, usize)> =
@@ -181,11 +192,15 @@ impl Scorer {
                 Some(_) => read
                     .iter()
                     .map(|&(_, place)| {
+                        let filled = Encoded { ids: ids.clone(), ..encoded.clone() };
+                        if let Some(gapped) = self.open_gaps(&filled, &[place])? {
+                            return Ok(Sequence { example, ..gapped });
+                        }
                         let mut masked = ids.clone();
                         masked[place] = mask_id;
-                        sequence(masked, vec![place])
+                        Ok(sequence(masked, vec![place]))
                     })
-                    .collect(),
+                    .collect::<Result<_, ScoringError>>()?,
             };
             let share = 1.0 / (own.len().max(1) * examples.len()) as f64;
             let mut rows = read.iter().map(|(row, _)| *row);
@@ -195,7 +210,7 @@ impl Scorer {
                     cost.forwards += 1;
                     cost.tokens += sequence.ids.len() as u64;
                 }
-                let values = floats(self.own_logprobs(batch, |_| prompt.soft.as_deref()));
+                let values = floats(self.own_logprobs(batch, |_| Some(prompt)));
                 for (row, values) in rows.by_ref().zip(values.chunks(vocab_size)) {
                     for (sum, &value) in sums[row].iter_mut().zip(values) {
                         *sum += f64::from(value) * share;
@@ -221,7 +236,7 @@ impl Scorer {
         };
         let causal = self.kind() == ModelKind::Causal;
         // What continues text is read up to the answer.
-        let n_mask = if causal { 0 } else { self.fewest_masks(prompt)? };
+        let n_mask = if self.continues() { 0 } else { self.fewest_masks(prompt)? };
         let encoder = self.encoder(&prompt.template, columns, n_mask)?;
         let mut all = Vec::with_capacity(examples.len());
         for example in examples {
@@ -238,9 +253,9 @@ impl Scorer {
         &self,
         batch: &[Sequence],
         read: &[u32],
-        soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>,
+        prompt_of: impl Fn(usize) -> Option<&'p Prompt>,
     ) -> Vec<f32> {
-        let logprobs = self.own_logprobs(batch, soft_of);
+        let logprobs = self.own_logprobs(batch, prompt_of);
         let read: Vec<i64> = read.iter().map(|&id| i64::from(id)).collect();
         let n = read.len();
         let read = Tensor::<2, Int>::from_data(TensorData::new(read, [n, 1]), &logprobs.device());
@@ -251,10 +266,9 @@ impl Scorer {
     ///
     /// # Shapes
     /// - output: `[batch_size * n_positions, vocab_size]`
-    fn own_logprobs<'p>(&self, batch: &[Sequence], soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>) -> Tensor<2> {
-        let inputs = self.inputs(batch, soft_of);
+    fn own_logprobs<'p>(&self, batch: &[Sequence], prompt_of: impl Fn(usize) -> Option<&'p Prompt>) -> Tensor<2> {
         let model = &self.loaded().model;
-        let states = model.predict(inputs);
+        let states = self.states(self.inputs(batch, prompt_of), batch);
         let [n, n_positions, d_model] = states.dims();
         activation::log_softmax(model.logits(states.reshape([n * n_positions, d_model]), None), 1)
     }

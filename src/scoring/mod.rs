@@ -12,6 +12,7 @@
 //!   score is the same whatever else ran before or beside the trial. On the CPU a score is the same bits in any batch, and a store
 //!   is shared by trials and runs. Refused: a store on the GPU, which would let the order of trials decide the last bits.
 
+mod answer_way;
 mod answers;
 mod batch;
 mod beginnings;
@@ -28,18 +29,22 @@ mod gap;
 mod generate;
 mod gradient;
 mod input;
+mod label_vectors;
 mod likelihood;
 mod nearest;
 mod nearest_demonstrations;
 mod outcome;
 mod passes;
+mod past;
 mod perplexity;
 mod prompt_flags;
 mod scorer;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
+mod written;
 
+pub use answer_way::AnswerWay;
 pub use answers::{AnswerStates, Answers};
 pub use cache::{Known, ScoreCache, ScoreKey, ScoreStore, SetHash};
 pub use calibration::{BATCH_TEXTS, Calibrator, Prior};

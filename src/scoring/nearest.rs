@@ -99,6 +99,21 @@ impl Scorer {
     }
 }
 
+impl Scorer {
+    /// A soft prompt whose vectors are `lambda` of the way from those of `prompt` to those of `other`, which has as many.
+    pub fn interpolated(&self, prompt: &Prompt, other: &Prompt, lambda: f64) -> Prompt {
+        let (Some(from), Some(to)) = (&prompt.soft, &other.soft) else { return prompt.clone() };
+        // The ends are the prompts themselves, to the last bit.
+        let between = |(&a, &b): (&f32, &f32)| match lambda {
+            0.0 => a,
+            1.0 => b,
+            _ => (f64::from(a) + lambda * (f64::from(b) - f64::from(a))) as f32,
+        };
+        let values = from.values().iter().zip(to.values()).map(between).collect();
+        Prompt { soft: Some(Arc::new(SoftPrompt::new(values, from.d_model()))), ..prompt.clone() }
+    }
+}
+
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }

@@ -148,12 +148,12 @@ impl Scorer {
         let mut inside = Vec::with_capacity(examples.len());
         match representation {
             Representation::Mask => {
-                let encoder = self.encoder_by(plain, columns, usize::from(!causal), true)?;
+                let encoder = self.encoder_by(plain, columns, usize::from(!self.continues()), true)?;
                 for (number, example) in examples.iter().enumerate() {
                     let encoded = encoder.encode(example)?;
                     inside.push(encoded.read_at..encoded.read_at + 1);
                     let sequence = Sequence::of_tokens(&encoded.ids, &[encoded.read_at]);
-                    sequences.push(Sequence { example: number, ..sequence });
+                    sequences.push(Sequence { example: number, decoder_from: encoded.decoder_from, ..sequence });
                 }
             }
             Representation::Mean => {
@@ -190,7 +190,7 @@ impl Scorer {
             let model = &self.loaded().model;
             match representation {
                 Representation::Mask => {
-                    let states = model.predict(inputs);
+                    let states = self.states(inputs, batch);
                     let d_model = states.dims()[2];
                     for (sequence, state) in batch.iter().zip(floats(states).chunks(d_model)) {
                         vectors[sequence.example] = unit(state.to_vec());

@@ -29,6 +29,8 @@ pub struct WordPlace<'a> {
     /// For a model that continues text: the template's text directly before the word, without the space that belongs to the
     /// word.
     pub continues: Option<&'a str>,
+    /// For a model that writes the word in a decoder, behind a sentinel.
+    pub decoded: bool,
 }
 
 /// The tokens of every label word, label after label.
@@ -46,6 +48,7 @@ pub fn encode_words(
         for text in &entry.words {
             let written = match place.continues {
                 Some(context) => tokenizer.encode_continuation(context, text, place.after_space),
+                None if place.decoded && !place.after_space => tokenizer.encode_inner_word(text),
                 None => tokenizer.encode_word(text, place.after_space),
             };
             let ids = written.map_err(|error| ScoringError::UnwritableWord {
@@ -134,6 +137,17 @@ impl Passes {
         }
         let passes: Vec<Pass> = found.into_iter().map(|((_, filled), reads)| Pass { filled, reads }).collect();
         Self { whole_vocabulary: passes.len() > 1, words, passes, n_labels, by_length: rule == MultiToken::Mean }
+    }
+
+    /// The pass of a prompt whose labels have vectors: the state where the answer stands is read once for each of them, behind
+    /// `n_mask` open places. What stands for a token is the number of the label.
+    pub fn of_vectors(labels: Vec<String>, n_mask: usize) -> Self {
+        let n_labels = labels.len();
+        let words = labels.into_iter().enumerate();
+        let words = words.map(|(label, text)| Word { label, text, ids: vec![label as u32] }).collect();
+        let reads = (0..n_labels).map(|word| Read { word, mask: 0, token: word as u32 }).collect();
+        let passes = vec![Pass { filled: vec![None; n_mask], reads }];
+        Self { words, passes, whole_vocabulary: false, n_labels, by_length: false }
     }
 
     /// The passes for a model that continues text: every word is read off one pass, whose input goes on with all its tokens

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use crate::model::ModelKind;
 use crate::prompt::{Piece, Prompt};
 use crate::task::Example;
 
@@ -31,7 +30,7 @@ impl Scorer {
     ) -> Result<(Vec<String>, usize), ScoringError> {
         let mut flags = Vec::new();
         let tokenizer = &self.loaded().tokenizer;
-        let encoder = self.encoder(&prompt.template, columns, usize::from(self.kind() != ModelKind::Causal))?;
+        let encoder = self.encoder(&prompt.template, columns, usize::from(!self.continues()))?;
         // The prompt's own tokens, cut where an input or the mask stands.
         let mut own: Vec<Vec<u32>> = Vec::new();
         let mut run: Vec<u32> = Vec::new();

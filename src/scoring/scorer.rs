@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex};
 use burn::tensor::{Tensor, activation};
 
 use crate::model::{LoadedModel, ModelKind};
-use crate::prompt::{Piece, Prompt, SoftPrompt, Template, Verbalizer};
+use crate::prompt::{Piece, Prompt, SoftSlot, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
 use super::ScoringError;
+use super::answer_way::AnswerWay;
 use super::batch::Sequence;
-use super::beginnings::{branches, in_common, key};
+use super::beginnings::{branches, encoders, in_common, key, same_encoder};
 use super::encode::{Encoded, Encoder, soft_length};
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
+use super::past::prefix_groups;
 
 /// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
 const ROWS: usize = 32;
@@ -88,6 +90,7 @@ pub struct Ask<'p> {
 pub struct Scorer {
     loaded: LoadedModel,
     settings: Settings,
+    way: AnswerWay,
     /// The representations of demonstrations that the nearest are chosen from.
     pub(super) pools: Mutex<HashMap<[u8; 32], Arc<PoolVectors>>>,
 }
@@ -112,7 +115,7 @@ pub(super) struct Ready<'p> {
 impl Scorer {
     /// A scorer for `loaded`.
     pub fn new(loaded: LoadedModel, settings: Settings) -> Self {
-        Self { loaded, settings, pools: Mutex::default() }
+        Self { way: AnswerWay::of(&loaded), loaded, settings, pools: Mutex::default() }
     }
 
     /// The model, its tokenizer and hashes.
@@ -153,12 +156,40 @@ impl Scorer {
 
     /// The virtual tokens of each soft slot of a template.
     pub fn soft_lengths(&self, template: &Template) -> Vec<usize> {
-        template.soft_slots().map(|slot| soft_length(slot, &self.loaded.tokenizer)).collect()
+        let mut lengths = Vec::new();
+        for slot in template.soft_slots() {
+            lengths.push(soft_length(slot, &self.loaded.tokenizer, &lengths));
+        }
+        lengths
+    }
+
+    /// The vector of each virtual token of a template, slot after slot: slots that share their virtual tokens share them.
+    pub fn soft_rows(&self, template: &Template) -> Vec<usize> {
+        let mut first: Vec<usize> = Vec::new();
+        let (mut rows, mut n) = (Vec::new(), 0);
+        for (slot, length) in template.soft_slots().zip(self.soft_lengths(template)) {
+            let own = match slot {
+                SoftSlot::Same(other) => other.checked_sub(1).and_then(|other| first.get(other)).copied(),
+                _ => None,
+            };
+            let begins = own.unwrap_or(n);
+            n += if own.is_none() { length } else { 0 };
+            first.push(begins);
+            rows.extend(begins..begins + length);
+        }
+        rows
+    }
+
+    /// The vectors that a template has: its virtual tokens, those that slots share counted once.
+    pub fn n_vectors(&self, template: &Template) -> usize {
+        self.soft_rows(template).into_iter().max().map_or(0, |last| last + 1)
     }
 
     fn check_vectors(&self, prompt: &Prompt) -> Result<(), ScoringError> {
-        let slots: usize = self.soft_lengths(&prompt.template).iter().sum();
+        let slots = self.n_vectors(&prompt.template);
         let d_model = self.loaded.model.shape().d_model;
+        self.check_prefix(prompt)?;
+        self.check_label_vectors(prompt)?;
         match &prompt.soft {
             None if slots == 0 => Ok(()),
             Some(soft) if soft.n_soft() == slots && soft.d_model() == d_model => Ok(()),
@@ -195,6 +226,10 @@ impl Scorer {
     }
 
     fn passes_by(&self, prompt: &Prompt, rule: MultiToken) -> Result<Passes, ScoringError> {
+        if prompt.label_vectors.is_some() {
+            let n_mask = usize::from(self.kind() != ModelKind::Causal);
+            return Ok(Passes::of_vectors(prompt.verbalizer.label_names(), n_mask));
+        }
         let pieces = prompt.template.pieces();
         let mask = pieces.iter().position(|p| matches!(p, Piece::Mask(_)));
         let fixed = match mask.map(|at| &pieces[at]) {
@@ -205,7 +240,7 @@ impl Scorer {
             Some(Piece::Text(text)) => text.ends_with(char::is_whitespace),
             Some(Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos | Piece::Nearest(_)) => true,
             Some(Piece::Demo(demonstration)) => demonstration.end.ends_with(char::is_whitespace),
-            Some(Piece::Column(_) | Piece::Mask(_)) | None => false,
+            Some(Piece::Column(_) | Piece::Mask(_) | Piece::Prefix(_)) | None => false,
         };
         let causal = self.kind() == ModelKind::Causal;
         let before = mask.and_then(|at| at.checked_sub(1)).map(|at| &pieces[at]);
@@ -213,10 +248,11 @@ impl Scorer {
             Some(Piece::Text(text)) => text.trim_end_matches(' '),
             _ => "",
         };
-        let place = WordPlace { after_space, fixed, continues: causal.then_some(context) };
+        let decoded = matches!(self.way, AnswerWay::Sentinels { .. });
+        let place = WordPlace { after_space, fixed, continues: causal.then_some(context), decoded };
         let words = encode_words(&prompt.verbalizer, &self.loaded.tokenizer, place, &self.loaded.name)?;
         let n_labels = prompt.verbalizer.labels.len();
-        if !causal {
+        if !self.way.continues() {
             return Ok(Passes::new(words, n_labels, rule));
         }
         if matches!(rule, MultiToken::Independent | MultiToken::PseudoLikelihood) {
@@ -230,6 +266,16 @@ impl Scorer {
             });
         }
         Ok(Passes::continuing(words, n_labels, rule))
+    }
+
+    /// How the model is asked for a word.
+    pub(super) fn way(&self) -> &AnswerWay {
+        &self.way
+    }
+
+    /// Whether a word is read from left to right behind what is known of it.
+    pub(super) fn continues(&self) -> bool {
+        self.way.continues()
     }
 
     /// How the model reads its input.
@@ -267,7 +313,7 @@ impl Scorer {
         truncate: bool,
     ) -> Result<Encoder<'a>, ScoringError> {
         Encoder::new(
-            (&self.loaded.tokenizer, self.kind()),
+            (&self.loaded.tokenizer, &self.way),
             &self.loaded.name,
             template,
             columns,
@@ -314,16 +360,19 @@ impl Scorer {
                 }
             }
         }
-        if self.loaded.model.shares_beginnings() {
-            sequences.sort_by_cached_key(|s| (s.positions.len(), key(s)));
+        let group = prefix_groups(asks.iter().map(|ask| ask.prompt));
+        if self.shares() {
+            sequences.sort_by_cached_key(|s| (s.positions.len(), group[s.prompt], key(s)));
         } else {
-            sequences.sort_by_key(|s| (s.positions.len(), s.ids.len()));
+            sequences.sort_by_key(|s| (s.positions.len(), group[s.prompt], s.ids.len()));
         }
         let mut reads: Vec<Vec<Vec<Vec<f64>>>> = ready
             .iter()
             .map(|r| vec![r.reading.passes.passes.iter().map(|p| vec![0.0; p.reads.len()]).collect(); examples.len()])
             .collect();
-        for batch in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
+        let alike =
+            |a: &Sequence, b: &Sequence| (a.positions.len(), group[a.prompt]) == (b.positions.len(), group[b.prompt]);
+        for batch in sequences.chunk_by(alike) {
             for batch in self.batches(batch) {
                 self.read_batch(batch, &ready, &mut reads);
             }
@@ -352,11 +401,16 @@ impl Scorer {
         examples: &[&Example],
     ) -> Result<Vec<Ready<'p>>, ScoringError> {
         // Candidates of a step share their template: what differs, trigger ids and vectors, is filled in later.
-        let mut readings: HashMap<(&Template, &Verbalizer, MultiToken), Arc<Reading>> = HashMap::new();
+        let mut readings: HashMap<(&Template, &Verbalizer, MultiToken, bool), Arc<Reading>> = HashMap::new();
         let mut encodings: HashMap<(&Template, usize, bool), Arc<Vec<Encoded>>> = HashMap::new();
         let mut ready: Vec<Ready<'p>> = Vec::with_capacity(asks.len());
         for &Ask { prompt, multi_token, truncate } in asks {
-            let reading = match readings.entry((&prompt.template, &*prompt.verbalizer, multi_token)) {
+            let reading = match readings.entry((
+                &prompt.template,
+                &*prompt.verbalizer,
+                multi_token,
+                prompt.label_vectors.is_some(),
+            )) {
                 Entry::Occupied(known) => Arc::clone(known.get()),
                 Entry::Vacant(place) => {
                     Arc::clone(place.insert(Arc::new(Reading::new(self.passes_by(prompt, multi_token)?))))
@@ -393,13 +447,16 @@ impl Scorer {
         if !self.loaded.model.is_unpadded() {
             return sequences.chunks(batch_size).collect();
         }
-        let shares = self.loaded.model.shares_beginnings();
+        let shares = self.shares();
         let mut batches = Vec::new();
         let (mut rest, mut rows, mut n) = (sequences, 0, 0);
         let mut last: Option<(&Sequence, Vec<u64>)> = None;
         for sequence in sequences {
             let own_key = if shares { key(sequence) } else { Vec::new() };
-            let known = last.as_ref().map_or(0, |(last, last_key)| in_common((last_key, last), (&own_key, sequence)));
+            let known = last.as_ref().map_or(0, |(last, last_key)| match sequence.decoder_from {
+                Some(_) => same_encoder((last_key, last), (&own_key, sequence)),
+                None => in_common((last_key, last), (&own_key, sequence)),
+            });
             let own = sequence.ids.len() - known;
             if n > 0 && rows + own > batch_size * ROWS {
                 let (batch, after) = rest.split_at(n);
@@ -414,39 +471,55 @@ impl Scorer {
         batches
     }
 
+    /// Whether what sequences have in common is computed once: their beginnings, or what an encoder reads.
+    fn shares(&self) -> bool {
+        self.loaded.model.shares_beginnings() || matches!(self.way, AnswerWay::Sentinels { .. })
+    }
+
     /// The states of a batch where it is read `[batch_size, n_predict, d_model]`, what sequences begin with alike computed once.
-    fn predict_batch<'p>(&self, batch: &[Sequence], soft_of: impl Fn(usize) -> Option<&'p SoftPrompt>) -> Tensor<3> {
-        let model = &self.loaded.model;
-        if !model.shares_beginnings() {
-            return model.predict(self.inputs(batch, soft_of));
+    fn predict_batch<'p>(&self, batch: &[Sequence], prompt_of: impl Fn(usize) -> Option<&'p Prompt>) -> Tensor<3> {
+        if !self.shares() {
+            return self.states(self.inputs(batch, prompt_of), batch);
         }
+        let decoded = batch.iter().all(|sequence| sequence.decoder_from.is_some());
+        let tree = if decoded { encoders(batch) } else { branches(batch) };
         let (mut rows, mut parents, mut leaves) = (Vec::new(), Vec::new(), vec![0u32; batch.len()]);
-        for (row, branch) in branches(batch).into_iter().enumerate() {
+        for (row, branch) in tree.into_iter().enumerate() {
             if let Some(leaf) = branch.leaf {
                 leaves[leaf] = row as u32;
             }
             rows.push(branch.sequence);
             parents.push(branch.parent);
         }
-        let mut inputs = self.inputs(&rows, soft_of);
+        let mut inputs = self.inputs(&rows, prompt_of);
         let shared = parents.iter().any(Option::is_some);
         inputs.parents = shared.then_some(parents);
-        let states = model.predict(inputs);
+        let states = self.states(inputs, &rows);
         let device = states.device();
         states.select(0, ids_tensor(&leaves, &device))
     }
 
     /// Runs one batch and stores what its passes read.
     fn read_batch(&self, batch: &[Sequence], ready: &[Ready<'_>], reads: &mut [Vec<Vec<Vec<f64>>>]) {
-        let states = self.predict_batch(batch, |prompt| ready[prompt].prompt.soft.as_deref());
+        let states = self.predict_batch(batch, |prompt| Some(ready[prompt].prompt));
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
+        let has_vectors = |s: &Sequence| ready[s.prompt].prompt.label_vectors.is_some();
+        if batch.iter().any(has_vectors) {
+            read_vectors(batch, ready, &floats(states.clone()), d_model, reads);
+        }
+        // A product with one row sums in another order than one with several, and a score has the same bits in any batch.
+        let states = if batch_size * n_predict == 1 { states.repeat_dim(0, 2) } else { states };
         let mut rows: Vec<u32> = batch
             .iter()
+            .filter(|s| !has_vectors(s))
             .flat_map(|s| ready[s.prompt].reading.passes.passes[s.pass].reads.iter().map(|r| r.token))
             .collect();
         rows.sort_unstable();
         rows.dedup();
+        if rows.is_empty() {
+            return;
+        }
         let whole = batch.iter().any(|s| ready[s.prompt].reading.passes.whole_vocabulary);
         let values = if whole {
             let logits = self.loaded.model.logits(states, None);
@@ -455,7 +528,7 @@ impl Scorer {
         } else {
             floats(self.loaded.model.logits(states, Some(&rows)))
         };
-        for (index, sequence) in batch.iter().enumerate() {
+        for (index, sequence) in batch.iter().enumerate().filter(|(_, sequence)| !has_vectors(sequence)) {
             let reading = &ready[sequence.prompt].reading;
             let pass = &reading.passes.passes[sequence.pass];
             let places = &reading.places[sequence.pass];
@@ -465,6 +538,24 @@ impl Scorer {
                 let row = rows.binary_search(&read.token).unwrap_or(0);
                 *slot = f64::from(values[(index * n_predict + place) * rows.len() + row]);
             }
+        }
+    }
+}
+
+/// Stores the products of the labels' vectors with the states of their sequences, each read at its first place.
+fn read_vectors(
+    batch: &[Sequence],
+    ready: &[Ready<'_>],
+    states: &[f32],
+    d_model: usize,
+    reads: &mut [Vec<Vec<Vec<f64>>>],
+) {
+    let n_predict = states.len() / (d_model * batch.len());
+    for (sequence, states) in batch.iter().zip(states.chunks_exact(n_predict * d_model)) {
+        let Some(labels) = &ready[sequence.prompt].prompt.label_vectors else { continue };
+        let stored = &mut reads[sequence.prompt][sequence.example][sequence.pass];
+        for (slot, row) in stored.iter_mut().zip(labels.rows()) {
+            *slot = row.iter().zip(&states[..d_model]).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
         }
     }
 }
@@ -486,7 +577,17 @@ impl Ready<'_> {
         let encoded = &self.encoded[pass][example];
         let positions = self.reading.places[pass].iter().map(|mask| encoded.read_at + mask).collect();
         let ids = encoded.filled(&self.prompt.triggers.0, filled);
-        Sequence { prompt, example, pass, ids, positions, soft_at: encoded.soft_at.clone(), soft_before: 0 }
+        let decoder_from = encoded.decoder_from;
+        Sequence {
+            prompt,
+            example,
+            pass,
+            ids,
+            positions,
+            soft_at: encoded.soft_at.clone(),
+            soft_before: 0,
+            decoder_from,
+        }
     }
 }
 

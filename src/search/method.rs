@@ -1,9 +1,9 @@
 //! The ask/tell trait of every method, and the oracle that it asks.
 
 use crate::prompt::{Candidate, Prompt};
-use crate::scoring::{Gap, PromptGradient};
+use crate::scoring::{Cost, Gap, PromptGradient};
 
-use super::{SearchError, WordOracle};
+use super::{Progress, SearchError, Snapshot, WordOracle};
 
 /// A method that mines prompts: a small state machine that is asked for candidates and told how they did.
 ///
@@ -30,6 +30,19 @@ pub trait Search: Send {
     /// on from several of them by what selection says.
     fn races(&self) -> bool {
         true
+    }
+
+    /// What the last proposal found, for a search that was killed to go on from; `None` of one that has nothing to keep since it was
+    /// last asked, or is begun anew as quickly.
+    fn progress(&self) -> Option<Progress> {
+        None
+    }
+
+    /// Takes up what [`Search::progress`] gave of each proposal, in order, and the last state: it proposes the same again without
+    /// computing it, and goes on from there. False, and nothing changed, where it is of another search.
+    fn resume(&mut self, proposals: Vec<Snapshot>, state: Snapshot) -> bool {
+        let _ = (proposals, state);
+        false
     }
 
     /// What is to be said of the search in the tables (`zero_gradient`).
@@ -140,6 +153,11 @@ pub trait Oracle {
     /// # Errors
     /// [`SearchError`] if it cannot be had.
     fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError>;
+
+    /// Charges what an earlier attempt at the same proposal cost, which is not computed again.
+    fn charge_again(&mut self, cost: Cost) {
+        let _ = cost;
+    }
 
     /// [`Oracle::gradient`] of several prompts on the same examples; all prompts in one round where the model can.
     ///

@@ -9,8 +9,10 @@ pub mod continuous;
 pub mod discrete;
 mod error;
 mod method;
+mod snapshot;
 mod word_oracle;
 
 pub use error::SearchError;
 pub use method::{Oracle, Proposal, Scored, Search};
+pub use snapshot::{Progress, Snapshot};
 pub use word_oracle::{WordOracle, WordScores};

@@ -3,7 +3,10 @@
 use serde_yaml::{Mapping, Value};
 
 use super::experiment::{Experiment, FORMAT};
-use super::method::{Choose, Method, Paraphrase, Probe, SearchItem, SoftInit, TriggerSlots, Walk, WordSearch};
+use super::method::{
+    Choose, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind, SearchItem, SoftInit,
+    TrainingParameters, TriggerSlots, Walk, WordSearch,
+};
 use super::task::TaskSpec;
 use super::write::{self, scalar_text};
 use crate::prompt::Template;
@@ -222,6 +225,26 @@ fn walk(walk: &Walk) -> Vec<(&'static str, Value)> {
     entries
 }
 
+fn training(training: &TrainingParameters) -> Vec<(&'static str, Value)> {
+    let mut entries = vec![
+        ("learning_rate", Value::from(training.learning_rate)),
+        ("optimiser", text(training.optimiser.name())),
+        ("weight_decay", Value::from(training.weight_decay)),
+        ("warm_up", Value::from(training.warm_up)),
+        ("decay", text(training.decay.name())),
+        ("batch_size", count(training.batch_size)),
+        ("accumulate", count(training.accumulate)),
+        ("eval_every", count(training.eval_every)),
+        ("patience", count(training.patience)),
+    ];
+    if let OptimiserKind::Sgd { momentum } = training.optimiser {
+        entries.push(("momentum", Value::from(momentum)));
+    }
+    entries.extend(training.clip_norm.iter().map(|&norm| ("clip_norm", Value::from(norm))));
+    entries.extend(training.steps.iter().map(|&steps| ("steps", count(steps))));
+    entries
+}
+
 fn probe(probe: &Probe) -> Value {
     mapping([
         ("model", text(&probe.model)),
@@ -250,8 +273,8 @@ fn word_search(words: &WordSearch) -> Value {
     ])
 }
 
-fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
-    match method {
+fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
+    match of {
         Method::Manual(method) if method.templates.is_empty() => Vec::new(),
         Method::Manual(method) => vec![("templates", list(&method.templates))],
         Method::Random(method) => triggers(&method.slots),
@@ -305,7 +328,37 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
             entries.extend(method.paraphrase.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
             entries
         }
-        Method::SoftPrompt(method) => {
+        Method::SoftPrompt(method) | Method::Warp(method) => {
+            let winner = matches!(method.init, SoftInit::Winner(_));
+            let soft_verbalizer = matches!(of, Method::SoftPrompt(_)).then_some(method.soft_verbalizer);
+            let own = winner || method.template.as_ref().is_some_and(Template::has_soft);
+            let mut entries = Vec::new();
+            entries.extend((!own).then(|| ("n_soft", count(method.n_soft))));
+            entries.push(match &method.init {
+                SoftInit::Winner(label) => ("init", mapping([("from", text(label))])),
+                init => ("init", text(init.name())),
+            });
+            if let SoftInit::Text(start) = &method.init {
+                entries.push(("init_text", text(start)));
+            }
+            entries.extend(soft_verbalizer.map(|flag| ("soft_verbalizer", Value::from(flag))));
+            entries.extend(training(&method.training));
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
+            entries
+        }
+        Method::Prefix(method) => {
+            let mut entries =
+                vec![("n_prefix", count(method.n_prefix)), ("projection", Value::from(method.projection))];
+            entries.extend(method.hidden_size.iter().map(|&size| ("hidden_size", count(size))));
+            entries.push(("init", text(method.init.name())));
+            if let PrefixInit::Text(start) = &method.init {
+                entries.push(("init_text", text(start)));
+            }
+            entries.extend(training(&method.training));
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
+            entries
+        }
+        Method::Bbt(method) => {
             let own = method.template.as_ref().is_some_and(Template::has_soft);
             let mut entries = Vec::new();
             entries.extend((!own).then(|| ("n_soft", count(method.n_soft))));
@@ -313,15 +366,33 @@ fn parameters(method: &Method) -> Vec<(&'static str, Value)> {
             if let SoftInit::Text(start) = &method.init {
                 entries.push(("init_text", text(start)));
             }
+            entries.push(("intrinsic_dim", count(method.intrinsic_dim)));
+            entries.extend(method.population.iter().map(|&n| ("population", count(n))));
             entries.extend([
-                ("learning_rate", Value::from(method.learning_rate)),
-                ("weight_decay", Value::from(method.weight_decay)),
-                ("warm_up", Value::from(method.warm_up)),
+                ("sigma", Value::from(method.sigma)),
                 ("batch_size", count(method.batch_size)),
                 ("eval_every", count(method.eval_every)),
                 ("patience", count(method.patience)),
             ]);
-            entries.extend(method.steps.iter().map(|&steps| ("steps", count(steps))));
+            entries.extend(method.generations.iter().map(|&n| ("generations", count(n))));
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
+            entries
+        }
+        Method::Optiprompt(method) => {
+            let mut entries = training(&method.training);
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
+            entries
+        }
+        Method::PTuning(method) => {
+            let own = method.template.as_ref().is_some_and(Template::has_soft);
+            let mut entries = Vec::new();
+            entries.extend((!own).then(|| ("n_soft", count(method.n_soft))));
+            entries.push(("encoder", text(method.encoder.name())));
+            entries.extend(method.hidden_size.iter().map(|&size| ("hidden_size", count(size))));
+            if method.encoder == PromptEncoderKind::Lstm {
+                entries.push(("n_layers", count(method.n_layers)));
+            }
+            entries.extend(training(&method.training));
             entries.extend(method.template.iter().map(|template| ("template", text(template))));
             entries
         }

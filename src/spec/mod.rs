@@ -34,9 +34,10 @@ pub use ensemble::{EnsembleKind, Ensembles};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
-    Autoprompt, Choose, Demonstrations, Gcg, Generator, LabelWords, METHODS, Manual, Method, Nearness, Order,
-    Paraphrase, Pez, Probe, Random, Script, SearchItem, SoftInit, SoftPromptParameters, TemplateAndWords, TriggerSlots,
-    VocabularyFilter, Walk, WordRanking, WordSearch,
+    Autoprompt, BbtParameters, Choose, Decay, Demonstrations, Gcg, Generator, LabelWords, METHODS, Manual, Method,
+    Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters, Paraphrase, Pez, PrefixInit,
+    PrefixParameters, Probe, PromptEncoderKind, Random, Script, SearchItem, SoftInit, SoftPromptParameters,
+    TemplateAndWords, TrainingParameters, TriggerSlots, VocabularyFilter, Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;

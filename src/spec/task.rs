@@ -133,11 +133,14 @@ fn checked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, Sp
     }
 }
 
-/// A template that may have virtual tokens; `None` where it is at fault.
+/// A template that may have virtual tokens; `None` where it is at fault. A prefix is put in front of it by its method.
 pub(super) fn soft_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
     let template = checked_template(reader, at)?;
     if template.as_ref().is_some_and(|template| template.has_demos() || template.nearest().is_some()) {
         reader.value(at, "{demos} belongs to the `template` of a demonstrations item, which fills it");
+    }
+    if template.as_ref().is_some_and(|template| template.n_prefix() > 0) {
+        reader.value(at, "{prefix:N} is put in front by a prefix item; leave it out and say n_prefix there");
     }
     Ok(template)
 }
@@ -153,8 +156,8 @@ pub(super) fn demonstrations_template(reader: &mut Reader, at: &At) -> Result<Op
         if template.nearest().is_some() {
             reader.value(at, "write {demos} here; `choose: nearest` makes {nearest} of it");
         }
-        if template.has_soft() || template.n_trigger() > 0 {
-            reader.value(at, "{soft:N} and {trigger:N} belong to the items that search them");
+        if template.has_soft() || template.n_trigger() > 0 || template.n_prefix() > 0 {
+            reader.value(at, "{soft:N}, {prefix:N} and {trigger:N} belong to the items that search them");
         }
     }
     Ok(template)

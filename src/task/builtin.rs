@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::task::card::Card;
-use crate::task::table::{Format, Rows, TableOptions, needs_label};
+use crate::task::table::{Format, Indexed, Rows, TableOptions, Want, needs_label};
 use crate::task::{Dataset, Split, TaskError};
 
 /// A data set that is part of the binary: `builtin:NAME`.
@@ -63,6 +63,8 @@ impl BuiltinDataset {
             let file = format!("builtin:{}/{split}.tsv", self.name);
             let need_label = needs_label(split, card.labels.is_some());
             let read = Rows::parse(&file, bytes, Format::Tsv, &options, need_label)?;
+            let want = Want { options: &options, need_label, label_by: None, shares: None };
+            let read = Indexed::held(read, want)?;
             card.check_rows(split, &read)?;
             rows.insert(split, read);
         }
@@ -103,10 +105,11 @@ mod tests {
             for split in Split::ALL {
                 let examples = dataset.split(split).unwrap();
                 for label in 0..dataset.labels.len() {
-                    let n = examples.iter().filter(|example| example.label == Some(label)).count();
+                    let n = (0..examples.len()).filter(|&place| examples.label(place) == Some(label)).count();
                     assert_eq!(n * dataset.labels.len(), examples.len(), "{} {split}", builtin.name);
                 }
-                assert!(examples.iter().all(|example| texts.insert(dataset.text_hash(example))), "{}", builtin.name);
+                let new = |place| texts.insert(*examples.text_hash(place));
+                assert!((0..examples.len()).all(new), "{}", builtin.name);
             }
             let drawn = draw(&dataset, Shots::Count(16), 13, &Limits::default()).unwrap();
             assert_eq!((drawn.train.len(), drawn.dev.len(), drawn.dev_from_train), (32, 32, false));

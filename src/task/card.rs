@@ -7,7 +7,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::task::source::Columns;
-use crate::task::table::Rows;
+use crate::task::table::Indexed;
 use crate::task::{Split, TaskError};
 
 /// The name of the card's file.
@@ -88,7 +88,7 @@ impl Card {
     }
 
     /// Refuses rows that are not those which the card describes.
-    pub(crate) fn check_rows(&self, split: Split, rows: &Rows) -> Result<(), TaskError> {
+    pub(crate) fn check_rows(&self, split: Split, rows: &Indexed) -> Result<(), TaskError> {
         let Some(card) = self.splits.as_ref().and_then(|splits| splits.get(&split)) else {
             return Ok(());
         };
@@ -99,8 +99,8 @@ impl Card {
                 found: rows.hash.clone(),
             });
         }
-        if card.rows != rows.fields.len() {
-            let found = rows.fields.len();
+        if card.rows != rows.n_rows() {
+            let found = rows.n_rows();
             return Err(TaskError::CardRows { file: rows.file.clone(), expected: card.rows, found });
         }
         Ok(())

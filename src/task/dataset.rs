@@ -1,18 +1,17 @@
 //! A data set: its columns, its labels and up to three splits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::task::builtin;
 use crate::task::card::{CARD, Card};
-use crate::task::example::update_strings;
 use crate::task::labels::{check_labels, sorted_labels};
 use crate::task::source::{DatasetSource, Files};
-use crate::task::table::{Format, Rows, TableOptions, needs_label, text_columns};
-use crate::task::{Example, Split, TaskError};
+use crate::task::table::{Format, Indexed, TableOptions, Want, needs_label, text_columns};
+use crate::task::{Draw, Example, Examples, Split, TaskError};
 
-/// A data set in memory.
+/// A data set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// Its card's name, or else its folder's.
@@ -22,11 +21,11 @@ pub struct Dataset {
     /// The labels, in the order told, or else sorted.
     pub labels: Vec<String>,
     /// What search sees.
-    pub train: Option<Vec<Example>>,
+    pub train: Option<Examples>,
     /// What selection sees.
-    pub dev: Option<Vec<Example>>,
+    pub dev: Option<Examples>,
     /// What the leaderboard shows.
-    pub test: Option<Vec<Example>>,
+    pub test: Option<Examples>,
     /// Its card, if it has one.
     pub card: Option<Card>,
     /// BLAKE3 of each split's file, in hex.
@@ -64,19 +63,44 @@ impl Dataset {
         name: &str,
         columns: Vec<String>,
         labels: Vec<String>,
-        [train, dev, test]: [Option<Vec<Example>>; 3],
+        splits: [Option<Vec<Example>>; 3],
     ) -> Self {
+        let [train, dev, test] = splits.map(|split| split.map(|examples| Examples::of(examples, &columns)));
         let (name, hashes) = (name.to_owned(), BTreeMap::new());
         Self { name, columns, labels, train, dev, test, card: None, hashes, language: None, notes: Vec::new() }
     }
 
     /// The examples of a split, if it is there.
-    pub fn split(&self, split: Split) -> Option<&[Example]> {
+    pub fn split(&self, split: Split) -> Option<&Examples> {
         match split {
-            Split::Train => self.train.as_deref(),
-            Split::Dev => self.dev.as_deref(),
-            Split::Test => self.test.as_deref(),
+            Split::Train => self.train.as_ref(),
+            Split::Dev => self.dev.as_ref(),
+            Split::Test => self.test.as_ref(),
         }
+    }
+
+    /// Reads the texts of the examples that are drawn, and holds them from now on.
+    ///
+    /// # Errors
+    /// [`TaskError::Changed`] if a file is not what it was when it was read first.
+    pub fn hold<'a>(&mut self, draws: impl IntoIterator<Item = &'a Draw>) -> Result<(), TaskError> {
+        let mut places: BTreeMap<Split, BTreeSet<usize>> = BTreeMap::new();
+        for draw in draws {
+            for (split, drawn) in draw.places() {
+                places.entry(split).or_default().extend(drawn);
+            }
+        }
+        for (split, places) in places {
+            let examples = match split {
+                Split::Train => &mut self.train,
+                Split::Dev => &mut self.dev,
+                Split::Test => &mut self.test,
+            };
+            if let Some(examples) = examples {
+                examples.hold(&places.into_iter().collect::<Vec<_>>())?;
+            }
+        }
+        Ok(())
     }
 
     /// The splits that are there.
@@ -86,7 +110,7 @@ impl Dataset {
 
     /// Whether a split is there and has labels.
     pub fn is_labelled(&self, split: Split) -> bool {
-        self.split(split).is_some_and(|examples| examples.iter().all(|example| example.label.is_some()))
+        self.split(split).is_some_and(Examples::is_labelled)
     }
 
     /// The place of a column in [`Example::fields`].
@@ -99,16 +123,9 @@ impl Dataset {
         text_columns(&self.columns)
     }
 
-    /// A hash of an example's texts alone. Examples with equal texts are duplicates, whatever their other columns say.
-    pub fn text_hash(&self, example: &Example) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 texts of an example");
-        update_strings(&mut hasher, self.text_columns().into_iter().map(|i| example.fields[i].as_str()));
-        *hasher.finalize().as_bytes()
-    }
-
     pub(crate) fn assemble(
         name: String,
-        rows: BTreeMap<Split, Rows>,
+        rows: BTreeMap<Split, Indexed>,
         labels: Option<Vec<String>>,
         card: Option<Card>,
     ) -> Result<Self, TaskError> {
@@ -123,13 +140,9 @@ impl Dataset {
         let mut hashes = BTreeMap::new();
         let mut examples = BTreeMap::new();
         for (split, mut rows) in rows {
-            let at: Vec<Option<usize>> =
-                columns.iter().map(|name| rows.columns.iter().position(|column| column == name)).collect();
-            for fields in &mut rows.fields {
-                *fields = at.iter().flatten().map(|&i| fields[i].clone()).collect();
-            }
-            examples.insert(split, rows.examples(&labels)?);
-            hashes.insert(split, rows.hash);
+            rows.label(&labels)?;
+            hashes.insert(split, rows.hash.clone());
+            examples.insert(split, Examples::new(rows, &columns)?);
         }
         let [train, dev, test] = Split::ALL.map(|split| examples.remove(&split));
         let language = card.as_ref().and_then(|card| card.language.clone());
@@ -138,15 +151,15 @@ impl Dataset {
 }
 
 /// The labels of train, or of dev or test where there is no train.
-fn told_by_the_first_labelled(rows: &BTreeMap<Split, Rows>) -> Result<Vec<String>, TaskError> {
-    match rows.values().find(|rows| rows.labels.is_some()) {
+fn told_by_the_first_labelled(rows: &BTreeMap<Split, Indexed>) -> Result<Vec<String>, TaskError> {
+    match rows.values().find(|rows| rows.labelled) {
         Some(rows) => rows.distinct_labels(),
         None => Ok(sorted_labels(&[])),
     }
 }
 
 /// The columns that all splits have, in the first one's order. A text may not be missing in one of them.
-fn shared_columns(rows: &BTreeMap<Split, Rows>) -> Result<Vec<String>, TaskError> {
+fn shared_columns(rows: &BTreeMap<Split, Indexed>) -> Result<Vec<String>, TaskError> {
     let Some(first) = rows.values().next() else {
         return Ok(Vec::new());
     };
@@ -181,9 +194,11 @@ fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
     let name = files.values().chain(all).next().and_then(|path| path.parent()?.file_name());
     let name = name.map_or_else(|| "files".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut notes = Vec::new();
-    let mut read = |path: &Path, split: Option<Split>| -> Result<Rows, TaskError> {
+    let mut read = |path: &Path, split: Option<Split>| -> Result<Indexed, TaskError> {
         let need_label = label_by.is_none() && split.is_none_or(|split| needs_label(split, labels.is_some()));
-        let mut rows = Rows::read(path, &options, need_label)?;
+        let shares = split.is_none().then_some(*shares);
+        let want = Want { options: &options, need_label, label_by: label_by.as_ref(), shares };
+        let rows = Indexed::read(path, want)?;
         let mut left_out = |n: usize, why: &str| {
             if n > 0 {
                 notes.push(format!("{}: {n} rows are left out ({why})", path.display()));
@@ -191,7 +206,7 @@ fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
         };
         left_out(rows.blank, "no text; `skip_blank: true`");
         if let Some(rule) = label_by {
-            left_out(rows.label_by(rule)?, &format!("`{}` is in no band of `label_by`", rule.column));
+            left_out(rows.out_of_band, &format!("`{}` is in no band of `label_by`", rule.column));
         }
         Ok(rows)
     };
@@ -236,7 +251,8 @@ fn load_folder(folder: &Path, needed: &[String]) -> Result<Dataset, TaskError> {
     let options = TableOptions { columns, needed: needed.to_vec(), ..TableOptions::default() };
     let mut rows = BTreeMap::new();
     for (split, path) in files {
-        let read = Rows::read(&path, &options, needs_label(split, labels.is_some()))?;
+        let need_label = needs_label(split, labels.is_some());
+        let read = Indexed::read(&path, Want { options: &options, need_label, label_by: None, shares: None })?;
         if let Some(card) = &card {
             card.check_rows(split, &read)?;
         }
@@ -296,8 +312,8 @@ mod tests {
             [("train.tsv", "a\t1\nb\t0\n"), ("dev.csv", "text,label\nc,1\n"), ("test.jsonl", "{\"text\":\"d\"}\n")];
         let dataset = load(&[&files[..], &[("train.tsv.bak", ""), ("README.md", "")]].concat()).unwrap();
         assert_eq!((dataset.columns, dataset.labels), (vec!["text".to_owned()], vec!["0".to_owned(), "1".to_owned()]));
-        assert_eq!(dataset.dev.unwrap()[0], Example { row: 0, fields: vec!["c".into()], label: Some(1) });
-        assert_eq!(dataset.test.unwrap()[0].label, None);
+        assert_eq!(dataset.dev.unwrap().get(0), Some(&Example { row: 0, fields: vec!["c".into()], label: Some(1) }));
+        assert_eq!(dataset.test.unwrap().label(0), None);
         assert_eq!(dataset.hashes[&Split::Train], blake3::hash(b"a\t1\nb\t0\n").to_hex().to_string());
     }
 
@@ -352,7 +368,7 @@ mod tests {
     fn columns_that_only_some_splits_have_are_dropped_and_texts_may_not_be() {
         let dataset = load(&[("train.csv", "idx,text,label\n0,a,1\n"), ("test.csv", "text,label\nb,1\n")]).unwrap();
         assert_eq!(
-            (dataset.columns, dataset.train.unwrap()[0].fields.clone()),
+            (dataset.columns, dataset.train.unwrap().get(0).unwrap().fields.clone()),
             (vec!["text".into()], vec!["a".to_owned()])
         );
         let files = [("train.csv", "text_a,text_b,label\na,b,1\n"), ("test.csv", "text_a,label\nb,1\n")];
@@ -406,13 +422,17 @@ mod tests {
                 label_by: Some(rule),
                 ..Files::default()
             };
-            Dataset::load(&DatasetSource::Files(Box::new(files)))
+            let dataset = Dataset::load(&DatasetSource::Files(Box::new(files)))?;
+            // Its texts are in the folder.
+            Ok::<_, TaskError>((dataset, folder))
         };
         let texts = |dataset: &Dataset, split| -> std::collections::BTreeSet<String> {
             let column = dataset.column("text").unwrap();
-            dataset.split(split).unwrap().iter().map(|example| example.fields[column].clone()).collect()
+            let examples = dataset.split(split).unwrap();
+            let all = examples.read(&(0..examples.len()).collect::<Vec<_>>()).unwrap();
+            all.into_iter().map(|example| example.fields[column].clone()).collect()
         };
-        let first = load(&rows).unwrap();
+        let (first, _folder) = load(&rows).unwrap();
         assert_eq!(first.labels, ["low", "high"]);
         assert!(
             first.notes[0].ends_with("40 rows are left out (`rating` is in no band of `label_by`)"),
@@ -423,7 +443,7 @@ mod tests {
         assert_eq!(sizes.iter().sum::<usize>(), 160);
         assert!(sizes[0] > 90 && sizes[1] > 5 && sizes[2] > 15, "{sizes:?}");
         rows.reverse();
-        let reversed = load(&rows).unwrap();
+        let (reversed, _folder) = load(&rows).unwrap();
         for split in Split::ALL {
             assert_eq!(texts(&first, split), texts(&reversed, split));
         }
@@ -468,7 +488,7 @@ mod tests {
         let all = Some(published.clone());
         let divided = Files { all, columns: columns.clone(), skip_blank: true, ..Files::default() };
         let dataset = Dataset::load(&DatasetSource::Files(Box::new(divided))).unwrap();
-        let sizes = Split::ALL.map(|split| dataset.split(split).map_or(0, <[_]>::len));
+        let sizes = Split::ALL.map(|split| dataset.split(split).map_or(0, Examples::len));
         assert_eq!((sizes.iter().sum::<usize>(), dataset.notes.len()), (7765, 1));
         assert!((5_200..5_700).contains(&sizes[0]) && (650..900).contains(&sizes[1]), "{sizes:?}");
         let text = fs::read_to_string(published).unwrap();

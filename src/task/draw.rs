@@ -18,9 +18,9 @@
 //! - `unlabelled` are distinct train texts in an order of their own that no label enters; beside a dev that comes from train
 //!   they are of the other half, except at 0 shots, which have no dev.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashSet};
 
-use crate::task::{Dataset, Example, Shots, Split, TaskError};
+use crate::task::{Dataset, Examples, Shots, Split, TaskError};
 
 /// Upper bounds on the examples used; none is no bound.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,6 +54,14 @@ pub struct Draw {
     pub left_out: LeftOut,
 }
 
+impl Draw {
+    /// What is drawn of each split.
+    pub(crate) fn places(&self) -> [(Split, &[usize]); 4] {
+        let dev = if self.dev_from_train { Split::Train } else { Split::Dev };
+        [(Split::Train, &self.train), (dev, &self.dev), (Split::Train, &self.unlabelled), (Split::Test, &self.test)]
+    }
+}
+
 /// Rows that could not be drawn, and why.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LeftOut {
@@ -76,8 +84,8 @@ pub fn draw(dataset: &Dataset, shots: Shots, seed: u64, limits: &Limits) -> Resu
         Shots::Full => draw_full(dataset, limits)?,
         Shots::Given => draw_given(dataset, limits)?,
     };
-    let test = dataset.split(Split::Test).unwrap_or_default();
-    drawn.test = stratified(dataset, Split::Test, (0..test.len()).collect(), limits.test);
+    let n_test = dataset.split(Split::Test).map_or(0, Examples::len);
+    drawn.test = stratified(dataset, Split::Test, (0..n_test).collect(), limits.test);
     drawn.unlabelled = unlabelled(dataset, seed, limits.unlabelled, drawn.dev_from_train);
     Ok(drawn)
 }
@@ -96,9 +104,7 @@ fn draw_count(dataset: &Dataset, k: usize, seed: u64, limits: &Limits) -> Result
                     needs: k,
                 });
             }
-            let mut places = places.clone();
-            sort_by_order(dataset, pool.read_from, pool.split, Some(seed), &mut places);
-            classes.push(places);
+            classes.push(first_in_order(dataset, (pool.read_from, pool.split), Some(seed), places, k));
         }
         Ok((0..k).flat_map(|i| classes.iter().map(move |places| places[i])).collect())
     };
@@ -139,7 +145,7 @@ fn draw_given(dataset: &Dataset, limits: &Limits) -> Result<Draw, TaskError> {
     })
 }
 
-fn labelled(dataset: &Dataset, shots: Shots, split: Split) -> Result<&[Example], TaskError> {
+fn labelled(dataset: &Dataset, shots: Shots, split: Split) -> Result<&Examples, TaskError> {
     let name = || dataset.name.clone();
     match dataset.split(split) {
         None => Err(TaskError::NoSplit { dataset: name(), shots, split, found: dataset.splits() }),
@@ -168,7 +174,7 @@ impl Pools {
     fn new(dataset: &Dataset, shots: Shots) -> Result<Self, TaskError> {
         let examples = labelled(dataset, shots, Split::Train)?;
         let mut left_out = LeftOut::default();
-        let train = distinct(dataset, examples, &HashSet::new(), &mut left_out);
+        let train = distinct(dataset, examples, None, &mut left_out);
         if dataset.dev.is_none() {
             let (dev, train) = train.into_iter().map(|class| halves(dataset, class)).unzip();
             let half = |classes, split, name| Pool { classes, read_from: Split::Train, split, name };
@@ -178,8 +184,7 @@ impl Pools {
                 left_out,
             });
         }
-        let in_train = examples.iter().map(|example| dataset.text_hash(example)).collect();
-        let dev = distinct(dataset, labelled(dataset, shots, Split::Dev)?, &in_train, &mut left_out);
+        let dev = distinct(dataset, labelled(dataset, shots, Split::Dev)?, Some(examples), &mut left_out);
         let whole = |classes, split: Split| Pool { classes, read_from: split, split, name: split.name() };
         Ok(Self { train: whole(train, Split::Train), dev: whole(dev, Split::Dev), left_out })
     }
@@ -190,50 +195,64 @@ impl Pools {
 }
 
 /// The dev half and the train half of a class of train.
-fn halves(dataset: &Dataset, mut class: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
-    sort_by_order(dataset, Split::Train, Split::Train, None, &mut class);
+fn halves(dataset: &Dataset, class: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
+    let mut class = first_in_order(dataset, (Split::Train, Split::Train), None, &class, class.len());
     let train = class.split_off(class.len() / 2);
     (class, train)
 }
 
-/// One place for each distinct example whose text is not `taken`, by class.
+/// One place for each distinct example whose text is not in `taken`, by class.
 fn distinct(
     dataset: &Dataset,
-    examples: &[Example],
-    taken: &HashSet<[u8; 32]>,
+    examples: &Examples,
+    taken: Option<&Examples>,
     left_out: &mut LeftOut,
 ) -> Vec<Vec<usize>> {
-    let mut groups: BTreeMap<[u8; 32], Vec<usize>> = BTreeMap::new();
-    for (place, example) in examples.iter().enumerate() {
-        groups.entry(dataset.text_hash(example)).or_default().push(place);
-    }
     let mut classes = vec![Vec::new(); dataset.labels.len()];
-    for (text, places) in groups {
-        let label = examples[places[0]].label;
-        if taken.contains(&text) {
-            left_out.shared_with_train += places.len();
-        } else if places.iter().any(|&place| examples[place].label != label) {
-            left_out.contradictory += places.len();
-        } else if let (Some(label), Some(place)) = (label, representative(examples, &places)) {
-            left_out.duplicates += places.len() - 1;
-            classes[label].push(place);
+    for group in examples.groups() {
+        // The first stands for all that are equal to it.
+        let first = group[0] as usize;
+        let label = examples.label(first);
+        if taken.is_some_and(|taken| taken.has_text(examples.text_hash(first))) {
+            left_out.shared_with_train += group.len();
+        } else if group.iter().any(|&place| examples.label(place as usize) != label) {
+            left_out.contradictory += group.len();
+        } else if let Some(label) = label {
+            left_out.duplicates += group.len() - 1;
+            classes[label].push(first);
         }
     }
     classes
 }
 
-fn representative(examples: &[Example], places: &[usize]) -> Option<usize> {
-    places.iter().copied().min_by(|&a, &b| examples[a].fields.cmp(&examples[b].fields))
+/// The first `n` of some places in the order of BLAKE3(seed, split, label, texts); `(split, split)` are that which they are read
+/// from and that which they are drawn for.
+fn first_in_order(
+    dataset: &Dataset,
+    (read_from, split): (Split, Split),
+    seed: Option<u64>,
+    places: &[usize],
+    n: usize,
+) -> Vec<usize> {
+    let Some(examples) = dataset.split(read_from) else { return Vec::new() };
+    let keyed = |&place: &usize| {
+        let label = examples.label(place).map_or("", |label| dataset.labels[label].as_str());
+        (order(seed, split, label, examples.text_hash(place)), place)
+    };
+    smallest(places.iter().map(keyed), n)
 }
 
-/// Sorts places in `read_from` by BLAKE3(seed, split, label, texts).
-fn sort_by_order(dataset: &Dataset, read_from: Split, split: Split, seed: Option<u64>, places: &mut [usize]) {
-    let examples = dataset.split(read_from).unwrap_or_default();
-    places.sort_by_cached_key(|&place| {
-        let example = &examples[place];
-        let label = example.label.map_or("", |label| dataset.labels[label].as_str());
-        (order(seed, split, label, &dataset.text_hash(example)), place)
-    });
+/// The places of the `n` smallest keys, ascending; of the others none is held.
+fn smallest(keyed: impl Iterator<Item = ([u8; 32], usize)>, n: usize) -> Vec<usize> {
+    let mut heap = BinaryHeap::new();
+    for key in keyed {
+        if heap.len() < n {
+            heap.push(key);
+        } else if let Some(mut largest) = heap.peek_mut().filter(|largest| key < **largest) {
+            *largest = key;
+        }
+    }
+    heap.into_sorted_vec().into_iter().map(|(_, place)| place).collect()
 }
 
 fn order(seed: Option<u64>, split: Split, label: &str, text: &[u8; 32]) -> [u8; 32] {
@@ -251,10 +270,10 @@ fn stratified(dataset: &Dataset, split: Split, places: Vec<usize>, limit: Option
     let Some(limit) = limit.filter(|&limit| limit < places.len()) else {
         return places;
     };
-    let examples = dataset.split(split).unwrap_or_default();
     let mut classes: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
     for &place in &places {
-        classes.entry(examples[place].label).or_default().push(place);
+        let label = dataset.split(split).and_then(|examples| examples.label(place));
+        classes.entry(label).or_default().push(place);
     }
     let exact = |class: &Vec<usize>| class.len() * limit;
     let mut quotas: Vec<usize> = classes.values().map(|class| exact(class) / places.len()).collect();
@@ -266,35 +285,25 @@ fn stratified(dataset: &Dataset, split: Split, places: Vec<usize>, limit: Option
         quotas[i] += 1;
     }
     let mut kept = Vec::with_capacity(limit);
-    for (mut class, quota) in classes.into_values().zip(quotas) {
-        sort_by_order(dataset, split, split, None, &mut class);
-        kept.extend_from_slice(&class[..quota]);
+    for (class, quota) in classes.into_values().zip(quotas) {
+        kept.extend(first_in_order(dataset, (split, split), None, &class, quota));
     }
     kept.sort_unstable();
     kept
 }
 
 fn unlabelled(dataset: &Dataset, seed: u64, limit: Option<usize>, dev_from_train: bool) -> Vec<usize> {
-    let examples = dataset.split(Split::Train).unwrap_or_default();
-    let mut groups: HashMap<[u8; 32], Vec<usize>> = HashMap::new();
-    for (place, example) in examples.iter().enumerate() {
-        groups.entry(dataset.text_hash(example)).or_default().push(place);
-    }
-    if dev_from_train {
-        let classes = distinct(dataset, examples, &HashSet::new(), &mut LeftOut::default());
-        for place in classes.into_iter().flat_map(|class| halves(dataset, class).0) {
-            groups.remove(&dataset.text_hash(&examples[place]));
+    let Some(examples) = dataset.split(Split::Train) else { return Vec::new() };
+    let in_dev: HashSet<usize> = match dev_from_train {
+        true => {
+            let classes = distinct(dataset, examples, None, &mut LeftOut::default());
+            classes.into_iter().flat_map(|class| halves(dataset, class).0).collect()
         }
-    }
-    let mut ordered: Vec<([u8; 32], usize)> = groups
-        .iter()
-        .filter_map(|(text, places)| {
-            Some((order(Some(seed), Split::Train, "", text), representative(examples, places)?))
-        })
-        .collect();
-    ordered.sort_unstable();
-    ordered.truncate(limit.unwrap_or(usize::MAX));
-    ordered.into_iter().map(|(_, place)| place).collect()
+        false => HashSet::new(),
+    };
+    let first = examples.groups().map(|group| group[0] as usize).filter(|place| !in_dev.contains(place));
+    let keyed = first.map(|place| (order(Some(seed), Split::Train, "", examples.text_hash(place)), place));
+    smallest(keyed, limit.unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
@@ -303,6 +312,7 @@ mod tests {
 
     use super::*;
     use crate::error::{ExitCode, Fault};
+    use crate::task::Example;
 
     /// (text, label) pairs as a split.
     fn split(rows: &[(u8, usize)]) -> Option<Vec<Example>> {
@@ -323,9 +333,10 @@ mod tests {
         (0..2 * n).map(|i| (from + i, usize::from(i % 2))).collect()
     }
 
-    fn contents(examples: Option<&[Example]>, places: &[usize]) -> Vec<(String, Option<usize>)> {
+    fn contents(examples: Option<&Examples>, places: &[usize]) -> Vec<(String, Option<usize>)> {
         let examples = examples.unwrap();
-        places.iter().map(|&place| (examples[place].fields[0].clone(), examples[place].label)).collect()
+        let get = |&place: &usize| examples.get(place).unwrap();
+        places.iter().map(get).map(|example| (example.fields[0].clone(), example.label)).collect()
     }
 
     fn contents_of_dev(dataset: &Dataset, draw: &Draw) -> Vec<(String, Option<usize>)> {
@@ -355,8 +366,12 @@ mod tests {
         assert_eq!((drawn.train.len(), drawn.dev.len(), drawn.unlabelled.len(), drawn.test.len()), (0, 0, 4, 10));
         let other = draw(&data, Shots::Count(0), 2, &limits).unwrap();
         assert_ne!(drawn.unlabelled, other.unlabelled);
-        let mut unlabelled = data.clone();
-        unlabelled.train.iter_mut().flatten().for_each(|example| example.label = None);
+        let without = |mut rows: Vec<Example>| {
+            rows.iter_mut().for_each(|example| example.label = None);
+            rows
+        };
+        let train = split(&balanced(0, 5)).map(without);
+        let unlabelled = dataset([train, split(&balanced(50, 5)), split(&balanced(100, 5))]);
         assert_eq!(draw(&unlabelled, Shots::Count(0), 1, &limits).unwrap(), drawn);
         let error = draw(&unlabelled, Shots::Count(1), 1, &limits).unwrap_err();
         assert_eq!(error.to_string(), "data set `d`: shots: 1 needs labels, and the train split has none");

@@ -48,6 +48,14 @@ pub enum TaskError {
         #[source]
         source: io::Error,
     },
+    /// A file is not what it was when the run began to read it.
+    #[error(
+        "`{file}` changed while it was used: leave data files as they are until the run has ended, then run it again"
+    )]
+    Changed {
+        /// The path.
+        file: String,
+    },
     /// A folder stands where a file is needed.
     #[error("`{file}` is a folder, not a data file")]
     IsFolder {

@@ -13,13 +13,20 @@ pub struct Example {
 
 impl Example {
     /// A hash of all fields and the label's index, to key random streams and caches by content. Draws use
-    /// [`Dataset::text_hash`](crate::task::Dataset::text_hash) instead, which sees the texts only.
+    /// [`Examples::text_hash`](crate::task::Examples::text_hash) instead, which sees the texts only.
     pub fn hash(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 example");
         update_strings(&mut hasher, self.fields.iter().map(String::as_str));
         hasher.update(&self.label.map_or(u64::MAX, |label| label as u64).to_le_bytes());
         *hasher.finalize().as_bytes()
     }
+}
+
+/// A hash of texts alone. Examples with equal texts are duplicates, whatever their other columns say.
+pub(crate) fn text_hash<'a>(texts: impl IntoIterator<Item = &'a str>) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 texts of an example");
+    update_strings(&mut hasher, texts);
+    *hasher.finalize().as_bytes()
 }
 
 /// Feeds strings with their lengths, so that no two lists of strings feed the same bytes.

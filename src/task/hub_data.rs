@@ -4,13 +4,14 @@
 //! - Labels that are numbers stay numbers, as the files have them: `verbalizer: { 0: [terrible], 1: [great] }`.
 //! - A split all of whose labels are -1 is one without labels: so the hub's copies of benchmarks write test sets whose labels are
 //!   secret.
+//! - A split of one file is read as any file is, its texts left there; one of several files is held in memory.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::hub_name::HubName;
 use super::source::{Columns, Header};
-use super::table::{LabelBy, Rows, TableOptions, needs_label};
+use super::table::{Indexed, LabelBy, Rows, TableOptions, Want, needs_label};
 use super::{Dataset, Split, TaskError};
 
 /// The label of examples whose label is kept secret.
@@ -83,8 +84,16 @@ impl HubData {
         let mut all = BTreeMap::new();
         for (&split, files) in &fetched.files {
             let need_label = self.label_by.is_none() && needs_label(split, self.labels.is_some());
-            let read = files.iter().map(|path| Rows::read(path, &options, need_label));
-            let Some(mut rows) = Rows::concat(read.collect::<Result<_, _>>()?)? else { continue };
+            let want = Want { options: &options, need_label, label_by: self.label_by.as_ref(), shares: None };
+            let mut rows = match files.as_slice() {
+                [] => continue,
+                [file] => Indexed::read(file, want)?,
+                several => {
+                    let read = several.iter().map(|path| Rows::read(path, &options, need_label));
+                    let Some(rows) = Rows::concat(read.collect::<Result<_, _>>()?)? else { continue };
+                    Indexed::held(rows, want)?
+                }
+            };
             let mut left_out = |n: usize, why: &str| {
                 if n > 0 {
                     notes.push(format!("{}, {split}: {n} rows are left out ({why})", self.name));
@@ -92,10 +101,10 @@ impl HubData {
             };
             left_out(rows.blank, "no text; `skip_blank: true`");
             if let Some(rule) = &self.label_by {
-                left_out(rows.label_by(rule)?, &format!("`{}` is in no band of `label_by`", rule.column));
+                left_out(rows.out_of_band, &format!("`{}` is in no band of `label_by`", rule.column));
             }
-            if rows.labels.as_ref().is_some_and(|labels| labels.iter().all(|label| label == SECRET)) {
-                rows.labels = None;
+            if rows.labelled && rows.distinct_labels().is_ok_and(|labels| labels == [SECRET]) {
+                rows.forget_labels();
                 notes.push(format!("{}, {split}: all labels are {SECRET}, so it counts as unlabelled", self.name));
             }
             all.insert(split, rows);
@@ -134,7 +143,8 @@ mod tests {
         let train = ["{\"sentence\":\"a\",\"label\":0}\n", "{\"sentence\":\"b\",\"label\":1}\n"];
         let dataset = load(&[(Split::Train, &train)], &[("text", "sentence")]).unwrap();
         assert_eq!((dataset.name.as_str(), dataset.labels.as_slice()), ("b", &["0".to_owned(), "1".into()][..]));
-        let texts: Vec<_> = dataset.train.unwrap().iter().map(|example| example.fields[0].clone()).collect();
+        let train = dataset.train.unwrap();
+        let texts: Vec<_> = (0..2).map(|place| train.get(place).unwrap().fields[0].clone()).collect();
         assert_eq!(texts, ["a", "b"]);
     }
 

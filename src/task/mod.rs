@@ -1,7 +1,7 @@
 //! The question and its data: data sets, splits, labels, few-shot draws, metrics and statistics. Strings and labels only.
 //!
 //! # Decisions
-//! - Data sets are read whole into memory: few-shot splits and the usual test sets are small beside any model.
+//! - Of a data set's files the labels and hashes of all rows are held, and the texts of those that are drawn.
 //! - A data set's labels are those told (by the experiment or the card), or else those of train; a label beyond them in any
 //!   split is refused. Dev must have labels; train may go without where the labels are told; test may always.
 //! - Splits may differ in columns; those that all have are kept. `text`, `text_a` and `text_b` may be missing in none.
@@ -12,6 +12,7 @@ mod dataset;
 mod draw;
 mod error;
 mod example;
+mod examples;
 mod hub_data;
 mod hub_name;
 mod labels;
@@ -29,6 +30,7 @@ pub use self::dataset::Dataset;
 pub use self::draw::{Draw, LeftOut, Limits, draw};
 pub use self::error::{Place, Position, TaskError};
 pub use self::example::Example;
+pub use self::examples::Examples;
 pub use self::hub_data::{HubData, HubFiles};
 pub use self::hub_name::HubName;
 pub use self::metric::{Confusion, Metric};

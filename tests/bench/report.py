@@ -2,6 +2,7 @@
 import json
 import os
 import platform
+import statistics
 from pathlib import Path
 
 import plot
@@ -37,6 +38,10 @@ def write(output):
     if "scale" in rows:
         (output / "scale.svg").write_text(plot.scale(rows["scale"]["scale"]))
         lines += ["", "## Linear in candidates and examples", "", "![seconds by candidates and by examples](scale.svg)", ""] + slopes(rows["scale"]["scale"])
+    if "store" in rows:
+        lines += ["", "## Score store", ""] + store(rows["store"])
+    if "memory" in rows:
+        lines += ["", "## Memory by candidates and by rows", ""] + memory(rows["memory"]["memory"])
     text = "\n".join(lines) + "\n"
     (output / "report.md").write_text(text)
     return text
@@ -85,6 +90,21 @@ def profile(row):
             lines += ["| on one thread | share |", "| --- | ---: |"]
             lines += [f"| {name} | {100 * share:.1f} % |" for name, share in job["sampled"]["kinds"]]
             lines += ["", "Functions with the largest shares of their own: " + ", ".join(f"`{name}` {100 * share:.1f} %" for name, share in job["sampled"]["functions"][:12]) + ".", ""]
+    return lines
+
+
+def store(row):
+    runs = row["store"]
+    share = lambda kind, part: statistics.median(run[kind][part] / run[kind]["seconds"] for run in runs)
+    seconds = lambda kind: statistics.median(run[kind]["seconds"] for run in runs)
+    return [f"{row['name']}: with an empty store {seconds('empty'):.3f} s, of which looking up {100 * share('empty', 'finding'):.3f} % and keeping {100 * share('empty', 'keeping'):.3f} %; "
+            f"with a full one {seconds('full'):.3f} s, of which looking up {100 * share('full', 'finding'):.1f} %."]
+
+
+def memory(found):
+    lines = ["| candidates | rows of train | peak MiB | seconds |", "| ---: | ---: | ---: | ---: |"]
+    for run in found["candidates"] + found["rows"]:
+        lines.append(f"| {run['candidates']} | {run.get('rows', 160)} | {run['peak_mib']:.0f} | {run['seconds']:.1f} |")
     return lines
 
 

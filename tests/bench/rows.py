@@ -1,5 +1,6 @@
 """The rows of the benchmark: what is run, on both sides, and how their outputs are compared."""
 import tempfile
+from pathlib import Path
 
 import floors
 from prompts import SHARED_INPUT
@@ -157,6 +158,53 @@ def scale(machine, shelf, data, rounds):
     return {"name": "time by candidates and by examples, builtin:reviews-en", "scale": found}
 
 
+def store(machine, shelf, data, rounds):
+    """What looking up and keeping scores takes of scoring random candidates, with an empty store and with a full one."""
+    job = ["--model", "builtin:reviews-en", "--template", "{text} {trigger:3} {mask} .", "--verbalizer", WORDS, "--input", data.beginning("dev.tsv", 32)]
+    found = [machine.driven("store", *job, "--candidates", "512") for _ in range(min(rounds, 3))]
+    return {"name": "score store, builtin:reviews-en, 512 candidates on 32 examples", "store": found}
+
+
+MANY = """format: 1
+name: many
+task:
+  dataset: {dataset}
+  template: "{{text}} It was {{mask}}."
+  verbalizer: {{ negative: [terrible], positive: [great] }}
+models: [builtin:toy]
+shots: [8]
+seeds: [13]
+search:
+  - {{ method: random, n_trigger: 3, template: "{{text}} {{trigger:3}} {{mask}}." }}
+budget: {{ evaluations: {evaluations} }}
+select: {{ by: accuracy, racing: none }}
+limits: {{ dev: 16, test: 32 }}
+"""
+
+
+def memory(machine, shelf, data, rounds):
+    """Peak memory and seconds of a run by its candidates and by the rows of its data, with the toy model."""
+    def run(dataset, evaluations):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "many.yaml"
+            file.write_text(MANY.format(dataset=dataset, evaluations=evaluations))
+            found = machine.ours("run", file, "--device", "cpu", "--quiet", "--results", folder)
+            tables = Path(folder) / "many/candidates.csv"
+            return {"seconds": found["wall_seconds"], "peak_mib": found["peak_mib"], "candidates": sum(1 for _ in tables.open()) - 1}
+
+    by_rows = []
+    for n in (1_000, 100_000, 1_000_000):
+        train = data.cache / f"{n}-rows.tsv"
+        if not train.exists():
+            words = ("a quiet film about a long winter", "the plot never finds its way home", "great acting in a small story", "I left before the end of it")
+            with train.open("w") as file:
+                for row in range(n):
+                    file.write(f"{words[row % 4]} , seen {row} times over by the same people in the same town\t{('positive', 'negative')[row % 2]}\n")
+        by_rows.append(dict(run(f"{{ train: {train} }}", 1_600), rows=n))
+    by_candidates = [run("builtin:film-reviews", 16 * n) for n in (1_000, 10_000, 100_000)]
+    return {"name": "memory by candidates and by rows, builtin:toy", "memory": {"candidates": by_candidates, "rows": by_rows}}
+
+
 def profile(machine, shelf, data, rounds):
     import profile_row
 
@@ -180,5 +228,7 @@ ROWS = {
     "tuning": tuning,
     "cores": cores,
     "scale": scale,
+    "store": store,
+    "memory": memory,
     "profile": profile,
 }

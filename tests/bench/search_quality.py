@@ -191,9 +191,9 @@ def gcg(a):
             item += f"patience: {a.steps}, words_only: false, script: latin }}"
             budget = 2 + (a.steps + 1) * (3 + 1 + a.width + 1)
             experiment(folder, a.model, words, item, budget, number)
-            begun = time.perf_counter()
-            events, _ = within(run(a.promptmine, folder, "gcg"), a.steps)
-            seconds["ours"] += time.perf_counter() - begun
+            whole = run(a.promptmine, folder, "gcg")
+            seconds["ours"] += whole[-1]["seconds"]
+            events, _ = within(whole, a.steps)
             scored = [event for event in events if event["event"] == "scored"]
             best = max(scored, key=lambda event: event["dev"]["log_likelihood"])
             found["ours"].append(figures(text, best["trigger_ids"], target))
@@ -201,8 +201,11 @@ def gcg(a):
     for place, name in enumerate(["negative_log_probability", "cross_entropy_among_labels"]):
         ours, theirs = (summary([pair[place] for pair in found[who]]) for who in ["ours", "theirs"])
         result[name] = {"ours": ours, "theirs": theirs, **compared(ours, theirs, False)}
+    # Of two labels the target is predicted where its cross-entropy is below ln 2.
+    won = {who: summary([float(pair[1] < math.log(2)) for pair in found[who]]) for who in found}
+    result["target_predicted"] = {**won, **compared(won["ours"], won["theirs"], True)}
     result["steps_per_second"] = {who: a.steps * len(sentences) / seconds[who] for who in seconds}
-    result["note"] = "ours includes starting the program and loading the model for each task, theirs does not"
+    result["note"] = "neither includes loading the model; ours scores dev after every step, theirs has none"
     return result
 
 

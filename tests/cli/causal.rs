@@ -83,6 +83,7 @@ search:
   - {{ method: paraphrase, n_candidates: 4, likelihood: 20 }}
   - {{ method: autoprompt, n_trigger: 2, n_candidates: 4, batch_size: 4, words_only: false }}
   - {{ method: soft_prompt, n_soft: 2, batch_size: 4, eval_every: 2 }}
+  - {{ method: prefix, n_prefix: [2, 3], batch_size: 4, eval_every: 2 }}
 budget: {{ evaluations: 300 }}
 limits: {{ unlabelled: 8 }}
 "
@@ -97,7 +98,7 @@ fn every_method_runs_on_causal_models_with_and_without_a_mask_token() {
         workplace.write("causal.yaml", experiment(model));
         workplace.done(&["run", "causal.yaml"]);
         let rows = workplace.read("results/causal/leaderboard.csv");
-        for method in ["manual", "random", "paraphrase", "autoprompt", "soft_prompt"] {
+        for method in ["manual", "random", "paraphrase", "autoprompt", "soft_prompt", "prefix"] {
             assert!(rows.contains(&format!(",{method},")), "{model}: {method}\n{rows}");
         }
         assert!(!rows.contains("failed"), "{model}: {rows}");

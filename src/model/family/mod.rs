@@ -3,6 +3,7 @@
 //! Reference: transformers 5.23 (<https://github.com/huggingface/transformers/tree/v5.23.0/src/transformers/models>).
 
 mod albert;
+mod bart;
 mod bert;
 mod distilbert;
 mod electra;
@@ -18,10 +19,12 @@ mod qwen2;
 mod qwen3;
 mod relation;
 mod roberta;
+mod t5;
 
 use std::sync::Arc;
 
 pub use albert::AlbertConfig;
+pub use bart::BartConfig;
 pub use bert::BertConfig;
 pub use distilbert::DistilBertConfig;
 pub use electra::ElectraConfig;
@@ -35,6 +38,7 @@ pub use mistral::MistralConfig;
 pub use qwen2::Qwen2Config;
 pub use qwen3::Qwen3Config;
 pub use roberta::RobertaConfig;
+pub use t5::T5Config;
 
 use crate::model::config::ConfigFile;
 use crate::model::placement::Placement;
@@ -42,8 +46,8 @@ use crate::model::weights::WeightFile;
 use crate::model::{LanguageModel, ModelError};
 
 /// The values of `model_type` that are known.
-const KNOWN: &str = "albert, bert, distilbert, electra, ernie, gemma3_text, glm, glm4, gpt2, llama, mistral, qwen2, qwen3, roberta, \
-                     xlm-roberta";
+pub const FAMILIES: &str = "albert, bart, bert, distilbert, electra, ernie, gemma3_text, glm, glm4, gpt2, llama, mbart, mistral, mt5, qwen2, qwen3, \
+                     roberta, t5, xlm-roberta";
 
 /// A model and the hash of its weights.
 pub struct LoadedWeights {
@@ -65,6 +69,7 @@ pub fn load(
 ) -> Result<LoadedWeights, ModelError> {
     match config.text("model_type")? {
         Some("albert") => AlbertConfig::parse(config)?.load(file, files, place),
+        Some(family @ ("bart" | "mbart")) => BartConfig::parse(config, family)?.load(file, files, place),
         Some("bert") => BertConfig::parse(config)?.load(file, files, place),
         Some("distilbert") => DistilBertConfig::parse(config)?.load(file, files, place),
         Some("electra") => ElectraConfig::parse(config)?.load(file, files, place),
@@ -78,7 +83,8 @@ pub fn load(
         Some("qwen2") => Qwen2Config::parse(config)?.load(file, files, place),
         Some("qwen3") => Qwen3Config::parse(config)?.load(file, files, place),
         Some(family @ ("roberta" | "xlm-roberta")) => RobertaConfig::parse(config, family)?.load(file, files, place),
-        Some(other) => Err(config.fault(format!("unknown `model_type` \"{other}\" (known: {KNOWN})"))),
-        None => Err(config.fault(format!("`model_type` is missing (known: {KNOWN})"))),
+        Some(family @ ("t5" | "mt5")) => T5Config::parse(config, family)?.load(file, files, place),
+        Some(other) => Err(config.fault(format!("unknown `model_type` \"{other}\" (known: {FAMILIES})"))),
+        None => Err(config.fault(format!("`model_type` is missing (known: {FAMILIES})"))),
     }
 }

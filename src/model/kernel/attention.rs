@@ -11,6 +11,7 @@ use pulp::{Arch, Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
 
 use super::attention_gradient::AttentionRule;
+use super::distance_bias::DistanceBias;
 use super::operator::operate;
 use super::panels::{TILE_VECTORS, room, with_buffer};
 use super::product::{interleave, tile};
@@ -42,6 +43,8 @@ pub struct Columns {
     pub asking: Option<Arc<Vec<Vec<usize>>>>,
     /// What a position sees.
     pub window: Window,
+    /// What is added to the scores; nothing where absent.
+    pub bias: Option<Arc<DistanceBias>>,
 }
 
 impl Columns {
@@ -224,6 +227,10 @@ impl Sequence<'_> {
                     shares.fill(0.0);
                     let (interleaved, _) = shares.as_chunks_mut::<ROWS>();
                     for (row, (line, seen)) in scores.chunks_exact_mut(seen_padded).zip(seen).enumerate() {
+                        if let Some(bias) = &columns.bias {
+                            let position = before + columns.place(task.sequence, task.rows.start + first + row);
+                            line.iter_mut().zip(bias.line(head, position, n_seen)).for_each(|(x, added)| *x += added);
+                        }
                         softmax_row(&mut line[..n_seen], seen.clone());
                         for (place, &share) in interleaved.iter_mut().zip(&line[..n_seen]) {
                             place[row] = share;

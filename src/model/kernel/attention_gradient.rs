@@ -117,6 +117,11 @@ impl AttentionRule {
                             values: &values,
                             seen: seen.clone(),
                             scale,
+                            bias: self
+                                .columns
+                                .bias
+                                .as_ref()
+                                .map(|bias| bias.line(head, before + self.columns.place(sequence, row), n_seen)),
                         };
                         let to_query = &mut to_query[at..at + d_head];
                         Arch::new().dispatch(|| line.back(&mut numbers, to_query, to_keys, to_values));
@@ -168,10 +173,11 @@ struct Line<'a> {
     values: &'a [&'a [f32]],
     seen: Range<usize>,
     scale: f32,
+    bias: Option<&'a [f32]>,
 }
 
 impl Line<'_> {
-    /// With shares `p = softmax(scale q K^T)` and `g` the gradient: `dV = p g`, `dp = g V^T`, `ds = scale p (dp - sum(p dp))`,
+    /// With shares `p = softmax(scale q K^T + bias)` and `g` the gradient: `dV = p g`, `dp = g V^T`, `ds = scale p (dp - sum(p dp))`,
     /// `dq = ds K`, `dK = ds q`.
     #[inline(always)]
     fn back(&self, numbers: &mut [f32], to_query: &mut [f32], to_keys: &mut [f32], to_values: &mut [f32]) {
@@ -179,7 +185,8 @@ impl Line<'_> {
         let (shares, slopes) = numbers.split_at_mut(self.keys.len());
         let seen = self.seen.clone();
         for position in seen.clone() {
-            shares[position] = self.scale * dot(self.query, self.keys[position]);
+            let added = self.bias.map_or(0.0, |bias| bias[position]);
+            shares[position] = self.scale * dot(self.query, self.keys[position]) + added;
         }
         softmax_row(shares, seen.clone());
         let mut mean = 0.0;

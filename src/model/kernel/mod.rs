@@ -19,6 +19,7 @@
 mod activation;
 mod attention;
 mod attention_gradient;
+mod distance_bias;
 mod feed_forward;
 mod normalise;
 mod operator;
@@ -34,8 +35,11 @@ mod threads;
 
 pub use activation::{Curve, curve};
 pub use attention::{AttentionShape, Columns, attend};
+pub use distance_bias::DistanceBias;
 pub use feed_forward::{FrozenFeedForward, feed_forward};
 pub use normalise::{Normaliser, normalise};
+#[cfg(test)]
+pub use operator::elsewhere;
 pub use operator::is_cpu;
 pub use panels::FrozenMap;
 pub use product::map;

@@ -9,6 +9,7 @@ use burn::tensor::{Device, TensorData};
 use pulp::{Scalar, Simd, WithSimd};
 
 use super::attention::{AttentionShape, Columns, Parts, Sequence, Task, attend};
+use super::distance_bias::DistanceBias;
 use super::panels::FrozenMap;
 use super::product::{Rows, map};
 use super::product_gradient::Back;
@@ -108,7 +109,7 @@ fn products_are_right_on_every_processor() {
 }
 
 /// Heads of 5 numbers, two to a head of keys, four positions before, a sequence that goes on from another.
-struct Attention(Window);
+struct Attention(Window, bool);
 
 const SHAPE: AttentionShape = AttentionShape { n_heads: 4, n_kv_heads: 2, d_head: 5, scale: 0.7 };
 const N_PAST: usize = 4;
@@ -117,10 +118,25 @@ fn segments() -> Segments {
     Segments::new(&[3, 11, 2], Some(&[None, None, Some(0)]))
 }
 
+/// What is added to a score, larger the nearer the key.
+fn added(head: usize, distance: isize) -> f32 {
+    (head as f32 + 1.0) * 0.3 / (1.0 + distance.abs() as f32) + if distance > 0 { 0.1 } else { 0.0 }
+}
+
+fn bias() -> Arc<DistanceBias> {
+    Arc::new(DistanceBias::new(SHAPE.n_heads, 64, added))
+}
+
+impl Attention {
+    fn added(&self, head: usize, query: usize, key: usize) -> f32 {
+        if self.1 { added(head, key as isize - query as isize) } else { 0.0 }
+    }
+}
+
 impl Each for Attention {
     fn check<S: Simd>(&self, simd: S, name: &str) {
         let AttentionShape { n_heads, n_kv_heads, d_head, scale } = SHAPE;
-        let columns = Columns { segments: Arc::new(segments()), asking: None, window: self.0 };
+        let columns = Columns { segments: Arc::new(segments()), asking: None, window: self.0, bias: self.1.then(bias) };
         let (width, kv_width) = (n_heads * d_head, 2 * n_kv_heads * d_head);
         let n_rows = columns.segments.n_rows();
         let (query, keys_values) = (numbers(n_rows * width, 1), numbers(n_rows * kv_width, 2));
@@ -151,7 +167,8 @@ impl Each for Attention {
                     let score = |position: usize| -> f64 {
                         let products = (0..d_head)
                             .map(|d| f64::from(query[row * width + head * d_head + d]) * line(0, kv_head, position, d));
-                        (f64::from(scale) * products.sum::<f64>()).exp()
+                        let added = f64::from(self.added(head, n_seen - own.len() + place, position));
+                        (f64::from(scale) * products.sum::<f64>() + added).exp()
                     };
                     let total: f64 = range.clone().map(score).sum();
                     expected.extend((0..d_head).map(|d| {
@@ -170,7 +187,8 @@ impl Each for Attention {
 #[test]
 fn attention_is_right_on_every_processor() {
     for window in [Window::Whole, Window::Left, Window::Near(3)] {
-        on_every_processor(Attention(window));
+        on_every_processor(Attention(window, false));
+        on_every_processor(Attention(window, true));
     }
 }
 
@@ -202,7 +220,7 @@ fn the_gradients_of_attention_are_burns() {
     let segments = Arc::new(segments());
     let n_rows = segments.n_rows();
     for window in [Window::Whole, Window::Left, Window::Near(3)] {
-        let columns = Columns { segments: segments.clone(), asking: None, window };
+        let columns = Columns { segments: segments.clone(), asking: None, window, bias: Some(bias()) };
         let leaves = || {
             (
                 tensor([1, n_rows, n_heads * d_head], 1),
@@ -238,12 +256,15 @@ fn the_gradients_of_attention_are_burns() {
             };
             let (keys, values) = (lines(0, &past_keys), lines(n_kv_heads, &past_values));
             let n_seen = keys.dims()[1];
-            let mut hidden = vec![0f32; own.len() * n_seen];
-            for (place, line) in hidden.chunks_mut(n_seen).enumerate() {
+            let mut hidden = vec![0f32; n_heads * own.len() * n_seen];
+            for (number, line) in hidden.chunks_mut(n_seen).enumerate() {
+                let (head, place) = (number / own.len(), number % own.len());
+                let query = (n_seen - own.len() + place) as isize;
+                line.iter_mut().enumerate().for_each(|(at, x)| *x = added(head, at as isize - query));
                 let range = window.range(n_seen - own.len() + place, n_seen);
                 line.iter_mut().enumerate().filter(|(at, _)| !range.contains(at)).for_each(|(_, x)| *x = -1e9);
             }
-            let hidden = TensorData::new(hidden, [1, own.len(), n_seen]);
+            let hidden = TensorData::new(hidden, [n_heads, own.len(), n_seen]);
             let asking = query.clone().narrow(1, own.start, own.len());
             let asking: Tensor<3> = asking.reshape([own.len(), n_heads, d_head]).swap_dims(0, 1);
             outputs.push(composed(asking, keys, values, Tensor::from_data(hidden, &query.device())));

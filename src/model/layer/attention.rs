@@ -56,6 +56,16 @@ impl SelfAttention {
         self.output.add_to(asking, gathered)
     }
 
+    /// The keys and values of positions.
+    ///
+    /// # Shapes
+    ///
+    /// - hidden: `[batch_size, seq_length, d_model]`
+    /// - output: each `[batch_size, n_heads, seq_length, d_head]`
+    pub fn keys_and_values(&self, hidden: Tensor<3>) -> (Tensor<4>, Tensor<4>) {
+        (self.heads(self.key.forward(hidden.clone())), self.heads(self.value.forward(hidden)))
+    }
+
     /// Over sequences one after the other: shapes as of [`attend`].
     fn gather_rows(&self, asking: Tensor<3>, hidden: Tensor<3>, seen: Seen<'_>, columns: &Columns) -> Tensor<3> {
         let (Some(key), Some(value)) = (self.key.frozen(), self.value.frozen()) else {

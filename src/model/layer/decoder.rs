@@ -88,6 +88,7 @@ impl SightKind {
                 segments: segments.clone(),
                 asking: asking.map(|asking| Arc::new(asking.to_vec())),
                 window: self.window.map_or(Window::Left, Window::Near),
+                bias: None,
             },
             query_turn,
             key_turn,

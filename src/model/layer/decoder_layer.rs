@@ -38,7 +38,12 @@ pub enum StateFeedForward {
 }
 
 impl StateFeedForward {
-    fn forward(&self, input: Tensor<3>, residual: Option<Tensor<3>>) -> Tensor<3> {
+    /// Applies it to every position alone, on top of `residual`.
+    ///
+    /// # Shapes
+    ///
+    /// - input, residual, output: `[batch_size, seq_length, d_model]`
+    pub fn forward(&self, input: Tensor<3>, residual: Option<Tensor<3>>) -> Tensor<3> {
         match self {
             Self::Plain(part) => part.forward(input, residual),
             Self::Gated(part) => part.forward(input, residual),

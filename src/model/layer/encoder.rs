@@ -91,6 +91,16 @@ impl LanguageModel for MaskedEncoder {
         states.reshape([batch_size, all * n / batch_size, d_model])
     }
 
+    fn keys_and_values(&self, inputs: Inputs) -> Option<KeyValues> {
+        let [_, seq_length, _] = inputs.embeddings.dims();
+        assert!(
+            inputs.past.is_none() && inputs.lengths.iter().all(|&length| length == seq_length),
+            "no padding, no past"
+        );
+        let layers = self.parts.layers.iter().zip(self.hidden_states(&inputs));
+        Some(KeyValues { layers: layers.map(|(layer, hidden)| layer.attention.keys_and_values(hidden)).collect() })
+    }
+
     fn logits(&self, states: Tensor<2>, rows: Option<&[u32]>) -> Tensor<2> {
         self.parts.head.logits(states, rows)
     }
@@ -135,7 +145,7 @@ impl MaskedEncoder {
         let [_, seq_length, _] = inputs.embeddings.dims();
         if is_cpu(&self.device) {
             let segments = Arc::new(Segments::new(&inputs.lengths, None));
-            let columns = |asking| Columns { segments: segments.clone(), asking, window: Window::Whole };
+            let columns = |asking| Columns { segments: segments.clone(), asking, window: Window::Whole, bias: None };
             return Way {
                 bias: None,
                 segments: Some((columns(None), columns(read.map(|read| Arc::new(read.to_vec()))))),

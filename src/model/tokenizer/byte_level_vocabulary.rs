@@ -17,7 +17,7 @@ use crate::model::ModelError;
 pub enum ByteLevelKind {
     /// `GPT2Tokenizer`: nothing round it.
     Gpt2,
-    /// `RobertaTokenizer`: cut as GPT-2 does, `<s>` before and `</s>` after.
+    /// `RobertaTokenizer` and `BartTokenizer`: cut as GPT-2 does, `<s>` before and `</s>` after.
     Roberta,
     /// `Qwen2Tokenizer`: digits alone, nothing round it.
     Qwen2,
@@ -28,7 +28,7 @@ impl ByteLevelKind {
     pub fn of_class(class: &str) -> Option<Self> {
         Some(match class.strip_suffix("Fast").unwrap_or(class) {
             "GPT2Tokenizer" => Self::Gpt2,
-            "RobertaTokenizer" => Self::Roberta,
+            "RobertaTokenizer" | "BartTokenizer" => Self::Roberta,
             "Qwen2Tokenizer" => Self::Qwen2,
             _ => return None,
         })
@@ -36,7 +36,7 @@ impl ByteLevelKind {
 }
 
 /// The classes of [`ByteLevelKind::of_class`].
-pub const BYTE_LEVEL_CLASSES: &str = "GPT2Tokenizer, RobertaTokenizer, Qwen2Tokenizer";
+pub const BYTE_LEVEL_CLASSES: &str = "GPT2Tokenizer, RobertaTokenizer, BartTokenizer, Qwen2Tokenizer";
 
 /// A token that is found in text before anything else.
 #[derive(Debug, Clone, PartialEq, Eq)]

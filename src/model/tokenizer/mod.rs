@@ -8,18 +8,21 @@
 mod bert_vocabulary;
 mod byte_level_vocabulary;
 mod gguf_vocabulary;
+mod protobuf;
 mod roles;
+mod sentence_piece;
 mod spelling;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use tokenizers::{Encoding, Token};
+use tokenizers::{Encoding, Model, NormalizedString, Normalizer, Token};
 
 pub use bert_vocabulary::{BertOptions, bert_tokenizer};
 use byte_level_vocabulary::{BYTE_LEVEL_CLASSES, ByteLevelKind, ByteLevelOptions, SpecialToken, byte_level_tokenizer};
 use gguf_vocabulary::gguf_tokenizer;
 use roles::Roles;
+use sentence_piece::{SENTENCE_PIECE_CLASSES, SentencePieceOptions, sentence_piece_tokenizer};
 use spelling::Spelling;
 
 use crate::model::ModelError;
@@ -34,6 +37,10 @@ pub struct Tokenizer {
     file: String,
     roles: Roles,
     special_ids: HashSet<u32>,
+    /// `<extra_id_0>` and so on, which stand for gaps in a text.
+    sentinels: Vec<u32>,
+    /// Whether they are pieces like all others to the reference (mT5).
+    ordinary_sentinels: bool,
     /// Special tokens that take the spaces on their left or right.
     greedy: HashMap<u32, (bool, bool)>,
     spelling: Spelling,
@@ -45,7 +52,8 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Opens the tokenizer of a model's folder: `tokenizer.json`, or else `vocab.txt`, or else `vocab.json` and `merges.txt`.
+    /// Opens the tokenizer of a model's folder: `tokenizer.json`, or else `vocab.txt`, or else `vocab.json` and `merges.txt`, or
+    /// else the `spiece.model` of a T5.
     ///
     /// # Errors
     /// If there is none, or one is damaged.
@@ -72,7 +80,7 @@ impl Tokenizer {
             let json = bert_tokenizer(&vocabulary, &settings.bert_options(), &file)?;
             return Self::from_parts(&json, file, &settings);
         }
-        const SUPPORTED: &str = "tokenizer.json, or vocab.txt, or vocab.json and merges.txt";
+        const SUPPORTED: &str = "tokenizer.json, or vocab.txt, or vocab.json and merges.txt, or spiece.model";
         let incomplete = |what: String| ModelError::Incomplete { folder: folder.to_path_buf(), what };
         if let Some(vocabulary) = read("vocab.json")? {
             let merges = read("merges.txt")?
@@ -85,7 +93,13 @@ impl Tokenizer {
             let json = byte_level_tokenizer((&vocabulary, &file), (&merges, &merges_file), &options)?;
             return Self::from_parts(&json, file, &settings);
         }
-        let pieces = ["spiece.model", "sentencepiece.bpe.model", "tokenizer.model"];
+        if let Some(model) = read("spiece.model")? {
+            let file = folder.join("spiece.model").display().to_string();
+            let options =
+                settings.sentence_piece_options().map_err(|what| ModelError::Tokenizer { file: file.clone(), what })?;
+            return Self::from_parts(&sentence_piece_tokenizer(&model, &options, &file)?, file, &settings);
+        }
+        let pieces = ["sentencepiece.bpe.model", "tokenizer.model"];
         Err(incomplete(match pieces.into_iter().find(|name| folder.join(name).exists()) {
             Some(name) => format!(
                 "has {name}, which is not read (supported: {SUPPORTED}; transformers writes a tokenizer.json with `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`)"
@@ -130,11 +144,22 @@ impl Tokenizer {
         reference
             .add_special_tokens(unmarked)
             .map_err(|error| fault(format!("its special tokens cannot be read: {error}")))?;
-        let mut plain = reference.clone();
+        let mut plain = match without_sentinels(json) {
+            Some(json) => tokenizers::Tokenizer::from_bytes(json)
+                .map_err(|error| fault(format!("cannot be read without its sentinels: {error}")))?,
+            None => reference.clone(),
+        };
+        plain.with_padding(None);
+        plain
+            .with_truncation(None)
+            .map_err(|error| fault(format!("its truncation cannot be switched off: {error}")))?;
         plain.set_encode_special_tokens(true);
 
-        let special_ids =
+        let mut special_ids: HashSet<u32> =
             reference.get_added_tokens_decoder().iter().filter(|(_, token)| token.special).map(|(id, _)| *id).collect();
+        let sentinels = sentinels(&reference);
+        let ordinary_sentinels = sentinels.iter().any(|id| !special_ids.contains(id));
+        special_ids.extend(&sentinels);
         let greedy = reference.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
         let greedy = greedy.map(|(id, token)| (id, (token.lstrip, token.rstrip))).filter(|(_, (l, r))| *l || *r);
         let greedy = greedy.collect();
@@ -149,6 +174,8 @@ impl Tokenizer {
             plain,
             roles,
             special_ids,
+            sentinels,
+            ordinary_sentinels,
             chat_template: settings.chat_template(&file)?,
             greedy,
             file,
@@ -281,6 +308,48 @@ impl Tokenizer {
         }
     }
 
+    /// Encodes a word that directly goes on with what stands before it, without a space that the vocabulary would put there
+    /// (SentencePiece). Other vocabularies write it as [`encode_word`](Self::encode_word) does.
+    ///
+    /// # Errors
+    /// As [`encode_word`](Self::encode_word).
+    pub fn encode_inner_word(&self, word: &str) -> Result<Vec<u32>, ModelError> {
+        let Spelling::Space(space) = self.spelling else { return self.encode_word(word, false) };
+        let fault = |why: String| ModelError::UnwritableWord { word: word.to_owned(), why };
+        let mut text = NormalizedString::from(word);
+        if let Some(normaliser) = self.plain.get_normalizer() {
+            normaliser.normalize(&mut text).map_err(|error| fault(error.to_string()))?;
+        }
+        let written = text.get().trim().replace(' ', &space.to_string());
+        let tokens = self.plain.get_model().tokenize(&written).map_err(|error| fault(error.to_string()))?;
+        self.writable(tokens.into_iter().map(|token| token.id).collect(), fault)
+    }
+
+    /// [`encode_text_places`](Self::encode_text_places) of a text directly behind a sentinel. Where that is an ordinary piece (mT5), the
+    /// reference knows no border there; where it is a special token, the text begins as any other does.
+    pub fn encode_behind_sentinel(&self, text: &str) -> Vec<(u32, usize)> {
+        let Some(first) = self.sentinels.first().filter(|_| self.ordinary_sentinels) else {
+            return self.encode_text_places(text);
+        };
+        let lead = sentinel_name(0);
+        match self.encode_text_places(&format!("{lead}{text}")).split_first() {
+            Some(((id, _), rest)) if id == first => {
+                rest.iter().map(|&(id, start)| (id, start.saturating_sub(lead.len()))).collect()
+            }
+            _ => self.encode_text_places(text),
+        }
+    }
+
+    /// The ids of `<extra_id_0>` and so on, which stand for gaps in a text, as far as the vocabulary has them.
+    pub fn sentinel_ids(&self) -> &[u32] {
+        &self.sentinels
+    }
+
+    /// Whether the reference finds sentinels behind a space only, because they are pieces like all others (mT5).
+    pub fn has_ordinary_sentinels(&self) -> bool {
+        self.ordinary_sentinels
+    }
+
     /// Encodes text as the reference tokenizer does in a plain call: special tokens are recognised and added.
     pub fn encode_reference(&self, text: &str) -> Vec<u32> {
         encode(&self.reference, text, true)
@@ -302,7 +371,11 @@ impl Tokenizer {
         } else {
             self.encode_text(word)
         };
-        let fault = |why: String| ModelError::UnwritableWord { word: word.to_owned(), why };
+        self.writable(ids, |why| ModelError::UnwritableWord { word: word.to_owned(), why })
+    }
+
+    /// The ids of a word, if there are any and none is unknown.
+    fn writable(&self, ids: Vec<u32>, fault: impl Fn(String) -> ModelError) -> Result<Vec<u32>, ModelError> {
         if ids.is_empty() {
             return Err(fault("nothing is left of it".into()));
         }
@@ -386,6 +459,43 @@ impl Tokenizer {
     pub fn file(&self) -> &str {
         &self.file
     }
+}
+
+/// The ids of `<extra_id_0>` and so on; mT5's are pieces that begin with a space.
+fn sentinels(tokenizer: &tokenizers::Tokenizer) -> Vec<u32> {
+    let id = |number: usize| {
+        ["", "▁"].iter().find_map(|space| tokenizer.token_to_id(&format!("{space}<extra_id_{number}>")))
+    };
+    (0..).map_while(id).collect()
+}
+
+/// What the plain encoder calls a sentinel: its own text is in the vocabulary of unigram models, and in someone's data it is text.
+fn sentinel_name(number: usize) -> String {
+    format!("\u{10ffff}{number}\u{10fffe}")
+}
+
+/// A unigram tokenizer with other names for its sentinels, where it has any.
+fn without_sentinels(json: &[u8]) -> Option<Vec<u8>> {
+    const NAME: &[u8] = b"<extra_id_0>";
+    if !json.windows(NAME.len()).any(|window| window == NAME) {
+        return None;
+    }
+    let mut file: serde_json::Value = serde_json::from_slice(json).ok()?;
+    let number = |text: &str| -> Option<usize> { text.strip_prefix("<extra_id_")?.strip_suffix('>')?.parse().ok() };
+    if let Some(added) = file.get_mut("added_tokens").and_then(serde_json::Value::as_array_mut) {
+        added.retain(|token| {
+            token["content"].as_str().is_none_or(|text| number(text.trim_start_matches('▁')).is_none())
+        });
+    }
+    for entry in file.get_mut("model")?.get_mut("vocab")?.as_array_mut()? {
+        let Some(text) = entry.get(0).and_then(serde_json::Value::as_str) else { continue };
+        let bare = text.trim_start_matches('▁');
+        if let Some(number) = number(bare) {
+            let name = format!("{}{}", &text[..text.len() - bare.len()], sentinel_name(number));
+            entry[0] = name.into();
+        }
+    }
+    serde_json::to_vec(&file).ok()
 }
 
 fn encode(tokenizer: &tokenizers::Tokenizer, text: &str, add_special_tokens: bool) -> Vec<u32> {

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{BYTE_LEVEL_CLASSES, BertOptions, ByteLevelKind, ByteLevelOptions, SpecialToken};
+use super::{
+    BYTE_LEVEL_CLASSES, BertOptions, ByteLevelKind, ByteLevelOptions, SENTENCE_PIECE_CLASSES, SentencePieceOptions,
+    SpecialToken,
+};
 use crate::model::ModelError;
 
 /// What the two settings files say.
@@ -118,6 +121,39 @@ impl Settings {
             prefix_space: self.flag("add_prefix_space").unwrap_or(false),
             cls: token("cls_token", "<s>"),
             sep: token("sep_token", "</s>"),
+            special: self.special_tokens(),
+        })
+    }
+
+    /// The options of a SentencePiece model.
+    ///
+    /// # Errors
+    /// In words: `tokenizer_class` names a class that needs a `tokenizer.json`, or `extra_ids` is no number.
+    pub(super) fn sentence_piece_options(&self) -> Result<SentencePieceOptions, String> {
+        let class = self.config.get("tokenizer_class").and_then(Value::as_str);
+        if let Some(class) =
+            class.filter(|class| !matches!(class.trim_end_matches("Fast"), "T5Tokenizer" | "MT5Tokenizer"))
+        {
+            return Err(format!(
+                "`tokenizer_class` is {class:?}, which needs a tokenizer.json (known without: {SENTENCE_PIECE_CLASSES}; transformers writes \
+                 one with `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`)"
+            ));
+        }
+        let extra_ids = match self.config.get("extra_ids").filter(|value| !value.is_null()) {
+            None => None,
+            Some(value) => Some(
+                value
+                    .as_u64()
+                    .and_then(|n| usize::try_from(n).ok())
+                    .ok_or_else(|| format!("`extra_ids` in its settings is {value} (allowed: a whole number)"))?,
+            ),
+        };
+        let token = |role: &str, default: &str| self.token(role).unwrap_or(default).to_owned();
+        Ok(SentencePieceOptions {
+            extra_ids,
+            pad: token("pad_token", "<pad>"),
+            eos: token("eos_token", "</s>"),
+            unk: token("unk_token", "<unk>"),
             special: self.special_tokens(),
         })
     }

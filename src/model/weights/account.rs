@@ -118,6 +118,25 @@ impl Weights {
         }
     }
 
+    /// Whether `copy` holds the same numbers as `original`; of numbers drawn anew, whether those in their place did.
+    pub fn is_copy(&self, copy: &str, original: &str, shape: &[usize]) -> bool {
+        let table = |name: &str| {
+            let place = self.names.get(name)?;
+            if let WeightFile::Fresh(file) = &self.files[place.file] { file.table(&place.name) } else { None }
+        };
+        if let (Some(first), Some(second)) = (table(copy), table(original)) {
+            return first == second;
+        }
+        let values = |name: &str| {
+            let place = self.names.get(name).filter(|place| place.shape == shape)?;
+            self.files[place.file].values(&place.name).ok()
+        };
+        match (self.stored(copy, shape), self.stored(original, shape)) {
+            (Some(Some(first)), Some(Some(second))) if first == second => true,
+            _ => values(copy).is_some_and(|numbers| values(original).is_some_and(|other| numbers == other)),
+        }
+    }
+
     /// Leaves `name` aside, where it is there: the model has a place for it and does not use it.
     pub fn skip(&mut self, name: &str) {
         if let Some(place) = self.names.get_mut(name) {

@@ -15,7 +15,7 @@
 //! - Ties at the top go to the larger margin where the matrix has margins, then to the candidate whose name comes first in
 //!   the alphabet; `argmax` alone goes by the order of the file. A matrix has no token counts.
 //! - `same_pick` compares with the same rule scoring everything; a pick with an equal score on the whole draw is the same.
-//! - Rank intervals are those of accuracy (see [`crate::task::statistics::rank_intervals`]) for candidates scored to the
+//! - Rank intervals are those of accuracy (see [`crate::task::statistics::standings`]) for candidates scored to the
 //!   end; where a racing scores nobody to the end, coverage and width are unknown.
 //! - `successive_halving` and `continuously_reject` get half of what scoring everything costs.
 

@@ -10,14 +10,20 @@ use crate::scoring::Scorer;
 use crate::search::Search;
 use crate::search::discrete::{Manual, Synonyms};
 use crate::seed::Stream;
-use crate::spec::{Method, SearchItem};
+use crate::spec::{Method, SearchItem, SoftInit};
 
 use super::RunnerError;
+use soft_prompt::Start;
 
+mod bbt;
 pub(super) mod demonstrations;
 pub(super) mod label_words;
+mod optiprompt;
+mod p_tuning;
 pub(super) mod paraphrase;
+mod prefix;
 mod soft_prompt;
+mod training;
 pub(super) mod trigger;
 
 /// One cell of an item's sweep, ready to run.
@@ -43,6 +49,10 @@ pub struct TaskPrompt {
     pub verbalizer: Arc<Verbalizer>,
     /// The lists of synonyms that items name, by their paths as written.
     pub synonyms: BTreeMap<PathBuf, Arc<Synonyms>>,
+    /// The template of the winners that items start from, by the label of the item that finds them.
+    pub starts: BTreeMap<String, Template>,
+    /// The winner that the trial at hand starts from.
+    pub winner: Option<Prompt>,
     /// The second models that items name, by their sources as written.
     pub probes: BTreeMap<String, LoadedModel>,
 }
@@ -57,7 +67,11 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::Manual(manual) if manual.templates.is_empty() => vec![task.template.clone()],
         Method::Manual(manual) => manual.templates.clone(),
         Method::Paraphrase(paraphrase) => paraphrase::templates(paraphrase, task),
-        Method::SoftPrompt(soft_prompt) => soft_prompt::templates(soft_prompt, task),
+        Method::SoftPrompt(soft_prompt) | Method::Warp(soft_prompt) => soft_prompt::templates(soft_prompt, task),
+        Method::Prefix(prefix) => prefix::templates(prefix, task),
+        Method::PTuning(method) => p_tuning::templates(method, task),
+        Method::Optiprompt(method) => optiprompt::templates(method, task),
+        Method::Bbt(method) => bbt::templates(method, task),
         Method::Demonstrations(demonstrations) => demonstrations::templates(demonstrations, task),
         Method::LabelWords(method) => label_words::template(method.template.as_ref(), task),
         Method::TemplateAndWords(method) => label_words::template(method.template.as_ref(), task),
@@ -105,9 +119,24 @@ pub fn cells(
                     let stream = move |turn| Stream::new(seed, &purpose, format!("{index} turn {turn}").as_bytes());
                     (label_words::search_both(method, prompts.remove(0), task, stream, place)?, Vec::new())
                 }
-                Method::SoftPrompt(soft_prompt) => {
-                    (soft_prompt::search(soft_prompt, prompts.remove(0), scorer, stream(), place)?, Vec::new())
+                Method::SoftPrompt(soft_prompt) | Method::Warp(soft_prompt) => (
+                    soft_prompt::search(method.name(), soft_prompt, prompts.remove(0), task, scorer, stream(), place)?,
+                    Vec::new(),
+                ),
+                Method::Prefix(prefix) => {
+                    (prefix::search(prefix, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
+                Method::Bbt(method) => (bbt::search(method, prompts.remove(0), scorer, stream(), place)?, Vec::new()),
+                Method::Optiprompt(method) => {
+                    let start = Start {
+                        method: "optiprompt",
+                        init: &SoftInit::Vocab,
+                        soft_verbalizer: false,
+                        training: &method.training,
+                    };
+                    (soft_prompt::train(&start, prompts.remove(0), scorer, stream(), place)?, Vec::new())
+                }
+                Method::PTuning(method) => (p_tuning::search(method, prompts.remove(0), scorer, stream()), Vec::new()),
                 Method::Demonstrations(method) => (demonstrations::search(method, task, stream()), Vec::new()),
                 Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
                     let prompt = prompts.remove(0);
@@ -134,7 +163,11 @@ fn describe(method: &Method) -> String {
     match method {
         Method::Manual(_) => "manual".into(),
         Method::Paraphrase(m) => paraphrase::describe(m),
-        Method::SoftPrompt(m) => soft_prompt::describe(m),
+        Method::SoftPrompt(m) | Method::Warp(m) => soft_prompt::describe(m),
+        Method::Prefix(m) => prefix::describe(m),
+        Method::PTuning(m) => p_tuning::describe(m),
+        Method::Optiprompt(m) => optiprompt::describe(m),
+        Method::Bbt(m) => bbt::describe(m),
         Method::Demonstrations(m) => demonstrations::describe(m),
         Method::LabelWords(m) => label_words::describe(&m.words, m.template.as_ref()),
         Method::TemplateAndWords(m) => label_words::describe(&m.words, m.template.as_ref()),

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{ModelKind, Tokenizer};
+use crate::model::Tokenizer;
+use crate::scoring::AnswerWay;
 use crate::scoring::Encoder;
 
 const PLENTY: usize = 100_000;
@@ -56,7 +57,7 @@ fn encode(tokenizer: &Tokenizer, text: &str, fields: &[&str], n_mask: usize, mos
     let columns = &columns[..fields.len()];
     let template = template(text);
     let encoder =
-        Encoder::new((tokenizer, ModelKind::Masked), "a model", &template, columns, n_mask, most, true).unwrap();
+        Encoder::new((tokenizer, &AnswerWay::Masks), "a model", &template, columns, n_mask, most, true).unwrap();
     let example = Example { row: 0, fields: names(fields), label: None };
     encoder.encode(&example).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::{ExitCode, Fault};
-use crate::model::ModelKind;
+use crate::scoring::AnswerWay;
 use crate::scoring::{Encoder, ScoringError};
 
 fn refused(template: &str, verbalizer: &str) -> String {
@@ -143,7 +143,7 @@ fn the_class_of_an_error_is_that_of_the_contract() {
     let tokenizer = loaded("toy").tokenizer;
     let whole = template("{text} it was {mask}");
     let long =
-        Encoder::new((&tokenizer, ModelKind::Masked), "toy", &whole, &names(&["text"]), 1, 5, true).err().unwrap();
+        Encoder::new((&tokenizer, &AnswerWay::Masks), "toy", &whole, &names(&["text"]), 1, 5, true).err().unwrap();
     assert!(matches!(long, ScoringError::TemplateTooLong { found: 5, positions: 5, .. }));
     assert_eq!(long.exit_code(), ExitCode::Model);
 }

@@ -34,7 +34,15 @@ fn assembled(loaded: &LoadedModel, before: &str, after: &str, n_mask: usize) -> 
     ids.extend(vec![tokenizer.mask_id().unwrap(); n_mask]);
     ids.extend(tokenizer.encode_text(after));
     ids.push(tokenizer.sep_id().unwrap());
-    Encoded { ids, mask_at, read_at: mask_at, trigger_at: Vec::new(), soft_at: Vec::new(), shortened: Vec::new() }
+    Encoded {
+        ids,
+        mask_at,
+        read_at: mask_at,
+        trigger_at: Vec::new(),
+        soft_at: Vec::new(),
+        shortened: Vec::new(),
+        decoder_from: None,
+    }
 }
 
 #[test]

@@ -221,23 +221,48 @@ fn nothing_but_the_vectors_is_a_leaf_of_the_tape() {
         let batch: Vec<Sequence> = (0..4).map(|example| ready.sequence(0, example, 0)).collect();
         let leaf = scorer.vectors_leaf(&soft).unwrap();
         assert_eq!(leaf.dims(), [3, shape.d_model]);
-        let tracked = scorer.tracked(&batch, Some(&leaf), false);
+        let tracked = scorer.tracked(&batch, (Some(&leaf), &[0, 1, 2]), None, false);
         assert!(tracked.embeddings.is_none(), "the looked-up embeddings are no leaf");
         assert!(!tracked.inputs.embeddings.is_require_grad());
         // The weights are not on the autodiff device: no tape knows them.
         assert!(!scorer.loaded().model.embedding_table().is_autodiff());
-        assert!(!scorer.embed_tokens(&batch).is_autodiff());
+        assert!(!scorer.embed_tokens(&batch, 0).is_autodiff());
         assert!(!scorer.loaded().model.device().is_autodiff());
         // What the tape gives: the same as without vectors among the leaves, and nothing to the looked-up embeddings.
-        let looked_up = scorer.embed_tokens(&batch).autodiff();
+        let looked_up = scorer.embed_tokens(&batch, 0).autodiff();
         let inputs = crate::scoring::batch::model_inputs(
-            crate::scoring::batch::put_vectors(looked_up.clone(), leaf.clone(), &batch, |_| 0),
+            crate::scoring::batch::put_vectors(looked_up.clone(), leaf.clone(), &batch, |_, index| index),
             &batch,
         );
-        let gradients = scorer.read_tensors(&ready.reading, 0, inputs).sum().backward();
+        let gradients = scorer.read_tensors(&ready.reading, 0, inputs, (&batch, None)).sum().backward();
         assert!(leaf.grad(&gradients).is_some());
         assert!(looked_up.grad(&gradients).is_none());
     }
+}
+
+#[test]
+fn slots_that_share_their_virtual_tokens_have_one_set_of_vectors() {
+    let all = examples();
+    let shown: Vec<&Example> = [0, 2, 5, 7].map(|e| &all[e]).into();
+    let scorer = scorer(MultiToken::Joint);
+    let columns = names(&["text"]);
+    let shared = soft_prompt("{soft:2}{text}{soft:1} it {soft:=1} {mask}{soft:=2}.", "0=bad|awful,1=good", 3, 8);
+    assert_eq!(scorer.soft_rows(&shared.template), [0, 1, 2, 0, 1, 2]);
+    let values = shared.soft.as_ref().unwrap().values().to_vec();
+    let written_out = Prompt {
+        soft: Some(Arc::new(SoftPrompt::new([values.clone(), values].concat(), 8))),
+        ..prompt("{soft:2}{text}{soft:1} it {soft:2} {mask}{soft:1}.", "0=bad|awful,1=good", &[])
+    };
+    let scores = scorer.score(&[shared.clone(), written_out.clone()], &columns, &shown).unwrap().scores;
+    assert_eq!(scores[0], scores[1]);
+    let [of_shared, of_both] =
+        [&shared, &written_out].map(|prompt| scorer.gradient(prompt, &columns, &shown).unwrap().soft);
+    for (axis, found) in of_shared.iter().enumerate() {
+        assert!((found - of_both[axis] - of_both[axis + 24]).abs() < 1e-6, "the sum over both places");
+    }
+    assert_gradient(&scorer, &shared, &shown, 1e-2, 2e-3);
+    let explained = scorer.explain(&shared, &columns, &all[0], 1).unwrap();
+    assert_eq!(explained.tokens.iter().filter(|token| *token == "{soft 1}").count(), 2);
 }
 
 #[test]

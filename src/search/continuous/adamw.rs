@@ -22,7 +22,7 @@ const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
 /// The state of the optimiser.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AdamW {
     weight_decay: f64,
     step: i32,
@@ -54,6 +54,25 @@ impl AdamW {
             *square = *square * keep + add * g * g;
             *value -= size * (*mean / (square.sqrt() / root + EPSILON as f32));
         }
+    }
+}
+
+impl AdamW {
+    /// The steps and the means, one after the other, for a checkpoint.
+    pub(super) fn state(&self) -> (u32, Vec<f32>) {
+        (self.step.unsigned_abs(), self.mean.iter().chain(&self.square).copied().collect())
+    }
+
+    /// Takes up what [`AdamW::state`] gave; false where there are not as many numbers.
+    pub(super) fn restore(&mut self, step: u32, state: &[f32]) -> bool {
+        let n = self.mean.len();
+        let fits = state.len() == 2 * n;
+        if fits {
+            self.step = i32::try_from(step).unwrap_or(i32::MAX);
+            self.mean.copy_from_slice(&state[..n]);
+            self.square.copy_from_slice(&state[n..]);
+        }
+        fits
     }
 }
 

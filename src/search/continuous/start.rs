@@ -6,13 +6,15 @@ use crate::scoring::plain_tokens;
 use crate::seed::Stream;
 use crate::spec::SoftInit;
 
-/// A soft slot: its virtual tokens, and the text that it starts from where it names one itself.
+/// A soft slot: its virtual tokens, and the text or the tokens that it starts from where it has some itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot<'t> {
     /// Virtual tokens.
     pub n_soft: usize,
     /// Its own text.
     pub text: Option<&'t str>,
+    /// Its own tokens, as many as virtual ones.
+    pub ids: Option<&'t [u32]>,
 }
 
 /// The vectors that the virtual tokens of `slots` start from, row by row: those of a slot with a text from its tokens, the
@@ -32,12 +34,13 @@ pub fn start(
         let ids = loaded.tokenizer.encode_text(text);
         if ids.is_empty() { Err(text.to_owned()) } else { Ok(ids) }
     };
-    let n_open: usize = slots.iter().filter(|slot| slot.text.is_none()).map(|slot| slot.n_soft).sum();
+    let n_open: usize =
+        slots.iter().filter(|slot| slot.text.is_none() && slot.ids.is_none()).map(|slot| slot.n_soft).sum();
     let vocabulary = plain_tokens(&loaded.tokenizer);
     let open = match init {
         _ if n_open == 0 => Vec::new(),
         SoftInit::Random => drawn_numbers(n_open, &*loaded.model, stream),
-        SoftInit::Vocab => rows(&drawn_tokens(n_open, &vocabulary, stream), &*loaded.model),
+        SoftInit::Vocab | SoftInit::Winner(_) => rows(&drawn_tokens(n_open, &vocabulary, stream), &*loaded.model),
         SoftInit::Labels => {
             let words = verbalizer.labels.iter().flat_map(|label| &label.words);
             let mut ids: Vec<u32> = words.flat_map(|word| loaded.tokenizer.encode_text(word)).collect();
@@ -51,9 +54,10 @@ pub fn start(
     let mut open = open.chunks_exact(d_model);
     let mut values = Vec::new();
     for slot in slots {
-        match slot.text {
-            Some(text) => values.extend(rows(&over_and_over(&encoded(text)?, slot.n_soft), &*loaded.model)),
-            None => values.extend(open.by_ref().take(slot.n_soft).flatten()),
+        match (slot.text, slot.ids) {
+            (_, Some(ids)) => values.extend(rows(ids, &*loaded.model)),
+            (Some(text), None) => values.extend(rows(&over_and_over(&encoded(text)?, slot.n_soft), &*loaded.model)),
+            (None, None) => values.extend(open.by_ref().take(slot.n_soft).flatten()),
         }
     }
     Ok(values)
@@ -100,6 +104,14 @@ fn drawn_numbers(n: usize, model: &dyn LanguageModel, stream: &mut Stream) -> Ve
         .collect()
 }
 
+/// The standard deviation of all numbers of the model's embeddings.
+pub fn embedding_spread(model: &dyn LanguageModel) -> f64 {
+    let table = numbers(model.embedding_table());
+    let n = table.len() as f64;
+    let mean = table.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+    (table.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n).sqrt()
+}
+
 fn numbers<const D: usize>(tensor: burn::Tensor<D>) -> Vec<f32> {
     tensor.into_data().convert::<f32>().try_into_vec().expect("converted to f32 before")
 }
@@ -119,7 +131,7 @@ mod tests {
     }
 
     fn open(n_soft: usize) -> [Slot<'static>; 1] {
-        [Slot { n_soft, text: None }]
+        [Slot { n_soft, text: None, ids: None }]
     }
 
     fn embedded(words: &str) -> Vec<f32> {
@@ -132,9 +144,9 @@ mod tests {
         let text = SoftInit::Text("the film".into());
         assert_eq!(started(&open(3), &text, 1).unwrap(), embedded("the film the"));
         let slots = [
-            Slot { n_soft: 1, text: None },
-            Slot { n_soft: 2, text: Some("very good") },
-            Slot { n_soft: 1, text: None },
+            Slot { n_soft: 1, text: None, ids: None },
+            Slot { n_soft: 2, text: Some("very good"), ids: None },
+            Slot { n_soft: 1, text: None, ids: None },
         ];
         assert_eq!(started(&slots, &text, 1).unwrap(), embedded("the very good film"));
         assert_eq!(started(&open(3), &SoftInit::Text("\u{200b}".into()), 1).unwrap_err(), "\u{200b}");

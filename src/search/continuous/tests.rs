@@ -7,6 +7,7 @@ use crate::prompt::{Candidate, Prompt, Template, Verbalizer};
 use crate::scoring::{Cost, Gap, PromptGradient, ScoringError};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
+use crate::spec::{Decay, OptimiserKind};
 
 const N_TRAIN: usize = 10;
 const N_DEV: u64 = 8;
@@ -48,6 +49,9 @@ impl Fake {
 }
 
 impl Oracle for Fake {
+    fn charge_again(&mut self, cost: Cost) {
+        self.spend(cost.evaluations);
+    }
     fn n_texts(&self) -> usize {
         0
     }
@@ -72,8 +76,10 @@ impl Oracle for Fake {
     fn n_selection(&self) -> usize {
         N_DEV as usize
     }
-    fn train_losses(&mut self, _: &[Prompt], _: &[usize]) -> Result<Vec<f64>, SearchError> {
-        unreachable!("it trains by gradients only")
+    fn train_losses(&mut self, prompts: &[Prompt], examples: &[usize]) -> Result<Vec<f64>, SearchError> {
+        self.spend((prompts.len() * examples.len()) as u64);
+        self.batches.push(examples.to_vec());
+        Ok(prompts.iter().map(|prompt| if self.flat { 1.0 } else { self.loss(prompt) }).collect())
     }
     fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError> {
         self.spend(3 * examples.len() as u64);
@@ -84,7 +90,8 @@ impl Oracle for Fake {
         let values = prompt.soft.as_ref().unwrap().values();
         let soft = values.iter().zip(&self.target).map(|(x, t)| if self.flat { 0.0 } else { x - t }).collect();
         let loss = self.loss(prompt) + self.drift * self.batches.len() as f64;
-        Ok(PromptGradient { loss, triggers: Vec::new(), soft, cost: Cost::default() })
+        let cost = Cost { evaluations: 3 * examples.len() as u64, ..Cost::default() };
+        Ok(PromptGradient { loss, triggers: Vec::new(), soft, cost })
     }
     fn gains(&self, _: &[Vec<f32>]) -> Vec<Vec<f32>> {
         unreachable!("it asks for no token")
@@ -97,22 +104,27 @@ impl Oracle for Fake {
     }
 }
 
-const CONFIG: SoftPromptConfig = SoftPromptConfig {
+const CONFIG: TrainingConfig = TrainingConfig {
     learning_rate: 0.3,
+    optimiser: OptimiserKind::AdamW,
     weight_decay: 0.0,
     warm_up: 0.1,
+    decay: Decay::Linear,
+    clip_norm: None,
+    accumulate: 1,
     batch_size: 4,
     eval_every: 5,
     patience: 100,
     steps: None,
 };
 
-fn search(config: SoftPromptConfig) -> SoftPromptSearch {
+fn search(config: TrainingConfig) -> Training {
     let prompt = Prompt::plain(
         Template::parse("{soft:2}{text} {mask}.").unwrap(),
         Arc::new(Verbalizer::parse("a=bad,b=good").unwrap()),
     );
-    SoftPromptSearch::new(config, prompt, vec![0.0; 4], 2, "start (vocab)".into(), Stream::new(13, "test", b""))
+    let trained = Trained::soft(vec![0.0; 4], 2);
+    Training::new("soft_prompt", config, prompt, trained, "start (vocab)".into(), Stream::new(13, "test", b""))
 }
 
 /// A candidate, its distance from the target, and the trace of the proposal that it came with.
@@ -129,7 +141,9 @@ fn drive(search: &mut dyn Search, oracle: &mut Fake, score: impl Fn(u64, f64) ->
                 let number = found.len() as u64;
                 let loss = oracle.loss(&candidates[0].prompt);
                 search.observe(&[Scored { candidate: number, score: score(number, loss), margin: 0.0, signature: 0 }]);
-                found.extend(candidates.into_iter().map(|candidate| (candidate, loss, trace.clone().unwrap())));
+                found.extend(
+                    candidates.into_iter().map(|candidate| (candidate, loss, trace.clone().unwrap_or_default())),
+                );
             }
             Proposal::Nothing { .. } => {}
             end => return (found, end),
@@ -162,7 +176,7 @@ fn it_reaches_the_minimum_and_looks_at_dev_as_often_as_it_says() {
 #[test]
 fn every_epoch_has_every_example_once_in_an_order_of_its_own() {
     let mut oracle = Fake::new(2_000);
-    drive(&mut search(SoftPromptConfig { steps: Some(10), ..CONFIG }), &mut oracle, by_loss);
+    drive(&mut search(TrainingConfig { steps: Some(10), ..CONFIG }), &mut oracle, by_loss);
     assert!(oracle.batches.iter().all(|batch| batch.len() == 4));
     let shown: Vec<usize> = oracle.batches.concat();
     let epochs: Vec<Vec<usize>> = shown.chunks(N_TRAIN).map(<[usize]>::to_vec).collect();
@@ -173,8 +187,32 @@ fn every_epoch_has_every_example_once_in_an_order_of_its_own() {
     }
     assert_ne!(epochs[0], epochs[1]);
     let mut again = Fake::new(2_000);
-    drive(&mut search(SoftPromptConfig { steps: Some(10), ..CONFIG }), &mut again, by_loss);
+    drive(&mut search(TrainingConfig { steps: Some(10), ..CONFIG }), &mut again, by_loss);
     assert_eq!(oracle.batches, again.batches);
+}
+
+#[test]
+fn every_optimiser_schedule_and_clipping_reaches_the_minimum() {
+    let ways = [
+        (OptimiserKind::Adafactor, 0.3, Decay::Cosine, None),
+        (OptimiserKind::Sgd { momentum: 0.9 }, 0.1, Decay::Linear, None),
+        (OptimiserKind::Sgd { momentum: 0.0 }, 0.5, Decay::Constant, Some(1.0)),
+    ];
+    for (optimiser, learning_rate, decay, clip_norm) in ways {
+        let mut oracle = Fake::new(12 * 60 + 8 * 13);
+        let config = TrainingConfig { optimiser, learning_rate, decay, clip_norm, ..CONFIG };
+        let (found, end) = drive(&mut search(config), &mut oracle, by_loss);
+        assert_eq!((found.len(), end), (13, Proposal::Done));
+        assert!(found[12].1 < 1e-2 * found[0].1, "{optimiser:?}: {}", found[12].1);
+    }
+}
+
+#[test]
+fn batches_that_are_gathered_make_one_step_and_cost_what_they_are() {
+    let mut oracle = Fake::new(24 * 30 + 8 * 7);
+    let (found, _) = drive(&mut search(TrainingConfig { accumulate: 2, ..CONFIG }), &mut oracle, by_loss);
+    assert_eq!((found[0].2["steps"].as_u64(), oracle.batches.len(), oracle.left), (Some(30), 60, 0));
+    assert!(found[6].1 < 0.1 * found[0].1, "{} {}", found[6].1, found[0].1);
 }
 
 #[test]
@@ -199,7 +237,7 @@ fn no_step_is_begun_that_the_budget_does_not_cover_with_the_look_after_it() {
 
 #[test]
 fn fewer_steps_than_asked_for_are_a_cut_budget() {
-    let asked = SoftPromptConfig { steps: Some(50), ..CONFIG };
+    let asked = TrainingConfig { steps: Some(50), ..CONFIG };
     assert_eq!(drive(&mut search(asked), &mut Fake::new(300), by_loss).1, Proposal::OutOfBudget);
     assert_eq!(drive(&mut search(asked), &mut Fake::new(3_000), by_loss).1, Proposal::Done);
 }
@@ -207,7 +245,7 @@ fn fewer_steps_than_asked_for_are_a_cut_budget() {
 #[test]
 fn patience_ends_it_and_each_look_is_counted() {
     let mut oracle = Fake::new(5_000);
-    let mut search = search(SoftPromptConfig { patience: 3, ..CONFIG });
+    let mut search = search(TrainingConfig { patience: 3, ..CONFIG });
     // Better until the second look, then never again; equal is not better.
     let (found, end) = drive(&mut search, &mut oracle, |number, _| number.min(2) as f64);
     assert_eq!((found.len(), end, search.dev_looks()), (6, Proposal::Done, 5));
@@ -243,7 +281,7 @@ fn numbers_that_are_none_end_it_and_the_vectors_before_stand() {
 #[test]
 fn a_training_that_blows_up_is_flagged() {
     let mut oracle = Fake::new(2_000);
-    let mut search = search(SoftPromptConfig { learning_rate: 1_000.0, weight_decay: 1_000.0, ..CONFIG });
+    let mut search = search(TrainingConfig { learning_rate: 1_000.0, weight_decay: 1_000.0, ..CONFIG });
     let (found, _) = drive(&mut search, &mut oracle, by_loss);
     assert_eq!(search.flags(), ["diverged"]);
     assert!(
@@ -263,4 +301,82 @@ fn a_training_that_blows_up_is_flagged() {
     oracle.drift = 10.0;
     drive(&mut search, &mut oracle, by_loss);
     assert_eq!(search.flags(), ["diverged"]);
+}
+
+fn black_box(config: BbtConfig) -> Bbt {
+    let prompt = Prompt::plain(
+        Template::parse("{soft:2}{text} {mask}.").unwrap(),
+        Arc::new(Verbalizer::parse("a=bad,b=good").unwrap()),
+    );
+    let trained = Trained::soft(vec![0.0; 4], 2);
+    Bbt::new(config, prompt, trained, (4, 1.0), "start (vocab)".into(), Stream::new(13, "test", b""))
+}
+
+const BLACK_BOX: BbtConfig =
+    BbtConfig { population: 8, sigma: 1.0, batch_size: 4, eval_every: 5, patience: 100, generations: None };
+
+#[test]
+fn a_black_box_is_tuned_by_losses_alone_within_its_budget() {
+    // 32 evaluations a generation, 8 a look: the start, then 60 generations with 12 looks.
+    let mut oracle = Fake::new(32 * 60 + 8 * 13 + 31);
+    let mut search = black_box(BLACK_BOX);
+    let (found, end) = drive(&mut search, &mut oracle, by_loss);
+    assert_eq!((found.len(), end, oracle.left, oracle.batches.len()), (13, Proposal::Done, 31, 60));
+    assert!(found[12].1 < 1e-2 * found[0].1, "{} {}", found[12].1, found[0].1);
+    assert_eq!((found[0].0.origin.as_str(), found[12].0.origin.as_str()), ("start (vocab)", "generation 60"));
+    assert_eq!((search.dev_looks(), search.flags()), (12, vec![]));
+    let mut again = Fake::new(32 * 60 + 8 * 13 + 31);
+    let (other, _) = drive(&mut black_box(BLACK_BOX), &mut again, by_loss);
+    assert!(found.iter().zip(&other).all(|(a, b)| a.0 == b.0));
+}
+
+#[test]
+fn a_black_box_begins_nothing_that_it_cannot_look_at_and_stops_where_it_gains_nothing() {
+    for (budget, n) in [(7, 0), (8, 1), (47, 1), (48, 2), (10_000, 2)] {
+        let mut oracle = Fake::new(budget);
+        let mut search = black_box(BbtConfig { eval_every: 1, generations: Some(1), ..BLACK_BOX });
+        let (found, end) = drive(&mut search, &mut oracle, by_loss);
+        assert_eq!(found.len(), n, "{budget}");
+        assert_eq!(end == Proposal::OutOfBudget, budget < 48, "{budget}");
+    }
+    let mut oracle = Fake { flat: true, ..Fake::new(100_000) };
+    let mut search = black_box(BbtConfig { eval_every: 1, patience: 3, ..BLACK_BOX });
+    let (found, end) = drive(&mut search, &mut oracle, |_, _| 0.5);
+    assert_eq!((found.len(), end, search.flags()), (4, Proposal::Done, vec!["zero_gradient".to_owned()]));
+}
+
+#[test]
+fn a_training_that_was_killed_goes_on_to_the_same_bits_and_computes_nothing_twice() {
+    for optimiser in [OptimiserKind::AdamW, OptimiserKind::Adafactor, OptimiserKind::Sgd { momentum: 0.5 }] {
+        let config = TrainingConfig { optimiser, patience: 4, ..CONFIG };
+        let budget = 12 * 60 + 8 * 13;
+        let mut oracle = Fake::new(budget);
+        let mut whole = search(config);
+        let (found, end) = drive(&mut whole, &mut oracle, by_loss);
+        for killed_after in [1, 2, 5, 9] {
+            // What an attempt keeps until it is killed.
+            let mut parts = Vec::new();
+            let mut state = None;
+            let (mut first, mut before) = (search(config), Fake::new(budget));
+            for number in 0..=killed_after {
+                let Proposal::Candidates { candidates, .. } = first.propose(&mut before).unwrap() else { break };
+                before.spend(N_DEV);
+                let kept = first.progress();
+                assert_eq!(kept.is_some(), number > 0);
+                if let Some(progress) = kept {
+                    parts.push(progress.proposal);
+                    state = Some(progress.state);
+                }
+                let score = -before.loss(&candidates[0].prompt);
+                first.observe(&[Scored { candidate: number, score, margin: 0.0, signature: 0 }]);
+            }
+            let (mut second, mut after) = (search(config), Fake::new(budget));
+            assert!(!second.resume(parts.clone(), parts[0].clone()), "a state of another kind");
+            assert!(second.resume(parts.clone(), state.unwrap()));
+            let (again, ended) = drive(&mut second, &mut after, by_loss);
+            assert_eq!((again == found, &ended, after.left), (true, &end, oracle.left), "{optimiser:?} {killed_after}");
+            assert_eq!(after.batches, oracle.batches[before.batches.len()..], "nothing twice");
+            assert_eq!(second.flags(), whole.flags());
+        }
+    }
 }

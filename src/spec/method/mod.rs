@@ -1,32 +1,42 @@
 //! The items of `search:`: methods with their parameters, one a file, and the sweep inside an item.
 
 mod autoprompt;
+mod bbt;
 mod demonstrations;
 mod filter;
 mod gcg;
 mod label_words;
 mod manual;
+mod optiprompt;
+mod p_tuning;
 mod paraphrase;
 mod pez;
+mod prefix;
 mod random;
 mod soft_prompt;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod training;
 mod walk;
 mod word_search;
 
 pub use autoprompt::Autoprompt;
+pub use bbt::BbtParameters;
 pub use demonstrations::{Choose, Demonstrations, Order};
 pub use filter::{Script, VocabularyFilter};
 pub use gcg::{Gcg, Probe};
 pub use label_words::{LabelWords, TemplateAndWords};
 pub use manual::Manual;
+pub use optiprompt::OptipromptParameters;
+pub use p_tuning::{PTuningParameters, PromptEncoderKind};
 pub use paraphrase::{Generator, Paraphrase};
 pub use pez::{Nearness, Pez};
+pub use prefix::{PrefixInit, PrefixParameters};
 pub use random::Random;
 pub use soft_prompt::{SoftInit, SoftPromptParameters};
 pub use sweep::TriggerSlots;
+pub use training::{Decay, OptimiserKind, TrainingParameters};
 pub use walk::Walk;
 pub use word_search::{WordRanking, WordSearch};
 pub(super) use word_search::{is_search, searches};
@@ -40,7 +50,7 @@ use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 10] = [
+pub const METHODS: [&str; 15] = [
     "manual",
     "random",
     "paraphrase",
@@ -51,10 +61,15 @@ pub const METHODS: [&str; 10] = [
     "demonstrations",
     "label_words",
     "template_and_words",
+    "prefix",
+    "p_tuning",
+    "optiprompt",
+    "bbt",
+    "warp",
 ];
 
 /// Methods that papers and the contract name and this version does not have.
-const LATER: [&str; 5] = ["prefix", "p_tuning", "evolution", "generate", "mine"];
+const LATER: [&str; 3] = ["evolution", "generate", "mine"];
 
 /// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
 #[derive(Debug, Clone)]
@@ -79,6 +94,21 @@ impl SearchItem {
     pub fn name(&self) -> &'static str {
         self.cells.first().map_or(METHODS[0], Method::name)
     }
+
+    /// The names of items in tables: `autoprompt`, or `autoprompt 2` for the second item of the method; `manual independent` for one
+    /// with its own rule for words of several tokens.
+    pub fn labels(items: &[Self]) -> Vec<String> {
+        let name = |item: &Self| match item.multi_token {
+            Some(way) => format!("{} {}", item.name(), way.name()),
+            None => item.name().to_owned(),
+        };
+        let label = |place: usize| {
+            let own = name(&items[place]);
+            let before = items[..place].iter().filter(|item| name(item) == own).count();
+            if before == 0 { own } else { format!("{own} {}", before + 1) }
+        };
+        (0..items.len()).map(label).collect()
+    }
 }
 
 /// A method and its parameters.
@@ -98,6 +128,16 @@ pub enum Method {
     Pez(Pez),
     /// Virtual tokens trained by gradient descent.
     SoftPrompt(SoftPromptParameters),
+    /// Keys and values in every layer, trained by gradient descent.
+    Prefix(PrefixParameters),
+    /// Virtual tokens trained through a network.
+    PTuning(PTuningParameters),
+    /// The tokens of a written prompt, trained in their places.
+    Optiprompt(OptipromptParameters),
+    /// Virtual tokens and a vector for each label.
+    Warp(SoftPromptParameters),
+    /// Virtual tokens moved by evolution in a subspace.
+    Bbt(BbtParameters),
     /// Training examples shown with their answers.
     Demonstrations(Demonstrations),
     /// Label words for a template that stands.
@@ -120,12 +160,47 @@ impl Method {
             Self::Demonstrations(_) => METHODS[7],
             Self::LabelWords(_) => METHODS[8],
             Self::TemplateAndWords(_) => METHODS[9],
+            Self::Prefix(_) => METHODS[10],
+            Self::PTuning(_) => METHODS[11],
+            Self::Optiprompt(_) => METHODS[12],
+            Self::Bbt(_) => METHODS[13],
+            Self::Warp(_) => METHODS[14],
         }
     }
 
     /// Whether it cannot do without labels, and so makes no trial at 0 shots.
     pub fn needs_labels(&self) -> bool {
         !matches!(self, Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_))
+    }
+
+    /// How it trains vectors; `None` for a method that trains none.
+    pub fn training(&self) -> Option<&TrainingParameters> {
+        match self {
+            Self::SoftPrompt(method) | Self::Warp(method) => Some(&method.training),
+            Self::Prefix(method) => Some(&method.training),
+            Self::PTuning(method) => Some(&method.training),
+            Self::Optiprompt(method) => Some(&method.training),
+            _ => None,
+        }
+    }
+
+    /// Whether its labels may have vectors in place of words.
+    pub fn has_soft_verbalizer(&self) -> bool {
+        matches!(self, Self::SoftPrompt(method) | Self::Warp(method) if method.soft_verbalizer)
+    }
+
+    /// Whether its prompts are made of tokens alone.
+    pub fn is_discrete(&self) -> bool {
+        self.training().is_none() && !matches!(self, Self::Bbt(_))
+    }
+
+    /// The label of the item whose winners it starts from; `None` for a method that starts from none.
+    pub fn starts_from(&self) -> Option<&str> {
+        match self {
+            Self::SoftPrompt(SoftPromptParameters { init: SoftInit::Winner(label), .. })
+            | Self::Warp(SoftPromptParameters { init: SoftInit::Winner(label), .. }) => Some(label),
+            _ => None,
+        }
     }
 
     /// The list of synonyms that it names.
@@ -210,7 +285,22 @@ pub(super) fn search(
         let of = |words: &WordSearch| Method::LabelWords(LabelWords { template: None, words: words.clone() });
         search.push(SearchItem { cells: words.iter().map(of).collect(), multi_token: None, added: true });
     }
+    check_winners(reader, &items, &search);
     Ok(search)
+}
+
+/// Checks that every item that starts from winners names a discrete one.
+fn check_winners(reader: &mut Reader, items: &[At], search: &[SearchItem]) {
+    let labels = SearchItem::labels(search);
+    let known: Vec<&str> = (search.iter().zip(&labels))
+        .filter(|(item, _)| item.cells.iter().all(Method::is_discrete))
+        .map(|(_, label)| label.as_str())
+        .collect();
+    for (item, at) in search.iter().filter(|item| !item.added).zip(items) {
+        for label in item.cells.iter().filter_map(Method::starts_from).filter(|label| !known.contains(label)) {
+            reader.value(at, format!("`init: {{ from: {label} }}` names no discrete item ({})", known.join(", ")));
+        }
+    }
 }
 
 /// The method that an item names; `None` where that is at fault.
@@ -265,7 +355,12 @@ fn cells(
             let task = manual.cloned().into_iter().collect();
             paraphrase::read(reader, at, written.clone().unwrap_or(task))?
         }
-        "soft_prompt" => soft_prompt::read(reader, at)?,
+        "soft_prompt" => soft_prompt::read(reader, at, false)?,
+        "warp" => soft_prompt::read(reader, at, true)?,
+        "prefix" => prefix::read(reader, at)?,
+        "p_tuning" => p_tuning::read(reader, at)?,
+        "bbt" => bbt::read(reader, at)?,
+        "optiprompt" => optiprompt::read(reader, at, manual)?,
         "demonstrations" => demonstrations::read(reader, at)?,
         "label_words" => label_words::read(reader, at, words)?,
         "template_and_words" => label_words::read_both(reader, at, words)?,

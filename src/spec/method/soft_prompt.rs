@@ -22,6 +22,7 @@ use super::super::reader::{At, Reader};
 use super::super::task::soft_template;
 use super::Method;
 use super::sweep::{each, sweep, within};
+use super::training::{TRAINING_KEYS, TrainingParameters, Trainings};
 use crate::prompt::{MAX_SOFT, Template};
 
 /// What virtual tokens start from (Lester et al. 2021, section 3.2; arXiv 2104.08691).
@@ -35,6 +36,9 @@ pub enum SoftInit {
     Labels,
     /// Embeddings of the tokens of a text, over and over where it is shorter.
     Text(String),
+    /// The prompt that the item of this label found for the same model and seed: virtual tokens in the places of its trigger
+    /// tokens, or of its own text where it has none.
+    Winner(String),
 }
 
 impl SoftInit {
@@ -45,6 +49,7 @@ impl SoftInit {
             Self::Random => "random",
             Self::Labels => "labels",
             Self::Text(_) => "text",
+            Self::Winner(_) => "from",
         }
     }
 }
@@ -56,62 +61,39 @@ pub struct SoftPromptParameters {
     pub n_soft: usize,
     /// Default [`SoftInit::Vocab`].
     pub init: SoftInit,
-    /// The learning rate after the warm-up; default 0.01.
-    pub learning_rate: f64,
-    /// AdamW's decoupled weight decay (arXiv 1711.05101); default 0.
-    pub weight_decay: f64,
-    /// The share of the steps over which the learning rate rises from 0, before it falls to 0 again; default 0.1.
-    pub warm_up: f64,
-    /// Train examples in a step; default 16.
-    pub batch_size: usize,
-    /// Steps between two looks at dev; default 8.
-    pub eval_every: usize,
-    /// Looks at dev without a better one before the training ends; default 4.
-    pub patience: usize,
-    /// The most steps; by default as many as the budget allows.
-    pub steps: Option<usize>,
+    /// Whether the labels have trained vectors in place of their words, started from those (WARP, arXiv 2101.00121); default
+    /// false. `warp` is this method with true.
+    pub soft_verbalizer: bool,
+    /// How they are trained; `learning_rate` is by default 0.01.
+    pub training: TrainingParameters,
     /// The template; default the task's with the virtual tokens in front.
     pub template: Option<Template>,
 }
 
-/// Its keys.
-const KEYS: [&str; 13] = [
-    "method",
-    "n_soft",
-    "init",
-    "init_text",
-    "learning_rate",
-    "weight_decay",
-    "warm_up",
-    "batch_size",
-    "eval_every",
-    "patience",
-    "steps",
-    "template",
-    "multi_token",
-];
+/// Its own keys.
+const KEYS: [&str; 7] = ["method", "n_soft", "init", "init_text", "soft_verbalizer", "template", "multi_token"];
 
 /// Its cells; `None` where they are too many.
-pub(super) fn read(reader: &mut Reader, at: At) -> Result<Option<Vec<Method>>, SpecError> {
-    let fields = reader.fields(at.clone(), &KEYS)?;
+pub(super) fn read(reader: &mut Reader, at: At, warp: bool) -> Result<Option<Vec<Method>>, SpecError> {
+    let fields = reader.fields(at.clone(), &[&KEYS[..], &TRAINING_KEYS].concat())?;
     let n_soft =
         sweep(reader, &fields, "n_soft", vec![5], |reader, at| Ok(reader.whole(at, 1..=MAX_SOFT as u64)? as usize))?;
     let inits = inits(reader, &fields)?;
-    let mut number = |key: &str, default: f64, range: std::ops::RangeInclusive<f64>| {
-        sweep(reader, &fields, key, vec![default], |reader, at| reader.number(at, range.clone()))
-    };
-    let learning_rate = number("learning_rate", 0.01, f64::MIN_POSITIVE..=1e3)?;
-    let weight_decay = number("weight_decay", 0.0, 0.0..=1e3)?;
-    let warm_up = number("warm_up", 0.1, 0.0..=1.0)?;
-    let mut whole = |key: &str, default: usize, most: u64| {
-        sweep(reader, &fields, key, vec![default], |reader, at| Ok(reader.whole(at, 1..=most)? as usize))
-    };
-    let batch_size = whole("batch_size", 16, 100_000)?;
-    let eval_every = whole("eval_every", 8, 1_000_000)?;
-    let patience = whole("patience", 4, 1_000_000)?;
-    let steps = sweep(reader, &fields, "steps", vec![None], |reader, at| {
-        Ok(Some(reader.whole(at, 1..=100_000_000)? as usize))
-    })?;
+    let of_winner = inits.iter().filter(|init| matches!(init, SoftInit::Winner(_))).count();
+    if of_winner > 0 {
+        let place = fields.get("init").unwrap_or_else(|| at.clone());
+        if inits.len() > 1 {
+            reader.value(&place, "`from` stands alone: make an item of its own for another start");
+        }
+        if let Some(at) = fields.get("n_soft").or_else(|| fields.get("template")) {
+            reader.value(&at, "the winner's own template and tokens say where virtual tokens stand; leave it out");
+        }
+    }
+    let soft_verbalizer = sweep(reader, &fields, "soft_verbalizer", vec![warp], |reader, at| reader.flag(at))?;
+    if let Some(at) = fields.get("soft_verbalizer").filter(|_| warp) {
+        reader.value(&at, "`warp` always has one; leave it out, or use soft_prompt");
+    }
+    let trainings = Trainings::read(reader, &fields, 0.01)?;
     let templates = sweep(reader, &fields, "template", vec![None], soft_template)?;
     if let Some(at) = fields.get("template") {
         if templates.iter().flatten().any(|template| template.n_trigger() > 0) {
@@ -129,48 +111,35 @@ pub(super) fn read(reader: &mut Reader, at: At) -> Result<Option<Vec<Method>>, S
             );
         }
     }
-    let lengths = [
-        n_soft.len(),
-        inits.len(),
-        learning_rate.len(),
-        weight_decay.len(),
-        warm_up.len(),
-        batch_size.len(),
-        eval_every.len(),
-        patience.len(),
-        steps.len(),
-        templates.len(),
-    ];
+    let lengths =
+        [&[n_soft.len(), inits.len(), soft_verbalizer.len(), templates.len()][..], &trainings.lengths()].concat();
     if !within(reader, &at, &lengths) {
         return Ok(None);
     }
     let mut cells = vec![SoftPromptParameters {
         n_soft: 0,
         init: SoftInit::Vocab,
-        learning_rate: 0.0,
-        weight_decay: 0.0,
-        warm_up: 0.0,
-        batch_size: 0,
-        eval_every: 0,
-        patience: 0,
-        steps: None,
+        soft_verbalizer: false,
+        training: TrainingParameters::unset(),
         template: None,
     }];
     cells = each(cells, &n_soft, |cell, &value| cell.n_soft = value);
     cells = each(cells, &inits, |cell, value| cell.init.clone_from(value));
-    cells = each(cells, &learning_rate, |cell, &value| cell.learning_rate = value);
-    cells = each(cells, &weight_decay, |cell, &value| cell.weight_decay = value);
-    cells = each(cells, &warm_up, |cell, &value| cell.warm_up = value);
-    cells = each(cells, &batch_size, |cell, &value| cell.batch_size = value);
-    cells = each(cells, &eval_every, |cell, &value| cell.eval_every = value);
-    cells = each(cells, &patience, |cell, &value| cell.patience = value);
-    cells = each(cells, &steps, |cell, &value| cell.steps = value);
+    cells = each(cells, &soft_verbalizer, |cell, &value| cell.soft_verbalizer = value);
+    cells = trainings.each(cells, |cell| &mut cell.training);
     cells = each(cells, &templates, |cell, value| cell.template.clone_from(value));
-    Ok(Some(cells.into_iter().map(Method::SoftPrompt).collect()))
+    Ok(Some(cells.into_iter().map(if warp { Method::Warp } else { Method::SoftPrompt }).collect()))
+}
+
+/// A value of `init`.
+#[derive(PartialEq)]
+enum Given {
+    Name(&'static str),
+    Winner(String),
 }
 
 /// The values of `init`, `text` once for every text of `init_text`.
-fn inits(reader: &mut Reader, fields: &super::super::reader::Fields) -> Result<Vec<SoftInit>, SpecError> {
+pub(super) fn inits(reader: &mut Reader, fields: &super::super::reader::Fields) -> Result<Vec<SoftInit>, SpecError> {
     let texts = sweep(reader, fields, "init_text", Vec::new(), |reader, at| {
         let text = reader.text(at)?;
         if text.trim().is_empty() {
@@ -180,23 +149,36 @@ fn inits(reader: &mut Reader, fields: &super::super::reader::Fields) -> Result<V
     })?;
     let by_default = if texts.is_empty() { SoftInit::Vocab } else { SoftInit::Text(String::new()) };
     let names = ["vocab", "random", "labels", "text"].map(|name| (name, name));
-    let given =
-        sweep(reader, fields, "init", vec![by_default.name()], |reader, at| reader.choice(at, "init", &names, &[]))?;
+    let given = sweep(reader, fields, "init", vec![Given::Name(by_default.name())], |reader, at| {
+        if at.is_scalar() {
+            return Ok(Given::Name(reader.choice(at, "init", &names, &[])?));
+        }
+        let from = reader.fields(at.clone(), &["from"])?;
+        match from.get("from") {
+            Some(at) => Ok(Given::Winner(reader.text(&at)?)),
+            None => {
+                reader.value(at, "`from` is missing: the discrete item whose winner it starts from");
+                Ok(Given::Winner(String::new()))
+            }
+        }
+    })?;
+    let text = Given::Name("text");
     let place = fields.get("init").unwrap_or_else(|| fields.at().clone());
-    if given.contains(&"text") && texts.is_empty() {
+    if given.contains(&text) && texts.is_empty() {
         reader.value(&place, "`init: text` needs `init_text`, the text whose tokens it starts from");
-    } else if !given.contains(&"text")
+    } else if !given.contains(&text)
         && let Some(at) = fields.get("init_text")
     {
         reader.value(&at, "is read with `init: text` only");
     }
     Ok(given
         .into_iter()
-        .flat_map(|name| match name {
-            "random" => vec![SoftInit::Random],
-            "labels" => vec![SoftInit::Labels],
-            "text" => texts.iter().cloned().map(SoftInit::Text).collect(),
-            _ => vec![SoftInit::Vocab],
+        .flat_map(|given| match given {
+            Given::Winner(label) => vec![SoftInit::Winner(label)],
+            Given::Name("random") => vec![SoftInit::Random],
+            Given::Name("labels") => vec![SoftInit::Labels],
+            Given::Name("text") => texts.iter().cloned().map(SoftInit::Text).collect(),
+            Given::Name(_) => vec![SoftInit::Vocab],
         })
         .collect())
 }

@@ -9,7 +9,7 @@
 //! | do two prompts differ on the same examples | [`mcnemar_mid_p`] for accuracy, [`sign_flip`] for other means |
 //! | do two methods differ over seeds | [`clustered_comparison`], F1 and Matthews through [`pseudo_values`] |
 //! | several such questions at once | [`holm`] |
-//! | which ranks may a candidate have | [`rank_intervals`], for rows of methods [`standings`] |
+//! | which ranks may a candidate have | [`standings_in_order`] with [`PairTests`], for rows of methods [`standings`] |
 //! | how many examples would tell two apart | [`examples_to_resolve`] |
 //! | which of many prompts is best, where few examples leave ties | [`expected_accuracy`] |
 //! | does the order survive another seed | [`rank_stability`] |
@@ -46,8 +46,8 @@ pub use order::{OrderKey, order};
 pub use paired::{EXACT_FLIPS, FLIP_DRAWS, PairedT, anytime_sign, mcnemar_mid_p, paired_t, sign_flip};
 pub use power::{POWER, examples_to_resolve};
 pub use rank::{
-    Outcomes, RANKED_BEHAVIOURS, RankInterval, RankTable, RankedCandidate, Standing, rank_intervals, standings,
-    value_test,
+    OrderedRow, Outcomes, PairTests, RANKED_BEHAVIOURS, RankInterval, Standing, standings, standings_in_order,
+    tested_rows, value_test,
 };
 pub use resampling::Resampler;
 pub use stability::{RankStability, kendall_tau_b, rank_stability, spearman};

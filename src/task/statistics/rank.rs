@@ -14,8 +14,7 @@
 //!   no one's interval. With these, `low <= rank <= high` always.
 //! - A pair that is not resolved counts in `tied`, a significant pair whose metrics are equal as well.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use super::discordance::{CorrectBits, MidPTable};
 use super::multiplicity::holm_threshold;
@@ -29,34 +28,49 @@ const ALPHA: f64 = 0.05;
 pub const RANKED_BEHAVIOURS: usize = 1_000;
 
 /// What the pair tests look at, one entry an example.
-#[derive(Debug, Clone, Copy)]
-pub enum Outcomes<'a> {
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcomes {
     /// Whether the candidate is right: accuracy, tested by McNemar's mid-p.
-    Correct(&'a [bool]),
+    Correct(CorrectBits),
     /// The metric's parts, whose mean is the metric (for F1 and Matthews: jackknife pseudo-values), tested by sign flips;
     /// by the t-test where the table is too large for 10,000 draws to pass Holm's first threshold.
-    Values(&'a [f64]),
+    Values(Vec<f64>),
 }
 
-/// One candidate of a table.
-#[derive(Debug, Clone, Copy)]
-pub struct RankedCandidate<'a> {
-    /// What decides its place.
-    pub key: OrderKey<'a>,
-    /// The predicted label of each example, as an index, in the one order in which all candidates saw the examples; a
-    /// dropped candidate holds the first of them.
-    pub predictions: &'a [u32],
-    /// What the pair tests look at, as long as `predictions`.
-    pub outcomes: Outcomes<'a>,
+impl Outcomes {
+    /// Of one entry an example: whether it is right.
+    pub fn correct(correct: impl IntoIterator<Item = bool>) -> Self {
+        Self::Correct(CorrectBits::new(correct))
+    }
 }
 
-/// The candidates that are ranked together: one model, shots, calibration and seed, all on the same examples.
-#[derive(Debug, Clone)]
-pub struct RankTable<'a> {
-    /// In any order; complete ones with equally many examples and the same kind of outcome.
-    pub candidates: Vec<RankedCandidate<'a>>,
-    /// Keys the draws of sign-flip tests.
-    pub seed: u64,
+/// The tests of the candidates of one model, shots, calibration and seed, all on the same examples.
+///
+/// Quick for 1,000 candidates: discordant counts come from bits, and mid-p values are computed once.
+pub struct PairTests {
+    mid_p: MidPTable,
+    differences: Vec<f64>,
+    seed: u64,
+}
+
+impl PairTests {
+    /// With `seed` for the draws of sign-flip tests.
+    pub fn new(seed: u64) -> Self {
+        Self { mid_p: MidPTable::default(), differences: Vec::new(), seed }
+    }
+
+    /// The p-value of a complete candidate `above` one that was `dropped_at` some example, or not, in a family of `n_tests`.
+    pub fn p_value(&mut self, above: &Outcomes, below: &Outcomes, dropped_at: Option<usize>, n_tests: usize) -> f64 {
+        match (above, below) {
+            (Outcomes::Correct(above), Outcomes::Correct(below)) => self.mid_p.pair(above, below, dropped_at),
+            (Outcomes::Values(above), Outcomes::Values(below)) if dropped_at.is_none() => {
+                self.differences.clear();
+                self.differences.extend(above.iter().zip(below).map(|(above, below)| above - below));
+                value_test(&self.differences, n_tests, self.seed)
+            }
+            _ => 1.0,
+        }
+    }
 }
 
 /// The ranks that the examples do not rule out.
@@ -79,40 +93,6 @@ pub struct Standing {
     pub interval: Option<RankInterval>,
 }
 
-/// The standing of each candidate, in the table's order.
-///
-/// Quick for 1,000 candidates: discordant counts come from bits, and mid-p values are computed once.
-pub fn rank_intervals(table: &RankTable<'_>) -> Vec<Standing> {
-    let candidates = &table.candidates;
-    let keys: Vec<OrderKey<'_>> = candidates.iter().map(|candidate| candidate.key).collect();
-    let mut first_with: HashMap<(Option<usize>, &[u32]), usize> = HashMap::new();
-    let behaviours: Vec<usize> = (0..candidates.len())
-        .map(|i| *first_with.entry((keys[i].dropped_at, candidates[i].predictions)).or_insert(i))
-        .collect();
-    let bits: Vec<Option<CorrectBits>> = candidates
-        .iter()
-        .map(|candidate| match candidate.outcomes {
-            Outcomes::Correct(correct) => Some(CorrectBits::new(correct.iter().copied())),
-            Outcomes::Values(_) => None,
-        })
-        .collect();
-    let mut mid_p = MidPTable::default();
-    let mut values_of_pair = Vec::new();
-    standings(&keys, &behaviours, |a, b, n_tests| match (&bits[a], &bits[b]) {
-        (Some(first), Some(second)) => mid_p.pair(first, second, keys[b].dropped_at),
-        _ if keys[b].dropped_at.is_some() => 1.0,
-        _ => {
-            let (Outcomes::Values(first), Outcomes::Values(second)) = (candidates[a].outcomes, candidates[b].outcomes)
-            else {
-                return 1.0;
-            };
-            values_of_pair.clear();
-            values_of_pair.extend(first.iter().zip(second).map(|(x, y)| x - y));
-            value_test(&values_of_pair, n_tests, table.seed)
-        }
-    })
-}
-
 /// The p-value of a pair's differences in a family of `n_tests`: [`sign_flip`](super::sign_flip), or the t-test where the
 /// draws could not pass Holm's first threshold.
 pub fn value_test(differences: &[f64], n_tests: usize, seed: u64) -> f64 {
@@ -133,41 +113,83 @@ pub fn value_test(differences: &[f64], n_tests: usize, seed: u64) -> f64 {
 /// `p_value(a, b, m)` tests two such rows, of which a stands above b, in families of m tests, and is asked once a pair. Row
 /// a is complete; where b was dropped, the p-value is to hold at any time and be 1 where a is not the better one.
 ///
-/// For rows whose pair test is another one than [`rank_intervals`] has: methods on test, compared over seeds and examples.
+/// For few rows, as methods are; [`standings_in_order`] is for many.
 pub fn standings(
     keys: &[OrderKey<'_>],
     behaviours: &[usize],
     mut p_value: impl FnMut(usize, usize, usize) -> f64,
 ) -> Vec<Standing> {
     let order = order(keys);
-    let prompts = Prompts::new(keys, behaviours, &order);
-    let n_prompts = prompts.n_prompts;
-
-    let mut tested: Vec<usize> = Vec::new();
-    let mut slot_of = HashMap::new();
-    let mut weight: Vec<usize> = Vec::new();
-    for &row in &order {
-        let full = tested.len() == RANKED_BEHAVIOURS;
-        let slot = match slot_of.entry(behaviours[row]) {
-            Entry::Occupied(slot) => *slot.get(),
-            Entry::Vacant(_) if full => continue,
-            Entry::Vacant(vacant) => {
-                tested.push(row);
-                weight.push(0);
-                *vacant.insert(tested.len() - 1)
+    let mut clones = HashMap::new();
+    let rows: Vec<OrderedRow> = (order.iter().enumerate())
+        .map(|(place, &row)| {
+            let key = &keys[row];
+            // Where no margin is known, only the text tells a prompt listed twice from two that happen to agree.
+            let text = if key.margin.is_none() { Some(key.text) } else { None };
+            let clone = (behaviours[row], key.metric.to_bits(), key.margin.map(f64::to_bits), text);
+            OrderedRow {
+                dropped: key.dropped_at.is_some(),
+                metric: key.metric,
+                behaviour: behaviours[row],
+                prompt: *clones.entry(clone).or_insert(place),
             }
-        };
-        weight[slot] += usize::from(prompts.is_first[row]);
+        })
+        .collect();
+    let in_order = standings_in_order(&rows, |a, b, n_tests| p_value(order[a], order[b], n_tests));
+    let mut standings = in_order.clone();
+    for (&row, standing) in order.iter().zip(in_order) {
+        standings[row] = standing;
     }
+    standings
+}
+
+/// A row of which nothing else is needed any more, since it stands in its place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OrderedRow {
+    /// Whether racing dropped it.
+    pub dropped: bool,
+    /// The metric.
+    pub metric: f64,
+    /// Equal for rows with the same predictions.
+    pub behaviour: usize,
+    /// Equal for clones: rows with the same predictions, metric and margin.
+    pub prompt: usize,
+}
+
+/// The first of each of the first [`RANKED_BEHAVIOURS`] behaviours, ascending: the rows that [`standings_in_order`] tests.
+pub fn tested_rows(rows: &[OrderedRow]) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    (0..rows.len()).filter(|&row| seen.insert(rows[row].behaviour)).take(RANKED_BEHAVIOURS).collect()
+}
+
+/// [`standings`] of rows that stand in their order, best first; `p_value` is asked of [`tested_rows`].
+pub fn standings_in_order(rows: &[OrderedRow], mut p_value: impl FnMut(usize, usize, usize) -> f64) -> Vec<Standing> {
+    let tested = tested_rows(rows);
+    let slot_of: HashMap<usize, usize> =
+        tested.iter().enumerate().map(|(slot, &row)| (rows[row].behaviour, slot)).collect();
+    let mut weight = vec![0; tested.len()];
+    let mut rank_of = HashMap::new();
+    let ranks: Vec<usize> = (rows.iter())
+        .map(|row| {
+            let n_prompts = rank_of.len();
+            *rank_of.entry(row.prompt).or_insert_with(|| {
+                if let Some(&slot) = slot_of.get(&row.behaviour) {
+                    weight[slot] += 1;
+                }
+                n_prompts + 1
+            })
+        })
+        .collect();
+    let n_prompts = rank_of.len();
 
     let n_tests = tested.len().saturating_sub(1);
     let mut small: Vec<Vec<(usize, f64)>> = vec![Vec::new(); tested.len()];
     for a in 0..tested.len() {
         for b in a + 1..tested.len() {
             // Without a direction there is nothing to resolve, and of two dropped ones neither has an interval.
-            let [above, below] = [&keys[tested[a]], &keys[tested[b]]];
-            let level = below.dropped_at.is_none() && above.metric == below.metric;
-            if level || above.dropped_at.is_some() {
+            let [above, below] = [&rows[tested[a]], &rows[tested[b]]];
+            let level = !below.dropped && above.metric == below.metric;
+            if level || above.dropped {
                 continue;
             }
             let p = p_value(tested[a], tested[b], n_tests);
@@ -192,47 +214,44 @@ pub fn standings(
         })
         .collect();
 
-    (0..keys.len())
-        .map(|row| Standing {
-            rank: prompts.rank[row],
-            interval: match keys[row].dropped_at {
-                None => slot_of.get(&behaviours[row]).map(|&slot| intervals[slot]),
-                Some(_) => None,
+    (rows.iter().zip(ranks))
+        .map(|(row, rank)| Standing {
+            rank,
+            interval: match row.dropped {
+                false => slot_of.get(&row.behaviour).map(|&slot| intervals[slot]),
+                true => None,
             },
         })
         .collect()
-}
-
-/// The rows with clones taken together.
-struct Prompts {
-    rank: Vec<usize>,
-    is_first: Vec<bool>,
-    n_prompts: usize,
-}
-
-impl Prompts {
-    fn new(keys: &[OrderKey<'_>], behaviours: &[usize], order: &[usize]) -> Self {
-        let mut prompts = Self { rank: vec![0; keys.len()], is_first: vec![false; keys.len()], n_prompts: 0 };
-        let mut rank_of = HashMap::new();
-        for &row in order {
-            let key = &keys[row];
-            // Where no margin is known, only the text tells a prompt listed twice from two that happen to agree.
-            let text = if key.margin.is_none() { Some(key.text) } else { None };
-            let clone = (behaviours[row], key.metric.to_bits(), key.margin.map(f64::to_bits), text);
-            prompts.rank[row] = *rank_of.entry(clone).or_insert_with(|| {
-                prompts.n_prompts += 1;
-                prompts.is_first[row] = true;
-                prompts.n_prompts
-            });
-        }
-        prompts
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::seed::Stream;
+
+    struct RankedCandidate<'a> {
+        key: OrderKey<'a>,
+        predictions: &'a [u32],
+        outcomes: Outcomes,
+    }
+
+    /// The standing of each candidate, in the given order.
+    fn rank_intervals(candidates: &[RankedCandidate<'_>]) -> Vec<Standing> {
+        let keys: Vec<OrderKey<'_>> = candidates.iter().map(|candidate| candidate.key).collect();
+        let mut first_with: HashMap<(Option<usize>, &[u32]), usize> = HashMap::new();
+        let behaviours: Vec<usize> = (0..candidates.len())
+            .map(|i| *first_with.entry((keys[i].dropped_at, candidates[i].predictions)).or_insert(i))
+            .collect();
+        let mut tests = PairTests::new(1);
+        standings(&keys, &behaviours, |a, b, n_tests| {
+            tests.p_value(&candidates[a].outcomes, &candidates[b].outcomes, keys[b].dropped_at, n_tests)
+        })
+    }
+
+    fn bits(correct: &[bool]) -> Outcomes {
+        Outcomes::correct(correct.iter().copied())
+    }
 
     struct Made {
         correct: Vec<Vec<bool>>,
@@ -265,8 +284,8 @@ mod tests {
             )
         }
 
-        fn table(&self) -> RankTable<'_> {
-            let candidates = (0..self.correct.len())
+        fn table(&self) -> Vec<RankedCandidate<'_>> {
+            (0..self.correct.len())
                 .map(|i| RankedCandidate {
                     key: OrderKey {
                         dropped_at: None,
@@ -276,10 +295,9 @@ mod tests {
                         text: &self.texts[i],
                     },
                     predictions: &self.predictions[i],
-                    outcomes: Outcomes::Correct(&self.correct[i]),
+                    outcomes: bits(&self.correct[i]),
                 })
-                .collect();
-            RankTable { candidates, seed: 1 }
+                .collect()
         }
     }
 
@@ -399,10 +417,10 @@ mod tests {
         let made = Made::drawn(&[0.95, 0.2, 0.4, 0.4], 320, &mut stream);
         let mut table = made.table();
         for (candidate, at) in [(2, 64), (3, 128)] {
-            let dropped = &mut table.candidates[candidate];
+            let dropped = &mut table[candidate];
             dropped.key.dropped_at = Some(at);
             dropped.predictions = &made.predictions[candidate][..at];
-            dropped.outcomes = Outcomes::Correct(&made.correct[candidate][..at]);
+            dropped.outcomes = bits(&made.correct[candidate][..at]);
         }
         let standing = rank_intervals(&table);
         assert_eq!(standing.iter().map(|s| s.rank).collect::<Vec<_>>(), [1, 2, 4, 3]);
@@ -417,11 +435,9 @@ mod tests {
         for k in [8, 60] {
             let chances: Vec<f64> = (0..k).map(|i| 0.1 + 0.8 * i as f64 / k as f64).collect();
             let made = Made::drawn(&chances, 200, &mut stream);
-            let values: Vec<Vec<f64>> =
-                made.correct.iter().map(|row| row.iter().map(|&c| f64::from(u8::from(c))).collect()).collect();
             let mut table = made.table();
-            for (candidate, values) in table.candidates.iter_mut().zip(&values) {
-                candidate.outcomes = Outcomes::Values(values);
+            for (candidate, correct) in table.iter_mut().zip(&made.correct) {
+                candidate.outcomes = Outcomes::Values(correct.iter().map(|&c| f64::from(u8::from(c))).collect());
             }
             let apart: usize = rank_intervals(&table)
                 .iter()

@@ -78,10 +78,10 @@ impl fmt::Display for Band {
 }
 
 impl Rows {
-    /// Labels the rows by a column of numbers and leaves out those that no band has; how many those were.
+    /// Labels the rows by a column of numbers and leaves out those that no band has, which may be all; how many those were.
     ///
     /// # Errors
-    /// If there is no such column, a cell holds no number, or no row is left.
+    /// If there is no such column, or a cell holds no number.
     pub fn label_by(&mut self, rule: &LabelBy) -> Result<usize, TaskError> {
         self.require(std::slice::from_ref(&rule.column))?;
         let at = self.columns.iter().position(|column| *column == rule.column).unwrap_or_default();
@@ -96,7 +96,7 @@ impl Rows {
             labels.push(rule.bands.iter().find(|(_, band)| band.contains(number)).map(|(label, _)| label.clone()));
         }
         let kept: Vec<bool> = labels.iter().map(Option::is_some).collect();
-        let left_out = self.keep(&kept)?;
+        let left_out = self.keep(&kept);
         self.labels = Some(labels.into_iter().flatten().collect());
         Ok(left_out)
     }

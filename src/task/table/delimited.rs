@@ -12,7 +12,7 @@ use super::sheet::{Sheet, cells, utf8};
 use crate::task::error::{Place, Position, TaskError};
 
 /// A separator and, with it, whether quotes mean anything.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     Tsv,
     Csv,
@@ -21,19 +21,33 @@ pub(super) enum Dialect {
 struct Record {
     line: usize,
     n_fields: usize,
+    /// Its first byte in the text.
+    at: usize,
 }
 
 /// Reads all rows, the header (if there is one) among them.
 pub(super) fn read(file: &str, bytes: &[u8], dialect: Dialect) -> Result<Sheet, TaskError> {
-    let text = utf8(file, bytes)?.trim_end_matches(['\r', '\n']);
+    let text = utf8(file, bytes, 1)?.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Err(TaskError::Empty { file: file.to_owned(), but: "" });
     }
+    read_records(file, text, dialect, 1, None)
+}
+
+/// Reads the rows of a part of a file that begins on `line`, whole records without the last one's line break. Where the rows have
+/// to have a `width`, others are refused.
+pub(super) fn read_records(
+    file: &str,
+    text: &str,
+    dialect: Dialect,
+    line: usize,
+    width: Option<usize>,
+) -> Result<Sheet, TaskError> {
     let records = match dialect {
-        Dialect::Tsv => tsv_records(text),
-        Dialect::Csv => csv_records(file, text)?,
+        Dialect::Tsv => tsv_records(text, line),
+        Dialect::Csv => csv_records(file, text, line)?,
     };
-    let width = records[0].n_fields;
+    let width = width.unwrap_or(records[0].n_fields);
     if let Some(ragged) = records.iter().find(|record| record.n_fields != width) {
         return Err(TaskError::Ragged {
             place: Place { file: file.to_owned(), position: Position::Line(ragged.line) },
@@ -48,7 +62,8 @@ pub(super) fn read(file: &str, bytes: &[u8], dialect: Dialect) -> Result<Sheet, 
         return Err(malformed(format!("{} records begin in it, {} were read", records.len(), rows.len())));
     }
     let positions = records.iter().map(|record| Position::Line(record.line)).collect();
-    Ok(Sheet { names: None, rows, positions, left_out: Vec::new() })
+    let starts = records.iter().map(|record| record.at).collect();
+    Ok(Sheet { names: None, rows, positions, starts, left_out: Vec::new() })
 }
 
 fn parse(text: &str, dialect: Dialect, width: usize) -> Result<Vec<Vec<String>>, String> {
@@ -62,25 +77,32 @@ fn parse(text: &str, dialect: Dialect, width: usize) -> Result<Vec<Vec<String>>,
     cells(|| options.into_reader_with_file_handle(Cursor::new(text.as_bytes())).finish())
 }
 
-fn tsv_records(text: &str) -> Vec<Record> {
-    let fields = |line: &str| 1 + line.bytes().filter(|&byte| byte == b'\t').count();
-    text.split('\n').enumerate().map(|(i, line)| Record { line: i + 1, n_fields: fields(line) }).collect()
+fn tsv_records(text: &str, first: usize) -> Vec<Record> {
+    let mut at = 0;
+    let record = |(i, line): (usize, &str)| {
+        let n_fields = 1 + line.bytes().filter(|&byte| byte == b'\t').count();
+        let record = Record { line: first + i, n_fields, at };
+        at += line.len() + 1;
+        record
+    };
+    text.split('\n').enumerate().map(record).collect()
 }
 
-fn csv_records(file: &str, text: &str) -> Result<Vec<Record>, TaskError> {
+fn csv_records(file: &str, text: &str, first: usize) -> Result<Vec<Record>, TaskError> {
     let fault = |line, what| {
         let place = Place { file: file.to_owned(), position: Position::Line(line) };
         Err(TaskError::Quotes { place, what })
     };
     let mut records = Vec::new();
-    let mut record = Record { line: 1, n_fields: 1 };
-    let mut line = 1;
-    let mut opened_on = 1;
+    let mut record = Record { line: first, n_fields: 1, at: 0 };
+    let mut line = first;
+    let mut opened_on = first;
     let mut at = FieldState::Start;
-    let mut bytes = text.bytes().peekable();
-    while let Some(byte) = bytes.next() {
+    let mut bytes = text.bytes().enumerate().peekable();
+    while let Some((place, byte)) = bytes.next() {
+        let next = bytes.peek().map(|(_, byte)| *byte);
         match (at, byte) {
-            (FieldState::Quoted, b'"') if bytes.peek() == Some(&b'"') => {
+            (FieldState::Quoted, b'"') if next == Some(b'"') => {
                 bytes.next();
             }
             (FieldState::Quoted, b'"') => at = FieldState::Closed,
@@ -96,10 +118,10 @@ fn csv_records(file: &str, text: &str) -> Result<Vec<Record>, TaskError> {
             }
             (_, b'\n') => {
                 line += 1;
-                records.push(std::mem::replace(&mut record, Record { line, n_fields: 1 }));
+                records.push(std::mem::replace(&mut record, Record { line, n_fields: 1, at: place + 1 }));
                 at = FieldState::Start;
             }
-            (_, b'\r') if bytes.peek() == Some(&b'\n') => {}
+            (_, b'\r') if next == Some(b'\n') => {}
             (FieldState::Closed, _) => return fault(line, "text after the closing quote of a field"),
             (_, b'"') => return fault(line, "a quote inside an unquoted field (quote the field and double the quote)"),
             _ => at = FieldState::Plain,

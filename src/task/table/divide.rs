@@ -1,10 +1,6 @@
 //! One file divided into splits.
 
-use std::collections::BTreeMap;
-
-use super::Rows;
 use crate::task::Split;
-use crate::task::error::TaskError;
 use crate::task::example::update_strings;
 
 /// The parts of one file that train, dev and test get.
@@ -24,38 +20,32 @@ impl Default for Shares {
     }
 }
 
-impl Rows {
-    /// Divides the rows. Where a row goes depends on its texts alone (their BLAKE3), so neither the order of the rows nor
-    /// what else is in the file matters, and equal texts stand in one split.
-    ///
-    /// # Errors
-    /// If a part that was asked for gets no row.
-    pub fn divide(self, shares: Shares) -> Result<BTreeMap<Split, Self>, TaskError> {
-        let texts = super::text_columns(&self.columns);
-        let total = shares.train + shares.dev + shares.test;
-        let place = |fields: &Vec<String>| {
-            let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 division of a file");
-            update_strings(&mut hasher, texts.iter().map(|&i| fields[i].as_str()));
-            let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
-            // The first 32 bits as a number from 0 to 1.
-            let at = f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0) * total;
-            match at {
-                at if at < shares.test => Split::Test,
-                at if at < shares.test + shares.dev => Split::Dev,
-                _ => Split::Train,
-            }
-        };
-        let places: Vec<Split> = self.fields.iter().map(place).collect();
-        let mut parts = BTreeMap::new();
-        for (split, share) in [(Split::Train, shares.train), (Split::Dev, shares.dev), (Split::Test, shares.test)] {
-            if share > 0.0 {
-                let mut part = self.clone();
-                part.keep(&places.iter().map(|&place| place == split).collect::<Vec<_>>())?;
-                let name = format!("{} {split} {} {} {}", self.hash, shares.train, shares.dev, shares.test);
-                part.hash = blake3::hash(name.as_bytes()).to_hex().to_string();
-                parts.insert(split, part);
-            }
+impl Shares {
+    /// The split of a row with these texts. It depends on their BLAKE3 alone, so neither the order of the rows nor what else is in
+    /// the file matters, and equal texts stand in one split.
+    pub(super) fn split_of<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Split {
+        let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 division of a file");
+        update_strings(&mut hasher, texts);
+        let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
+        let total = self.train + self.dev + self.test;
+        // The first 32 bits as a number from 0 to 1.
+        let at = f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0) * total;
+        match at {
+            at if at < self.test => Split::Test,
+            at if at < self.test + self.dev => Split::Dev,
+            _ => Split::Train,
         }
-        Ok(parts)
+    }
+
+    /// The splits that are asked for.
+    pub(super) fn splits(&self) -> impl Iterator<Item = Split> + use<> {
+        let shares = [(Split::Train, self.train), (Split::Dev, self.dev), (Split::Test, self.test)];
+        shares.into_iter().filter(|(_, share)| *share > 0.0).map(|(split, _)| split)
+    }
+
+    /// Names a part of the file with this hash.
+    pub(super) fn hash_of(&self, split: Split, file: &str) -> String {
+        let name = format!("{file} {split} {} {} {}", self.train, self.dev, self.test);
+        blake3::hash(name.as_bytes()).to_hex().to_string()
     }
 }

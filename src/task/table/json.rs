@@ -12,16 +12,14 @@ use crate::task::error::{Place, Position, TaskError};
 
 /// Reads the objects of a file; a key that some of them lack is an empty cell there.
 pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Sheet, TaskError> {
-    let text = utf8(file, bytes)?;
-    let array = text.trim_start().starts_with('[');
+    let text = utf8(file, bytes, 1)?;
+    let array = is_array(text);
     let mut keys = Keys::default();
-    let positions = if array { walk_array(file, text, &mut keys)? } else { walk_lines(file, text, &mut keys)? };
+    let positions = if array { walk_array(file, text, &mut keys)? } else { walk_lines(file, text, 1, &mut keys)?.0 };
     if positions.is_empty() {
         return Err(TaskError::Empty { file: file.to_owned(), but: "" });
     }
-    let left_out: Vec<String> = keys.nested.iter().map(|(key, kind)| format!("{key} ({kind})")).collect();
-    let names: Vec<String> =
-        keys.seen.into_iter().filter(|key| !keys.nested.iter().any(|(nested, _)| nested == key)).collect();
+    let (names, left_out) = keys.names();
     let malformed = |reason| TaskError::Malformed { file: file.to_owned(), format: "JSON", reason };
     let rows = if names.is_empty() {
         vec![Vec::new(); positions.len()]
@@ -31,7 +29,26 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Sheet, TaskError> {
     if rows.len() != positions.len() {
         return Err(malformed(format!("it holds {} objects, {} were read", positions.len(), rows.len())));
     }
-    Ok(Sheet { names: Some(names), rows, positions, left_out })
+    Ok(Sheet { names: Some(names), rows, positions, starts: Vec::new(), left_out })
+}
+
+/// Whether a text is an array of objects, not a line for each.
+pub(super) fn is_array(text: &str) -> bool {
+    text.trim_start().starts_with('[')
+}
+
+/// Reads the objects of a part of a file of lines that begins on `line`; `names` are the keys of the whole file.
+pub(super) fn read_lines(file: &str, text: &str, line: usize, names: &[String]) -> Result<Sheet, TaskError> {
+    let (positions, starts) = walk_lines(file, text, line, &mut Keys::default())?;
+    let malformed = |reason| TaskError::Malformed { file: file.to_owned(), format: "JSON", reason };
+    let rows = match names.is_empty() || positions.is_empty() {
+        true => vec![Vec::new(); positions.len()],
+        false => parse(text, false, names).map_err(malformed)?,
+    };
+    if rows.len() != positions.len() {
+        return Err(malformed(format!("it holds {} objects, {} were read", positions.len(), rows.len())));
+    }
+    Ok(Sheet { names: Some(names.to_vec()), rows, positions, starts, left_out: Vec::new() })
 }
 
 fn parse(text: &str, array: bool, names: &[String]) -> Result<Vec<Vec<String>>, String> {
@@ -46,13 +63,21 @@ fn parse(text: &str, array: bool, names: &[String]) -> Result<Vec<Vec<String>>, 
     })
 }
 
+/// The keys of the objects of a file.
 #[derive(Default)]
-struct Keys {
+pub(super) struct Keys {
     seen: Vec<String>,
     nested: Vec<(String, &'static str)>,
 }
 
 impl Keys {
+    /// The keys of cells, and those that hold no text with what they hold.
+    pub(super) fn names(self) -> (Vec<String>, Vec<String>) {
+        let left_out = self.nested.iter().map(|(key, kind)| format!("{key} ({kind})")).collect();
+        let is_nested = |key: &String| self.nested.iter().any(|(nested, _)| nested == key);
+        (self.seen.iter().filter(|key| !is_nested(key)).cloned().collect(), left_out)
+    }
+
     fn note(&mut self, object: &Map<String, Value>) {
         for (key, value) in object {
             if !self.seen.contains(key) {
@@ -65,19 +90,29 @@ impl Keys {
     }
 }
 
-fn walk_lines(file: &str, text: &str, keys: &mut Keys) -> Result<Vec<Position>, TaskError> {
-    let mut positions = Vec::new();
+/// The positions of the objects of a text that begins on line `first`, and the bytes at which they begin.
+pub(super) fn walk_lines(
+    file: &str,
+    text: &str,
+    first: usize,
+    keys: &mut Keys,
+) -> Result<(Vec<Position>, Vec<usize>), TaskError> {
+    let (mut positions, mut starts) = (Vec::new(), Vec::new());
+    let mut next = 0;
     for (i, line) in text.split('\n').enumerate() {
+        let at = next;
+        next += line.len() + 1;
         if line.trim().is_empty() {
             continue;
         }
-        let position = Position::Line(i + 1);
+        let position = Position::Line(first + i);
         let place = || Place { file: file.to_owned(), position };
         let value = serde_json::from_str(line).map_err(|source| TaskError::Json { place: place(), source })?;
         keys.note(object(&value, place)?);
         positions.push(position);
+        starts.push(at);
     }
-    Ok(positions)
+    Ok((positions, starts))
 }
 
 fn walk_array(file: &str, text: &str, keys: &mut Keys) -> Result<Vec<Position>, TaskError> {

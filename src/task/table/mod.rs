@@ -13,11 +13,14 @@
 
 mod append;
 mod band;
+mod blocks;
 mod columns;
 mod delimited;
 mod divide;
+mod indexed;
 mod json;
 mod parquet;
+mod row_file;
 mod sheet;
 
 use std::collections::BTreeMap;
@@ -25,7 +28,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use self::columns::{TEXTS, layout, missing};
+use self::columns::{Layout, TEXTS, layout, missing};
 use self::delimited::Dialect;
 use self::sheet::Sheet;
 use crate::task::error::{Place, Position, TaskError};
@@ -36,6 +39,12 @@ use crate::task::{Example, Split};
 pub use self::band::{Band, LabelBy};
 pub(crate) use self::columns::text_columns;
 pub use self::divide::Shares;
+pub(crate) use self::indexed::{Indexed, NO_LABEL, Texts, Want};
+use self::row_file::Span;
+
+/// What an empty file does hold.
+const BELOW_HEADER: &str = " below its header";
+const OF_IT: &str = " in what was asked for of it";
 
 /// How to read a file.
 #[derive(Debug, Clone, Default)]
@@ -107,6 +116,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// The format that a file's ending names.
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "tsv" | "txt" => Some(Self::Tsv),
@@ -116,9 +126,24 @@ impl Format {
             _ => None,
         }
     }
+
+    /// As [`Format::of`].
+    ///
+    /// # Errors
+    /// [`TaskError`] if the ending names none.
+    pub fn named(path: &Path) -> Result<Self, TaskError> {
+        Self::of(path).ok_or_else(|| {
+            let file = path.display().to_string();
+            if path.is_dir() {
+                return TaskError::IsFolder { file };
+            }
+            let extension = path.extension().map(|e| format!(".{}", e.display())).unwrap_or_default();
+            TaskError::UnknownFormat { file, extension }
+        })
+    }
 }
 
-/// A file's rows with their columns known and their labels still words.
+/// A file's rows, or those of a part of it, with their columns known and their labels still words.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows {
     pub file: String,
@@ -128,6 +153,8 @@ pub(crate) struct Rows {
     pub labels: Option<Vec<String>>,
     pub hash: String,
     positions: Vec<Position>,
+    /// Where each row is, if it is of a file of which rows are read again.
+    spans: Vec<Span>,
     left_out: Vec<String>,
     guessed_headerless: bool,
     /// Rows that were left out because they had no text.
@@ -137,13 +164,7 @@ pub(crate) struct Rows {
 impl Rows {
     pub fn read(path: &Path, options: &TableOptions, need_label: bool) -> Result<Self, TaskError> {
         let file = path.display().to_string();
-        let Some(format) = Format::of(path) else {
-            if path.is_dir() {
-                return Err(TaskError::IsFolder { file });
-            }
-            let extension = path.extension().map(|e| format!(".{}", e.display())).unwrap_or_default();
-            return Err(TaskError::UnknownFormat { file, extension });
-        };
+        let format = Format::named(path)?;
         let bytes = fs::read(path).map_err(|source| match source.kind() {
             io::ErrorKind::IsADirectory => TaskError::IsFolder { file: file.clone() },
             _ => TaskError::Unreadable { file: file.clone(), source },
@@ -166,8 +187,27 @@ impl Rows {
         };
         let layout = layout(file, &sheet, options, need_label)?;
         if sheet.rows.len() == layout.first_row {
-            return Err(TaskError::Empty { file: file.to_owned(), but: " below its header" });
+            return Err(TaskError::Empty { file: file.to_owned(), but: BELOW_HEADER });
         }
+        let mut rows = Self::of_sheet(file, sheet, &layout, layout.first_row, options, need_label)?;
+        rows.hash = blake3::hash(bytes).to_hex().to_string();
+        if options.skip_blank {
+            rows.blank = rows.leave_out_blank();
+            rows.some_left()?;
+        }
+        rows.check_texts(&options.needed)?;
+        Ok(rows)
+    }
+
+    /// The rows of a sheet from `first_row` on, none of them left out yet and their texts not checked.
+    fn of_sheet(
+        file: &str,
+        mut sheet: Sheet,
+        layout: &Layout,
+        first_row: usize,
+        options: &TableOptions,
+        need_label: bool,
+    ) -> Result<Self, TaskError> {
         let label_at = layout.names.iter().position(|name| name.as_deref() == Some(LABEL));
         let kept: Vec<usize> =
             (0..layout.names.len()).filter(|&i| layout.names[i].is_some() && Some(i) != label_at).collect();
@@ -179,33 +219,46 @@ impl Rows {
         if columns.is_empty() {
             return Err(missing(file, TEXTS[0], all_names(), &sheet.left_out));
         }
-        let examples = layout.first_row..sheet.rows.len();
+        let examples = first_row..sheet.rows.len();
         let labels = match label_at {
             Some(at) => label_cells(file, &sheet, at, examples.clone(), need_label, options.partly_labelled)?,
             None => None,
         };
         check_cells(file, &sheet, &kept, examples.clone())?;
-        let fields = examples.clone().map(|row| kept.iter().map(|&i| sheet.rows[row][i].clone()).collect()).collect();
-        let mut rows = Self {
+        // Moved, not copied: a file may be large.
+        let fields = (sheet.rows[examples.clone()].iter_mut())
+            .map(|row| kept.iter().map(|&i| std::mem::take(&mut row[i])).collect())
+            .collect();
+        let rows = Self {
             file: file.to_owned(),
             columns,
             fields,
             labels,
-            hash: blake3::hash(bytes).to_hex().to_string(),
+            hash: String::new(),
             positions: sheet.positions[examples].to_vec(),
+            spans: Vec::new(),
             left_out: sheet.left_out,
             guessed_headerless: layout.guessed_headerless,
             blank: 0,
         };
         rows.require(&options.needed)?;
-        if options.skip_blank {
-            let texts = text_columns(&rows.columns);
-            let kept: Vec<bool> =
-                rows.fields.iter().map(|fields| texts.iter().all(|&i| !fields[i].trim().is_empty())).collect();
-            rows.blank = rows.keep(&kept)?;
-        }
-        rows.check_texts(&options.needed)?;
         Ok(rows)
+    }
+
+    /// Leaves out the rows without text; how many those were.
+    fn leave_out_blank(&mut self) -> usize {
+        let texts = text_columns(&self.columns);
+        let kept: Vec<bool> =
+            self.fields.iter().map(|fields| texts.iter().all(|&i| !fields[i].trim().is_empty())).collect();
+        self.keep(&kept)
+    }
+
+    /// Refuses if every row was left out.
+    fn some_left(&self) -> Result<(), TaskError> {
+        match self.fields.is_empty() {
+            true => Err(TaskError::Empty { file: self.file.clone(), but: OF_IT }),
+            false => Ok(()),
+        }
     }
 
     /// Refuses if a column is not there.
@@ -279,20 +332,14 @@ impl Rows {
     }
 
     /// Leaves out the rows whose `kept` is false; how many those were.
-    ///
-    /// # Errors
-    /// If none is left.
-    fn keep(&mut self, kept: &[bool]) -> Result<usize, TaskError> {
-        let n = kept.iter().filter(|&&kept| kept).count();
-        if n == 0 {
-            return Err(TaskError::Empty { file: self.file.clone(), but: " in what was asked for of it" });
-        }
+    fn keep(&mut self, kept: &[bool]) -> usize {
         retain(&mut self.fields, kept);
         retain(&mut self.positions, kept);
+        retain(&mut self.spans, kept);
         if let Some(labels) = &mut self.labels {
             retain(labels, kept);
         }
-        Ok(kept.len() - n)
+        kept.iter().filter(|&&kept| !kept).count()
     }
 
     fn place(&self, row: usize) -> Place {

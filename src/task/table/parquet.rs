@@ -1,44 +1,90 @@
 //! Parquet. Integers, floats and booleans become their text; columns of anything else (lists, bytes, dates) are left out.
 
 use std::io::Cursor;
+use std::ops::Range;
 use std::sync::Arc;
 
+use polars::io::mmap::MmapBytesReader;
 use polars::prelude::{ArrowDataType, ArrowSchema, FileMetadata, ParquetReader, PolarsResult, SerReader};
 
 use super::sheet::{Sheet, cells, guarded};
 use crate::task::error::{Position, TaskError};
 
-/// Reads the columns that have a textual form.
-pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Sheet, TaskError> {
-    let malformed = |reason| TaskError::Malformed { file: file.to_owned(), format: "Parquet", reason };
-    let (metadata, schema) = guarded(|| describe(bytes)).map_err(malformed)?;
-    let (mut names, mut left_out) = (Vec::new(), Vec::new());
-    for (name, field) in schema.iter() {
-        match kind(&field.dtype) {
-            None => names.push(name.to_string()),
-            Some(kind) => left_out.push(format!("{name} ({kind})")),
-        }
-    }
-    if metadata.num_rows == 0 {
-        return Err(TaskError::Empty { file: file.to_owned(), but: "" });
-    }
-    let rows = if names.is_empty() {
-        vec![Vec::new(); metadata.num_rows]
-    } else {
-        cells(|| {
-            let mut reader = ParquetReader::new(Cursor::new(bytes)).with_columns(Some(names.clone()));
-            reader.set_metadata(metadata);
-            // The columns come in the file's order, which is that of `names`.
-            reader.finish()
-        })
-        .map_err(malformed)?
-    };
-    let positions = (1..=rows.len()).map(Position::Row).collect();
-    Ok(Sheet { names: Some(names), rows, positions, left_out })
+/// Rows that are read at a time.
+const STEP: usize = 16_384;
+
+/// A Parquet file of which parts are read.
+pub(super) struct ParquetFile {
+    file: String,
+    metadata: Arc<FileMetadata>,
+    names: Vec<String>,
+    left_out: Vec<String>,
 }
 
-fn describe(bytes: &[u8]) -> PolarsResult<(Arc<FileMetadata>, Arc<ArrowSchema>)> {
-    let mut reader = ParquetReader::new(Cursor::new(bytes));
+impl ParquetFile {
+    /// Reads what the file says of itself.
+    pub(super) fn open<R: MmapBytesReader>(file: &str, reader: R) -> Result<Self, TaskError> {
+        let (metadata, schema) = guarded(|| describe(reader)).map_err(|reason| malformed(file, reason))?;
+        let (mut names, mut left_out) = (Vec::new(), Vec::new());
+        for (name, field) in schema.iter() {
+            match kind(&field.dtype) {
+                None => names.push(name.to_string()),
+                Some(kind) => left_out.push(format!("{name} ({kind})")),
+            }
+        }
+        if metadata.num_rows == 0 {
+            return Err(TaskError::Empty { file: file.to_owned(), but: "" });
+        }
+        Ok(Self { file: file.to_owned(), metadata, names, left_out })
+    }
+
+    /// The rows of the file.
+    pub(super) fn n_rows(&self) -> usize {
+        self.metadata.num_rows
+    }
+
+    /// The parts in which the file is read: rows from, to.
+    pub(super) fn steps(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let n = self.n_rows();
+        (0..n).step_by(STEP).map(move |from| from..n.min(from + STEP))
+    }
+
+    /// The columns that have a textual form, of these rows.
+    pub(super) fn read<R: MmapBytesReader>(&self, reader: R, rows: Range<usize>) -> Result<Sheet, TaskError> {
+        let n = rows.len();
+        let read = if self.names.is_empty() {
+            vec![Vec::new(); n]
+        } else {
+            cells(|| {
+                let mut reader = ParquetReader::new(reader).with_columns(Some(self.names.clone()));
+                reader.set_metadata(self.metadata.clone());
+                // The columns come in the file's order, which is that of `names`.
+                reader.with_slice(Some((rows.start, n))).finish()
+            })
+            .map_err(|reason| malformed(&self.file, reason))?
+        };
+        if read.len() != n {
+            return Err(malformed(&self.file, format!("it holds {n} rows, {} were read", read.len())));
+        }
+        let positions = rows.map(|row| Position::Row(row + 1)).collect();
+        let (names, left_out) = (Some(self.names.clone()), self.left_out.clone());
+        Ok(Sheet { names, rows: read, positions, starts: Vec::new(), left_out })
+    }
+}
+
+/// Reads the columns that have a textual form.
+pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Sheet, TaskError> {
+    let parquet = ParquetFile::open(file, Cursor::new(bytes))?;
+    let n = parquet.n_rows();
+    parquet.read(Cursor::new(bytes), 0..n)
+}
+
+fn malformed(file: &str, reason: String) -> TaskError {
+    TaskError::Malformed { file: file.to_owned(), format: "Parquet", reason }
+}
+
+fn describe<R: MmapBytesReader>(reader: R) -> PolarsResult<(Arc<FileMetadata>, Arc<ArrowSchema>)> {
+    let mut reader = ParquetReader::new(reader);
     let mut metadata = FileMetadata::clone(reader.get_metadata()?);
     // pandas and pyarrow keep their own types there (categories, for one), which would replace the plain ones.
     metadata.key_value_metadata = None;

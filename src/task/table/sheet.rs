@@ -14,6 +14,8 @@ pub(super) struct Sheet {
     pub rows: Vec<Vec<String>>,
     /// Where each row begins.
     pub positions: Vec<Position>,
+    /// The same as a byte of the text, where there is one.
+    pub starts: Vec<usize>,
     /// Columns that hold no text (lists, bytes, dates ...), with their types.
     pub left_out: Vec<String>,
 }
@@ -55,10 +57,10 @@ pub(super) fn guarded<T>(read: impl FnOnce() -> PolarsResult<T>) -> Result<T, St
     }
 }
 
-/// The text of a file in UTF-8, without a byte-order mark.
-pub(super) fn utf8<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, TaskError> {
+/// The text of a file, or of a part of it that begins on `line`, in UTF-8, without a byte-order mark.
+pub(super) fn utf8<'a>(file: &str, bytes: &'a [u8], line: usize) -> Result<&'a str, TaskError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
+        let line = line + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
         let utf16 = bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]);
         let gzip = bytes.starts_with(&[0x1F, 0x8B]);
         TaskError::NotUtf8 {

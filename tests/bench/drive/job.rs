@@ -7,7 +7,9 @@ use std::time::Instant;
 use clap::Args;
 use promptmine::model::{DeviceChoice, load, resolve};
 use promptmine::prompt::{Prompt, Template, Verbalizer};
-use promptmine::scoring::{Scorer, Settings};
+use promptmine::scoring::{Scorer, Settings, trigger_vocabulary};
+use promptmine::seed::Stream;
+use promptmine::spec::VocabularyFilter;
 use promptmine::task::{Columns, Example, Header, TableOptions, read_labelled};
 
 use super::Failure;
@@ -57,6 +59,20 @@ impl Job {
 }
 
 impl Ready {
+    /// The first prompt, which has `{trigger:N}`, with so many random triggers.
+    pub fn candidates(&self, n: usize) -> Vec<Prompt> {
+        let bare = &self.prompts[0];
+        let filter = VocabularyFilter::default();
+        let vocabulary = trigger_vocabulary(&self.scorer.loaded().tokenizer, &bare.verbalizer, &filter);
+        let mut stream = Stream::new(13, "candidates", b"bench");
+        let one = |_| {
+            let mut prompt = bare.clone();
+            prompt.triggers.0 = (0..bare.template.n_trigger()).map(|_| *stream.choose(&vocabulary)).collect();
+            prompt
+        };
+        (0..n).map(one).collect()
+    }
+
     pub fn examples(&self) -> Vec<&Example> {
         self.examples.iter().collect()
     }

@@ -10,6 +10,7 @@ mod phases;
 mod scale;
 mod score;
 mod search;
+mod store;
 mod tuning;
 
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ enum What {
     Tuning(tuning::Arguments),
     /// Seconds by number of candidates and of examples.
     Scale(scale::Arguments),
+    /// Seconds that scores kept in a file cost and save.
+    Store(store::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         What::Autoprompt(arguments) => autoprompt::run(&arguments),
         What::Tuning(arguments) => tuning::run(&arguments),
         What::Scale(arguments) => scale::run(&arguments),
+        What::Store(arguments) => store::run(&arguments),
     };
     match done {
         Ok(line) => {

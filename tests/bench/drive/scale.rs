@@ -3,10 +3,6 @@
 use std::time::Instant;
 
 use clap::Args;
-use promptmine::prompt::Prompt;
-use promptmine::scoring::trigger_vocabulary;
-use promptmine::seed::Stream;
-use promptmine::spec::VocabularyFilter;
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -27,18 +23,7 @@ pub struct Arguments {
 /// The template has `{trigger:N}`: candidates are random triggers.
 pub fn run(arguments: &Arguments) -> Result<Value, Failure> {
     let ready = arguments.job.ready()?;
-    let bare = ready.prompts[0].clone();
-    let filter = VocabularyFilter::default();
-    let vocabulary = trigger_vocabulary(&ready.scorer.loaded().tokenizer, &bare.verbalizer, &filter);
-    let mut stream = Stream::new(13, "candidates", b"bench");
-    let most = arguments.candidates.iter().copied().max().unwrap_or(1);
-    let prompts: Vec<Prompt> = (0..most)
-        .map(|_| {
-            let mut prompt = bare.clone();
-            prompt.triggers.0 = (0..bare.template.n_trigger()).map(|_| *stream.choose(&vocabulary)).collect();
-            prompt
-        })
-        .collect();
+    let prompts = ready.candidates(arguments.candidates.iter().copied().max().unwrap_or(1));
     let fewest = |sizes: &[usize]| sizes.iter().copied().min().unwrap_or(1);
     let (few_candidates, few_examples) = (fewest(&arguments.candidates), fewest(&arguments.examples));
     let measure = |n_candidates: usize, n_examples: usize| -> Result<Value, Failure> {

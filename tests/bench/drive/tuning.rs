@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use clap::Args;
 use promptmine::prompt::{Prompt, SoftSlot, Template, Verbalizer};
-use promptmine::search::continuous::{SoftPromptConfig, SoftPromptSearch};
+use promptmine::search::continuous::{Trained, Training, TrainingConfig};
 use promptmine::search::{Proposal, Search};
 use promptmine::seed::Stream;
+use promptmine::spec::{Decay, OptimiserKind};
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -47,17 +48,22 @@ pub fn run(arguments: &Arguments) -> Result<Value, Failure> {
     let mut numbers = stream("vectors");
     // As PEFT's random start: rows of a fresh embedding.
     let values = (0..arguments.n_soft * d_model).map(|_| numbers.normal() as f32).collect();
-    let config = SoftPromptConfig {
+    let config = TrainingConfig {
         learning_rate: arguments.lr,
+        optimiser: OptimiserKind::AdamW,
         weight_decay: 0.01,
         warm_up: 0.0,
+        decay: Decay::Linear,
+        clip_norm: None,
+        accumulate: 1,
         batch_size: arguments.batch,
         eval_every: arguments.steps,
         patience: usize::MAX,
         steps: Some(arguments.steps),
     };
     let prompt = Prompt::plain(template, verbalizer);
-    let mut search = SoftPromptSearch::new(config, prompt, values, d_model, "random".into(), stream("search"));
+    let mut search =
+        Training::new("soft_prompt", config, prompt, Trained::soft(values, d_model), "random".into(), stream("search"));
     // One example stands for dev: its one look is made before the clock runs.
     let mut bench = Bench::new(&scorer, &columns, &train, &train[..1]);
     if let Proposal::Candidates { candidates, .. } = search.propose(&mut bench.oracle())? {

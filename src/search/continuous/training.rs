@@ -1,8 +1,10 @@
-//! Prompt tuning (Lester et al. 2021, arXiv 2104.08691): the vectors of virtual tokens are trained, the model is not.
+//! Training by gradient descent, the same for every continuous method: the vectors of virtual tokens (prompt tuning, Lester et al.
+//! 2021, arXiv 2104.08691) or the keys and values of a prefix are trained, themselves or through an [`Encoder`](super::Encoder);
+//! the model is not.
 //!
 //! The start is the first candidate. Then each `eval_every` steps, and at the end, the vectors as they are become a candidate.
-//! A step takes one batch of training examples, the loss's gradient with respect to the vectors, and moves them with
-//! [`AdamW`](super::AdamW) at the learning rate of the [`Schedule`](super::Schedule). Each epoch goes through the training
+//! A step takes `accumulate` batches of training examples, the mean of the loss's gradients with respect to what is trained, and
+//! moves it with an [`Optimiser`](super::Optimiser) at the learning rate of the [`Schedule`](super::Schedule). Each epoch goes through the training
 //! examples in a new order that only the seed decides; a batch may reach over the end of an epoch.
 //!
 //! # Where this differs from the published program
@@ -19,30 +21,41 @@
 //! - 2026-11: a training that blows up ends there and is flagged `diverged`; the vectors before stand, and the trial does not
 //!   fail for it.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 
 use serde_json::json;
 
-use crate::prompt::{Candidate, Prompt, SoftPrompt};
-use crate::scoring::ScoringError;
-use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
+use crate::prompt::{Candidate, Prompt, Vectors};
+use crate::scoring::{Cost, ScoringError};
+use crate::search::{Oracle, Progress, Proposal, Scored, Search, SearchError, Snapshot};
 use crate::seed::Stream;
+use crate::spec::{Decay, OptimiserKind};
 
-use super::{AdamW, Schedule};
+use super::batches::Batches;
+use super::found::{Found, Standing};
+use super::{Optimiser, Schedule, Trained, clip};
 
 /// Beyond this the square of a vector's length no longer fits into f32, and a model would answer with numbers that are none.
 const LARGEST: f32 = 1e15;
 
 /// The parameters of the training.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SoftPromptConfig {
+pub struct TrainingConfig {
     /// The learning rate after the warm-up.
     pub learning_rate: f64,
-    /// AdamW's decoupled weight decay.
+    /// What moves the parameters.
+    pub optimiser: OptimiserKind,
+    /// The optimiser's weight decay.
     pub weight_decay: f64,
     /// The share of the steps that warm up.
     pub warm_up: f64,
-    /// Training examples in a step.
+    /// How the learning rate falls after it.
+    pub decay: Decay,
+    /// The length that gradients are cut to.
+    pub clip_norm: Option<f64>,
+    /// Batches whose gradients make one step together.
+    pub accumulate: usize,
+    /// Training examples in a batch.
     pub batch_size: usize,
     /// Steps between two looks at dev.
     pub eval_every: usize,
@@ -52,19 +65,18 @@ pub struct SoftPromptConfig {
     pub steps: Option<usize>,
 }
 
-/// Prompt tuning as a state machine.
-pub struct SoftPromptSearch {
-    config: SoftPromptConfig,
+/// A training as a state machine.
+pub struct Training {
+    method: &'static str,
+    config: TrainingConfig,
     prompt: Prompt,
     origin: String,
     stream: Stream,
-    d_model: usize,
-    values: Vec<f32>,
-    optimiser: AdamW,
+    trained: Trained,
+    optimiser: Optimiser,
     schedule: Option<Schedule>,
     cut: bool,
-    /// What is left of the epoch's order, last first.
-    order: Vec<usize>,
+    batches: Batches,
     step: usize,
     losses: Vec<f64>,
     last: Option<u64>,
@@ -75,6 +87,13 @@ pub struct SoftPromptSearch {
     zero_gradient: bool,
     diverged: bool,
     worse: bool,
+    said: Vec<String>,
+    /// What the last proposal found.
+    found: Option<Found>,
+    /// What earlier attempts found and is proposed again, first to last.
+    again: VecDeque<Found>,
+    /// Where it stood behind the last of them.
+    standing: Option<Standing>,
 }
 
 /// The most steps within which a training with its looks can be ended: the start, every `eval_every` steps and the end are
@@ -98,28 +117,28 @@ pub fn most_steps(
     low as usize
 }
 
-impl SoftPromptSearch {
-    /// A training of `values` `[n_soft, d_model]` in the template of `prompt`. `origin` says what they started from.
+impl Training {
+    /// A training of `trained` in the template of `prompt` for `method`. `origin` says what it starts from.
     pub fn new(
-        config: SoftPromptConfig,
+        method: &'static str,
+        config: TrainingConfig,
         prompt: Prompt,
-        values: Vec<f32>,
-        d_model: usize,
+        trained: Trained,
         origin: String,
         stream: Stream,
     ) -> Self {
-        let optimiser = AdamW::new(values.len(), config.weight_decay);
+        let optimiser = Optimiser::new(config.optimiser, &trained.shapes(), config.weight_decay);
         Self {
+            method,
             config,
             prompt,
             origin,
             stream,
-            d_model,
-            values,
+            trained,
             optimiser,
             schedule: None,
             cut: false,
-            order: Vec::new(),
+            batches: Batches::default(),
             step: 0,
             losses: Vec::new(),
             last: None,
@@ -130,29 +149,22 @@ impl SoftPromptSearch {
             zero_gradient: false,
             diverged: false,
             worse: false,
+            said: Vec::new(),
+            found: None,
+            again: VecDeque::new(),
+            standing: None,
         }
     }
 
-    fn with(&self, values: &[f32]) -> Prompt {
-        let soft = SoftPrompt::new(values.to_vec(), self.d_model);
-        Prompt { soft: Some(Arc::new(soft)), ..self.prompt.clone() }
+    /// The training with a flag that its start brings.
+    #[must_use]
+    pub fn flagged(mut self, flag: &str) -> Self {
+        self.said.push(flag.into());
+        self
     }
 
     fn candidate(&self, origin: String) -> Candidate {
-        Candidate { prompt: self.with(&self.values), parent: self.last, origin }
-    }
-
-    fn next_batch(&mut self, n_train: usize) -> Vec<usize> {
-        let size = self.config.batch_size.min(n_train);
-        let mut batch = Vec::with_capacity(size);
-        while batch.len() < size {
-            if self.order.is_empty() {
-                self.order = (0..n_train).collect();
-                self.stream.shuffle(&mut self.order);
-            }
-            batch.extend(self.order.pop());
-        }
-        batch
+        Candidate { prompt: self.trained.put_into(&self.prompt), parent: self.last, origin }
     }
 
     /// Makes the schedule for what the budget allows, and proposes the start.
@@ -165,7 +177,7 @@ impl SoftPromptSearch {
             Some(asked) => steps < asked,
             None => steps == 0,
         };
-        self.schedule = Some(Schedule::new(steps, self.config.warm_up));
+        self.schedule = Some(Schedule::new(steps, self.config.warm_up).with_decay(self.config.decay));
         Proposal::Candidates {
             candidates: vec![self.candidate(self.origin.clone())],
             trace: Some(json!({ "steps": steps })),
@@ -174,28 +186,70 @@ impl SoftPromptSearch {
 
     /// One step; false where its numbers are none, and the vectors stay as they were.
     fn train(&mut self, oracle: &mut dyn Oracle, rate: f64, trace: &mut Trace) -> Result<bool, SearchError> {
-        let batch = self.next_batch(oracle.n_train());
-        let gradient = match oracle.gradient(&self.with(&self.values), &batch) {
-            Err(SearchError::Scoring(ScoringError::NotFinite { .. })) => return Ok(false),
-            gradient => gradient?,
-        };
-        self.zero_gradient |= gradient.soft.iter().all(|&x| x == 0.0);
-        let mut moved = self.values.clone();
-        self.optimiser.step(&mut moved, &gradient.soft, rate);
-        trace.losses.push(gradient.loss);
+        let prompt = self.trained.put_into(&self.prompt);
+        let n = self.config.accumulate.max(1);
+        let (mut loss, mut sum) = (0.0, Vec::new());
+        for _ in 0..n {
+            let batch = self.batches.next(oracle.n_train(), self.config.batch_size, &mut self.stream);
+            let found = match oracle.gradient(&prompt, &batch) {
+                Err(SearchError::Scoring(ScoringError::NotFinite { .. })) => return Ok(false),
+                found => found?,
+            };
+            trace.cost += found.cost;
+            loss += found.loss / n as f64;
+            match sum.is_empty() {
+                true => sum = found.soft,
+                false => sum.iter_mut().zip(found.soft).for_each(|(sum, x)| *sum += x),
+            }
+        }
+        if n > 1 {
+            sum.iter_mut().for_each(|x| *x /= n as f32);
+        }
+        let mut gradient = self.trained.gradient(&sum);
+        self.zero_gradient |= gradient.iter().all(|&x| x == 0.0);
+        let norm = clip(&mut gradient, self.config.clip_norm);
+        if !norm.is_finite() {
+            return Ok(false);
+        }
+        let mut moved = self.trained.parameters().to_vec();
+        self.optimiser.step(&mut moved, &gradient, rate);
+        trace.losses.push(loss);
         trace.rates.push(rate);
-        trace.norms.push(gradient.soft.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt());
-        self.losses.push(gradient.loss);
+        trace.norms.push(norm);
+        self.losses.push(loss);
         if moved.iter().any(|x| !x.is_finite() || x.abs() > LARGEST) {
             return Ok(false);
         }
-        self.values = moved;
+        self.trained.set(moved);
         Ok(true)
+    }
+
+    /// Proposes what an earlier attempt found, charges what it cost, and behind the last of it stands where that stood.
+    fn propose_again(&mut self, found: Found, oracle: &mut dyn Oracle) -> Proposal {
+        let Found { step, trace, losses, cost, vectors, diverged } = found;
+        oracle.charge_again(cost);
+        self.step = step;
+        self.losses.extend(losses);
+        (self.diverged, self.ended) = (diverged, self.ended || diverged);
+        self.worse = self.is_worse(oracle.n_train());
+        self.found = None;
+        let prompt = self.trained.part().put_into(&self.prompt, vectors);
+        if self.again.is_empty()
+            && let Some(standing) = self.standing.take()
+        {
+            self.trained.set(standing.parameters);
+            self.optimiser = standing.optimiser;
+            self.batches = standing.batches;
+            self.stream.seek(standing.position);
+            self.zero_gradient = standing.zero_gradient;
+        }
+        let candidates = vec![Candidate { prompt, parent: self.last, origin: format!("step {step}") }];
+        Proposal::Candidates { candidates, trace: Some(trace) }
     }
 
     /// Whether the last epoch's loss is above the first's; epochs that share steps say nothing.
     fn is_worse(&self, n_train: usize) -> bool {
-        let steps = n_train.div_ceil(self.config.batch_size.min(n_train).max(1));
+        let steps = n_train.div_ceil((self.config.batch_size.min(n_train) * self.config.accumulate).max(1));
         if self.losses.len() < 2 * steps {
             return false;
         }
@@ -207,24 +261,29 @@ impl SoftPromptSearch {
 /// What was done between two looks, a number a step.
 #[derive(Default)]
 struct Trace {
+    cost: Cost,
     losses: Vec<f64>,
     rates: Vec<f64>,
     norms: Vec<f64>,
 }
 
-impl Search for SoftPromptSearch {
+impl Search for Training {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
         let n_train = oracle.n_train();
         if n_train == 0 {
-            return Err(SearchError::NoTraining { method: "soft_prompt" });
+            return Err(SearchError::NoTraining { method: self.method });
         }
         let Some(schedule) = self.schedule else {
-            let passes = oracle.passes(&self.prompt)?;
-            let step = 3 * passes * self.config.batch_size.min(n_train) as u64;
+            let passes = oracle.passes(&self.trained.put_into(&self.prompt))?;
+            let examples = self.config.batch_size.min(n_train) * self.config.accumulate.max(1);
+            let step = 3 * passes * examples as u64;
             return Ok(self.begin(|cost| oracle.affords(cost), step, passes * oracle.n_selection() as u64));
         };
         if self.ended || self.step == schedule.steps() {
             return Ok(if self.cut && !self.ended { Proposal::OutOfBudget } else { Proposal::Done });
+        }
+        if let Some(found) = self.again.pop_front() {
+            return Ok(self.propose_again(found, oracle));
         }
         let (from, mut trace) = (self.step, Trace::default());
         let mut moved = 0;
@@ -238,6 +297,7 @@ impl Search for SoftPromptSearch {
             moved += 1;
         }
         self.worse = self.is_worse(n_train);
+        let (cost, losses) = (trace.cost, trace.losses.clone());
         let trace = json!({
             "from_step": from,
             "losses": trace.losses,
@@ -245,9 +305,13 @@ impl Search for SoftPromptSearch {
             "gradient_norms": trace.norms,
         });
         if moved == 0 {
+            self.found = None;
             return Ok(Proposal::Nothing { trace });
         }
         let candidates = vec![self.candidate(format!("step {}", self.step))];
+        let vectors = Vectors::of(&candidates[0].prompt).numbers();
+        self.found =
+            Some(Found { step: self.step, trace: trace.clone(), losses, cost, vectors, diverged: self.diverged });
         Ok(Proposal::Candidates { candidates, trace: Some(trace) })
     }
 
@@ -277,8 +341,29 @@ impl Search for SoftPromptSearch {
         self.looks
     }
 
+    fn progress(&self) -> Option<Progress> {
+        let standing = Standing {
+            parameters: self.trained.parameters().to_vec(),
+            optimiser: self.optimiser.clone(),
+            batches: self.batches.clone(),
+            position: self.stream.position(),
+            zero_gradient: self.zero_gradient,
+        };
+        Some(Progress { proposal: self.found.as_ref()?.snapshot(), state: standing.snapshot() })
+    }
+
+    fn resume(&mut self, proposals: Vec<Snapshot>, state: Snapshot) -> bool {
+        let n = self.trained.n_numbers();
+        let found: Option<VecDeque<Found>> = proposals.into_iter().map(|part| Found::of(part, n)).collect();
+        let standing = Standing::of(state, &self.trained, &self.optimiser);
+        let (Some(found), Some(standing)) = (found.filter(|found| !found.is_empty()), standing) else { return false };
+        (self.again, self.standing) = (found, Some(standing));
+        true
+    }
+
     fn flags(&self) -> Vec<String> {
         let flags = [(self.zero_gradient, "zero_gradient"), (self.diverged || self.worse, "diverged")];
-        flags.into_iter().filter(|(holds, _)| *holds).map(|(_, flag)| flag.into()).collect()
+        let found = flags.into_iter().filter(|(holds, _)| *holds).map(|(_, flag)| flag.into());
+        self.said.iter().cloned().chain(found).collect()
     }
 }

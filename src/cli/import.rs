@@ -1,0 +1,152 @@
+//! `promptmine import`
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::error::Result;
+use crate::exchange::peft;
+use crate::prompt::{Prompt, Template, Vectors};
+use crate::record::{SavedLabel, SavedPrompt};
+use crate::scoring::Scorer;
+
+use super::CliError;
+use super::log::Log;
+use super::model_option::DeviceOption;
+use super::output::print;
+use super::prompt_option::{MultiTokenName, PromptOptions};
+
+const EXAMPLES: &str = "\
+Examples:
+  promptmine import --from peft adapter --model ./smollm2 --template \"{text} Sentiment: {mask}\" \\
+      --verbalizer negative=terrible,positive=great --output prompt.safetensors
+  promptmine import --from peft adapter-of-promptmine --output prompt.safetensors
+  promptmine score --prompt prompt.safetensors --input dev.tsv
+
+Read are prompt tuning, P-tuning and prefix tuning. An adapter that promptmine exported brings its prompt along; any other needs \
+the template that its vectors stand before, in front of the special tokens, and label words.";
+
+/// Where prompts come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Hugging Face PEFT.
+    Peft,
+}
+
+/// The arguments of `import`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// The adapter's folder
+    #[arg(value_name = "DIR")]
+    adapter: PathBuf,
+    /// The format
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    from: Format,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// The model that the adapter was trained for
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// The template that the vectors stand before
+    #[arg(long, value_name = "TEMPLATE", requires = "verbalizer")]
+    template: Option<String>,
+    /// The words that stand for the labels, as in negative=terrible|awful,positive=great
+    #[arg(long, value_name = "WORDS", requires = "template")]
+    verbalizer: Option<String>,
+    /// How a label word of several tokens is scored
+    #[arg(long, value_name = "RULE", value_enum, default_value_t)]
+    multi_token: MultiTokenName,
+    #[command(flatten)]
+    device: DeviceOption,
+}
+
+/// Does it.
+///
+/// # Errors
+/// What is wrong with the adapter, the model, the prompt or the file.
+pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
+    let Format::Peft = arguments.from;
+    let adapter = peft::Adapter::load(&arguments.adapter)?;
+    let (saved, vectors) = match (&adapter.beside, &arguments.template) {
+        (Some(_), Some(_)) => {
+            return Err(CliError::Usage(
+                "the adapter brings its prompt along (promptmine.json); leave --template and --verbalizer out".into(),
+            )
+            .into());
+        }
+        (None, None) => {
+            return Err(CliError::Usage(
+                "the adapter is of another program: --model, --template and --verbalizer say what its vectors are asked with"
+                    .into(),
+            )
+            .into());
+        }
+        (Some(beside), None) => own(arguments, &adapter, &beside.prompt, log)?,
+        (None, Some(_)) => foreign(arguments, &adapter, log)?,
+    };
+    saved.save_with(&vectors, &arguments.output)?;
+    print(&format!(
+        "{}: {} of {}, {}\nuse it: promptmine score --prompt {} --input FILE\n",
+        arguments.output.display(),
+        adapter.config.peft_type.name(),
+        saved.model,
+        saved.template,
+        arguments.output.display()
+    ))
+}
+
+/// The options of the prompt that the vectors stand before.
+fn options(arguments: &Arguments) -> PromptOptions {
+    PromptOptions {
+        model: arguments.model.clone(),
+        template: arguments.template.clone(),
+        verbalizer: arguments.verbalizer.clone(),
+        prompt: Vec::new(),
+        ensemble: None,
+        multi_token: arguments.multi_token,
+        refuse_long: false,
+        device: arguments.device,
+    }
+}
+
+fn foreign(arguments: &Arguments, adapter: &peft::Adapter, log: Log) -> Result<(SavedPrompt, Vectors)> {
+    let (opened, asked) = options(arguments).ready_one(log)?;
+    let loaded = &opened.loaded;
+    let peft::Foreign { template, vectors } = peft::import(adapter, &asked.prompt.template, loaded)?;
+    let prompt = vectors.put_into(&Prompt { template, ..asked.prompt });
+    let columns: Vec<String> = prompt.template.columns().into_iter().map(str::to_owned).collect();
+    Scorer::new(loaded.clone(), *asked.scorer.settings()).check(&prompt, &columns)?;
+    let labels = prompt.verbalizer.labels.iter();
+    let saved = SavedPrompt {
+        format: SavedPrompt::FORMAT,
+        prompt: prompt.template.to_string(),
+        template: prompt.template.to_string(),
+        trigger_ids: Vec::new(),
+        trigger_tokens: Vec::new(),
+        verbalizer: labels.map(|l| SavedLabel { label: l.label.clone(), words: l.words.clone() }).collect(),
+        multi_token: asked.scorer.settings().multi_token.name().into(),
+        truncate: asked.scorer.settings().truncate,
+        calibration: None,
+        model: loaded.source.clone(),
+        weights_blake3: loaded.weights_hash.clone(),
+        tokenizer_blake3: loaded.tokenizer_hash.clone(),
+        method: format!("peft_{}", adapter.config.peft_type.name().to_ascii_lowercase()),
+        pool: None,
+    };
+    Ok((saved, vectors))
+}
+
+fn own(
+    arguments: &Arguments,
+    adapter: &peft::Adapter,
+    saved: &SavedPrompt,
+    log: Log,
+) -> Result<(SavedPrompt, Vectors)> {
+    let model = arguments.model.as_deref().unwrap_or(&saved.model);
+    let opened = super::model_option::open(model, arguments.device)?;
+    super::model_option::prepare_line(&opened.device, log);
+    let peft::Foreign { vectors, .. } = peft::import(adapter, &Template::parse(&saved.template)?, &opened.loaded)?;
+    Ok((SavedPrompt { model: model.into(), ..saved.clone() }, vectors))
+}
