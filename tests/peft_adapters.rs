@@ -111,7 +111,7 @@ fn words_before_virtual_tokens_are_folded_in_where_they_are_the_same_for_every_i
     // [CLS] and the word stand before the virtual tokens.
     let adapter = exported(&with("good {soft:2}{text} it was {mask} .", 2)).unwrap();
     let beside = adapter.beside.clone().unwrap();
-    assert_eq!((adapter.config.num_virtual_tokens, &beside.virtual_rows[..]), (4, &[2, 3][..]));
+    assert_eq!((adapter.config.num_virtual_tokens, &beside.virtual_rows[..], beside.n_folded), (4, &[2, 3][..], 2));
     // PEFT feeds the rows and then the rest: so do we, with all of them as virtual tokens in front of a text without [CLS].
     let foreign = Adapter { beside: None, ..adapter.clone() };
     let Foreign { vectors, .. } =

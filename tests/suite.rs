@@ -16,3 +16,4 @@ mod peft_adapters;
 mod peft_parity;
 mod seq2seq_parity;
 mod soft_prompt_parity;
+mod tuning_parity;

@@ -134,6 +134,7 @@ fn foreign(arguments: &Arguments, adapter: &peft::Adapter, log: Log) -> Result<(
         tokenizer_blake3: loaded.tokenizer_hash.clone(),
         method: format!("peft_{}", adapter.config.peft_type.name().to_ascii_lowercase()),
         pool: None,
+        tuned: None,
     };
     Ok((saved, vectors))
 }
@@ -145,7 +146,7 @@ fn own(
     log: Log,
 ) -> Result<(SavedPrompt, Vectors)> {
     let model = arguments.model.as_deref().unwrap_or(&saved.model);
-    let opened = super::model_option::open(model, arguments.device)?;
+    let opened = super::model_option::open(model, arguments.device, log)?;
     super::model_option::prepare_line(&opened.device, log);
     let peft::Foreign { vectors, .. } = peft::import(adapter, &Template::parse(&saved.template)?, &opened.loaded)?;
     Ok((SavedPrompt { model: model.into(), ..saved.clone() }, vectors))

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 
 use crate::error::Result;
 use crate::model::LoadedModel;
-use crate::prompt::{Prompt, Template, TriggerTokens, Vectors, Verbalizer};
-use crate::record::{SavedEnsemble, SavedMember, SavedPrior, SavedPrompt};
+use crate::prompt::{Prompt, Template, TriggerTokens, TunedWeights, Vectors, Verbalizer};
+use crate::record::{SavedEnsemble, SavedMember, SavedPrior, SavedPrompt, SavedTuning};
 use crate::scoring::{Ensemble, Prior, Scorer, Settings};
 use crate::spec::{Calibration, EnsembleKind, MultiToken};
 
@@ -233,7 +233,7 @@ fn from_saved(path: &Path, saved: &SavedPrompt, vectors: &Vectors, opened: &Open
         }
         .into());
     }
-    if saved.weights_blake3 != loaded.weights_hash && !vectors.is_empty() {
+    if saved.weights_blake3 != loaded.weights_hash && (!vectors.is_empty() || saved.tuned.is_some()) {
         return Err(CliError::OtherWeights {
             path: path.into(),
             saved_model: saved.model.clone(),
@@ -255,7 +255,9 @@ fn from_saved(path: &Path, saved: &SavedPrompt, vectors: &Vectors, opened: &Open
     }
     let bad = |what: String| CliError::BadPrompt { path: path.into(), what };
     let template = Template::parse(&saved.template)?;
-    template.check_mask()?;
+    if saved.tuned.as_ref().is_none_or(|tuned| tuned.n_classes.is_none()) {
+        template.check_mask()?;
+    }
     let (slots, ids) = (template.n_trigger(), saved.trigger_ids.len());
     if slots != ids {
         return Err(bad(format!("the template has {slots} trigger tokens and `trigger_ids` has {ids}")).into());
@@ -291,10 +293,23 @@ fn from_saved(path: &Path, saved: &SavedPrompt, vectors: &Vectors, opened: &Open
         label_vectors: vectors.labels.clone(),
         verbalizer: Arc::new(verbalizer),
         pool: saved.pool.clone().map(Arc::new),
+        tuned: None,
     };
     let settings = Settings { multi_token, truncate: saved.truncate, ..opened.settings() };
+    let tuned = saved.tuned.as_ref().map(|tuned| trained(path, tuned, loaded, settings)).transpose()?;
+    let prompt = Prompt { tuned: tuned.map(Arc::new), ..prompt };
     let prior = saved.calibration.as_ref().map(|prior| saved_prior(prior, &prompt)).transpose().map_err(bad)?;
     Ok(Asked { prior, ..asked(path.display().to_string(), prompt, settings, loaded)? })
+}
+
+/// The weights that were trained with a prompt.
+fn trained(path: &Path, saved: &SavedTuning, loaded: &LoadedModel, settings: Settings) -> Result<TunedWeights> {
+    let tuning = saved.tuning().ok_or_else(|| CliError::BadPrompt {
+        path: path.into(),
+        what: format!("`tuned` says tune: {} (known: all, biases, lora)", saved.tune),
+    })?;
+    let tunable = Scorer::new(loaded.clone(), settings).tunable(&tuning, saved.n_classes)?;
+    Ok(saved.load(path, tunable.tensors()).map_err(CliError::PromptFile)?)
 }
 
 /// How the members of a saved ensemble are put together.

@@ -94,13 +94,34 @@ impl BuiltinModel {
         })
     }
 
+    /// Its `config.json`.
+    pub(super) fn config(&self) -> &'static [u8] {
+        self.config
+    }
+
+    /// Its weight files and what they are called in messages.
+    ///
+    /// # Errors
+    /// If they are damaged, which a test excludes.
+    pub(super) fn weight_files(&self) -> Result<(String, Vec<WeightFile>), ModelError> {
+        let file = format!("builtin:{}: model.safetensors", self.name);
+        let weights = SafetensorsFile::from_static(self.weights, file.clone())?;
+        Ok((file, vec![WeightFile::Safetensors(weights)]))
+    }
+
+    /// The files of its tokenizer, by name.
+    pub(super) fn tokenizer_files(&self) -> Vec<(String, Vec<u8>)> {
+        [("tokenizer.json", self.tokenizer), ("tokenizer_config.json", self.tokenizer_config)]
+            .map(|(name, bytes)| (name.to_owned(), bytes.to_vec()))
+            .into()
+    }
+
     /// Opens it, with its own weights or with fresh ones.
     pub(super) fn load(&self, place: &Placement, fresh: Option<u64>) -> Result<LoadedModel, ModelError> {
         let source = format!("builtin:{}", self.name);
         let config = ConfigFile::parse(self.config, format!("{source}: config.json"))?;
-        let file = format!("{source}: model.safetensors");
-        let weights = WeightFile::Safetensors(SafetensorsFile::from_static(self.weights, file.clone())?);
-        let weights = family::load(&config, file, with_fresh(vec![weights], &config, fresh)?, place)?;
+        let (file, files) = self.weight_files()?;
+        let weights = family::load(&config, file, with_fresh(files, &config, fresh)?, place)?;
         let tokenizer =
             Tokenizer::from_json(self.tokenizer, Some(self.tokenizer_config), &format!("{source}: tokenizer.json"))?;
         LoadedModel::new(weights, tokenizer, self.name.to_owned(), source)

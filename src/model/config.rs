@@ -39,6 +39,11 @@ impl ConfigFile {
         Self { file: file.into(), fields }
     }
 
+    /// All fields.
+    pub fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
     /// An error about this file.
     pub fn fault(&self, what: impl Into<String>) -> ModelError {
         ModelError::Config { file: self.file.clone(), what: what.into() }

@@ -100,7 +100,7 @@ impl ResolvedDevice {
 
     /// Where weights go.
     pub fn placement(&self) -> Placement {
-        Placement { device: self.device.clone(), precision: self.precision }
+        Placement { device: self.device.clone(), precision: self.precision, tuner: None }
     }
 
     /// Bytes that are free for batches where they are computed: of the machine's memory for the CPU and for adapters that share

@@ -86,6 +86,22 @@ pub enum ModelError {
         /// What the tokenizer makes of it.
         why: String,
     },
+    /// The model cannot be tuned as asked.
+    #[error("{model} cannot be tuned: {what}")]
+    Tuning {
+        /// The model.
+        model: String,
+        /// Why not, and what would do.
+        what: String,
+    },
+    /// Tuned weights could not be written.
+    #[error("{}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The device asked for is not there.
     #[error("device `{asked}`: {what}")]
     Device {

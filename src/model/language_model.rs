@@ -7,6 +7,8 @@
 //! - 2026-11: `predict` takes the positions that will be read and computes the last layer and the head only there. Refused:
 //!   returning all hidden states, which costs a fifth of a four-layer model and most of the head.
 
+use std::sync::Arc;
+
 use burn::Tensor;
 use burn::tensor::Device;
 
@@ -136,10 +138,10 @@ impl Inputs {
     }
 }
 
-/// A frozen language model.
+/// A language model.
 ///
 /// Its weights are on an inner device and never tracked: where the embeddings are on the autodiff device, gradients flow to
-/// them and to nothing else.
+/// them and to nothing else. The one exception is a model that was [bound](LanguageModel::bound) to tracked numbers.
 pub trait LanguageModel: Send + Sync {
     /// What the model is, in numbers.
     fn shape(&self) -> &ModelShape;
@@ -206,6 +208,28 @@ pub trait LanguageModel: Send + Sync {
     /// Panics if the inputs do not fit together, or rows differ in length: what is kept has no padding.
     fn extend(&self, inputs: Inputs) -> Option<(Tensor<3>, KeyValues)> {
         let _ = inputs;
+        None
+    }
+
+    /// The states at the predict positions before the head: of a model that reads both sides its last block's, of one that continues
+    /// text those behind its last norm. `None` for a model that has no such states.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[batch_size, n_predict, width of the blocks]`
+    ///
+    /// # Panics
+    ///
+    /// As [`predict`](Self::predict).
+    fn encode(&self, inputs: Inputs) -> Option<Tensor<3>> {
+        let _ = inputs;
+        None
+    }
+
+    /// The same model with other numbers in its tuned weights, each tensor in one row; what is frozen is shared. Tracked numbers
+    /// make a model whose gradients can be asked for. `None` for a model that cannot be tuned.
+    fn bound(&self, values: &[Tensor<1>]) -> Option<Arc<dyn LanguageModel>> {
+        let _ = values;
         None
     }
 

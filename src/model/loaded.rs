@@ -26,6 +26,9 @@ pub struct LoadedModel {
     pub tokenizer_hash: String,
     /// Where it came from, as a source that opens it again.
     pub source: String,
+    /// The same as it was opened, and the seed where its weights were drawn anew; nothing for parts that were put together
+    /// otherwise.
+    pub opened: Option<(ModelSource, Option<u64>)>,
 }
 
 impl fmt::Debug for LoadedModel {
@@ -67,6 +70,7 @@ impl LoadedModel {
             tokenizer: Arc::new(tokenizer),
             name,
             source,
+            opened: None,
         })
     }
 }
@@ -215,6 +219,7 @@ fn open(source: &ModelSource, device: &ResolvedDevice, fresh: Option<u64>) -> Re
         }
     };
     loaded.source = source.to_string();
+    loaded.opened = Some((source.clone(), fresh));
     Ok(loaded)
 }
 

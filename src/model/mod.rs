@@ -21,6 +21,7 @@ mod seq2seq;
 mod tokenizer;
 mod toy;
 mod toy_causal;
+mod tuning;
 mod weights;
 
 pub use builtin::{BuiltinModel, Card, builtin_models};
@@ -34,3 +35,4 @@ pub use loaded::{LoadedModel, load, load_builtin, load_folder, load_fresh, load_
 pub use placement::{Placement, Precision};
 pub use seq2seq::{AnswerPlace, Memory, Seq2SeqModel};
 pub use tokenizer::Tokenizer;
+pub use tuning::{TunableModel, TunedModel};

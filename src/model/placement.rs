@@ -9,10 +9,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use burn::tensor::{Device, FloatDType};
 
 use crate::model::ModelError;
+use crate::model::tuning::Tuner;
 
 /// The type of number that products with weights are computed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,6 +75,8 @@ pub struct Placement {
     pub device: Device,
     /// The type of the matrices of linear maps.
     pub precision: Precision,
+    /// Which of the weights are to be tuned; none where absent.
+    pub tuner: Option<Arc<Tuner>>,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{DemonstrationPool, LabelVectors, Prefix, SoftPrompt, Template, TriggerTokens, Verbalizer};
+use super::{DemonstrationPool, LabelVectors, Prefix, SoftPrompt, Template, TriggerTokens, TunedWeights, Verbalizer};
 
 /// Everything that decides what the model sees and how its answer is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,6 +22,8 @@ pub struct Prompt {
     pub verbalizer: Arc<Verbalizer>,
     /// What the demonstrations nearest to a text are chosen from; `None` where the template has no such place.
     pub pool: Option<Arc<DemonstrationPool>>,
+    /// The weights of the model that were trained for it; `None` where the model is as it was.
+    pub tuned: Option<Arc<TunedWeights>>,
 }
 
 impl Prompt {
@@ -32,13 +34,18 @@ impl Prompt {
 
     /// A prompt of `template` with these trigger tokens.
     pub fn with_triggers(template: Template, triggers: TriggerTokens, verbalizer: Arc<Verbalizer>) -> Self {
-        Self { template, triggers, soft: None, prefix: None, label_vectors: None, verbalizer, pool: None }
+        Self { template, triggers, soft: None, prefix: None, label_vectors: None, verbalizer, pool: None, tuned: None }
     }
 
     /// The hash of its vectors, of its prefix and of those of its labels; `None` where it has none.
     pub fn vectors_hash(&self) -> Option<[u8; 32]> {
-        let bare =
-            Self { template: Template::merged([]), triggers: TriggerTokens::default(), pool: None, ..self.clone() };
+        let bare = Self {
+            template: Template::merged([]),
+            triggers: TriggerTokens::default(),
+            pool: None,
+            tuned: None,
+            ..self.clone()
+        };
         (self.soft.is_some() || self.prefix.is_some() || self.label_vectors.is_some()).then(|| bare.content_hash())
     }
 
@@ -71,7 +78,16 @@ impl Prompt {
             part(b"demonstrations");
             part(&pool.content_hash());
         }
+        if let Some(tuned) = &self.tuned {
+            part(b"tuned weights");
+            part(tuned.hash());
+        }
         *hasher.finalize().as_bytes()
+    }
+
+    /// Whether a classification head tells the labels apart, and label words have no part in it.
+    pub fn classifies(&self) -> bool {
+        self.tuned.as_ref().is_some_and(|tuned| tuned.n_classes().is_some())
     }
 }
 
@@ -96,7 +112,7 @@ pub struct Candidate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::PrefixShape;
+    use crate::prompt::{PrefixShape, Tuning};
 
     const SHAPE: PrefixShape = PrefixShape { n_prefix: 1, n_layers: 1, n_heads: 1, d_head: 1 };
 
@@ -115,6 +131,7 @@ mod tests {
             Prompt { triggers: TriggerTokens(vec![6]), ..prompt.clone() },
             Prompt { verbalizer: words("1=good,0=bad"), ..prompt.clone() },
             Prompt { soft: Some(Arc::new(SoftPrompt::new(vec![0.5], 1))), ..prompt.clone() },
+            Prompt { tuned: Some(Arc::new(TunedWeights::new(Tuning::All, None, Vec::new()))), ..prompt.clone() },
             Prompt { prefix: Some(Arc::new(Prefix::new(vec![0.5; 2], SHAPE))), ..prompt.clone() },
             Prompt { label_vectors: Some(Arc::new(LabelVectors::new(vec![0.5; 2], 1))), ..prompt.clone() },
         ];

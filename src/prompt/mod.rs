@@ -25,6 +25,8 @@ mod softened;
 mod surface;
 mod template;
 mod trigger;
+mod tuned_weights;
+mod tuning;
 mod vectors;
 mod verbalizer;
 
@@ -39,5 +41,7 @@ pub use template::{
     MAX_CHARACTERS, MAX_DEMONSTRATIONS, MAX_MASK, MAX_PREFIX, MAX_SOFT, MAX_TRIGGER, Piece, SoftSlot, Template,
 };
 pub use trigger::TriggerTokens;
+pub use tuned_weights::{TunedTensor, TunedWeights};
+pub use tuning::{Lora, Tuning};
 pub use vectors::Vectors;
 pub use verbalizer::{LabelWords, Verbalizer};

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::SavedTuning;
 use super::diagnosis::{Diagnosis, RuleScores};
 use super::read_back::ReadBack;
 use super::trial_key::TrialKey;
@@ -64,6 +65,9 @@ pub struct CandidateRecord {
     /// Its vectors, where it has virtual tokens or a prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft: Option<SoftRecord>,
+    /// The weights of the model that were trained with it, where some were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<SavedTuning>,
 }
 
 /// What identifies a prompt's vectors; the vectors themselves are kept of the chosen prompt only.

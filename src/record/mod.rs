@@ -31,6 +31,7 @@ mod seal;
 mod soft_file;
 mod trial_key;
 mod trial_record;
+mod tuned_file;
 
 pub use atomic::{AtomicFile, write_atomically};
 pub use checkpoint::Checkpoints;
@@ -48,3 +49,4 @@ pub use saved_prompt::{SavedLabel, SavedPrior, SavedPrompt};
 pub use score_file::{SCORES, ScoreFile, StoreFigures};
 pub use trial_key::TrialKey;
 pub use trial_record::{EVENTS, TrialRecord, TrialWriter};
+pub use tuned_file::{SavedTuning, TUNED, adapter, save_tuned, tuned_bytes};

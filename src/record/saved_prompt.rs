@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecordError, write_atomically};
+use super::{RecordError, SavedTuning, write_atomically};
 use crate::prompt::DemonstrationPool;
 
 /// A label and its words.
@@ -62,6 +62,9 @@ pub struct SavedPrompt {
     /// What the demonstrations nearest to a text are chosen from, where the template has a place for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<DemonstrationPool>,
+    /// The weights that were trained with it, which lie in the folder `tuned` beside this file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<SavedTuning>,
 }
 
 impl SavedPrompt {
@@ -124,6 +127,7 @@ mod tests {
             tokenizer_blake3: "t".into(),
             method: "autoprompt".into(),
             pool: None,
+            tuned: None,
         };
         saved.save(&path).unwrap();
         assert_eq!(SavedPrompt::load(&path).unwrap(), saved);

@@ -152,6 +152,7 @@ mod tests {
             tokenizer_blake3: "t".into(),
             method: "soft_prompt".into(),
             pool: None,
+            tuned: None,
         }
     }
 

@@ -116,6 +116,7 @@ pub(super) const LEADERBOARD: &[Column<Row>] = &[
     up("surfaces", |row| Cell::words(row.diagnostics.surface_words())),
     down("n_candidates", |row| Cell::count(row.diagnostics.n_candidates)),
     down("n_behaviours", |row| Cell::count(row.diagnostics.n_behaviours)),
+    up("strategy", |row| row.strategy.map_or(Cell::Unknown, |strategy| Cell::words(strategy.name()))),
 ];
 
 /// The columns of `candidates.csv`.

@@ -14,7 +14,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::record::ReadBack;
+use crate::record::{ReadBack, tuned_bytes};
+use crate::spec::Strategy;
 use crate::task::Metric;
 use crate::task::statistics::{expected_accuracy, majority_class, optimism_gap};
 
@@ -47,6 +48,8 @@ pub struct Row {
     pub tied: Option<usize>,
     /// The method, with a number where an experiment has several items of it.
     pub method: String,
+    /// What of prompt and model it tunes; `None` for an ensemble.
+    pub strategy: Option<Strategy>,
     /// Seeds whose trial is complete.
     pub n_seeds: usize,
     /// Labelled dev examples of a seed.
@@ -162,6 +165,7 @@ impl Row {
             rank_high: None,
             tied: None,
             method: entry.label.into(),
+            strategy: Strategy::of_row(entry.method, entry.label),
             n_seeds: entry.by_seed.len(),
             n_dev,
             n_test,
@@ -173,7 +177,8 @@ impl Row {
             prompt_file,
             saved_bytes: saved
                 .and_then(|(trial, name)| std::fs::metadata(trial.folder.join(name)).ok())
-                .map(|file| file.len()),
+                .zip(saved)
+                .map(|(file, (trial, _))| file.len() + tuned_bytes(&trial.folder)),
             dev_mean,
             dev_low: dev.map(|interval| interval.low),
             dev_high: dev.map(|interval| interval.high),
@@ -189,9 +194,9 @@ impl Row {
             vs_manual_p: None,
             vs_random: None,
             vs_random_p: None,
-            trained_parameters: shown.map(|(_, scored)| match &scored.record.soft {
-                Some(soft) => soft.n_numbers() as u64,
-                None => 0,
+            trained_parameters: shown.map(|(_, scored)| {
+                let soft = scored.record.soft.as_ref().map_or(0, |soft| soft.n_numbers());
+                (soft + scored.record.tuned.as_ref().map_or(0, |tuned| tuned.n_parameters)) as u64
             }),
             dev_looks: sum(entry, |trial| trial.choice.as_ref().map(|choice| choice.dev_looks)),
             evaluations: spent.map(|spent| spent.evaluations),

@@ -126,6 +126,7 @@ impl Sample {
             flags: Vec::new(),
             perplexity: None,
             soft: None,
+            tuned: None,
         };
         let evaluations = 4 * (candidate + 1);
         let label_free_parts = parts.to_vec();

@@ -86,6 +86,9 @@ impl Trial<'_> {
         let mut scores = Vec::new();
         let mut compared = 0;
         for (number, prompt) in candidates {
+            if prompt.classifies() {
+                continue;
+            }
             let several = self.scorer.passes(prompt)?.words.iter().any(|word| word.ids.len() > 1);
             if !several || compared == COMPARED {
                 continue;

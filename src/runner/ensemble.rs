@@ -286,9 +286,10 @@ fn members(
     Ok(members)
 }
 
-/// Whether a candidate's template is all that it shows.
+/// Whether a candidate's template is all that it shows, and its model is as it was.
 fn has_own_text(candidate: &CandidateRecord) -> bool {
-    Template::parse(&candidate.template).is_ok_and(|template| template.nearest().is_none())
+    let own = Template::parse(&candidate.template).is_ok_and(|template| template.nearest().is_none());
+    own && candidate.tuned.is_none()
 }
 
 fn candidate(members: &[Member], ensemble: &Ensemble, number: u64) -> CandidateRecord {
@@ -312,6 +313,7 @@ fn candidate(members: &[Member], ensemble: &Ensemble, number: u64) -> CandidateR
         flags: Vec::new(),
         perplexity: None,
         soft: None,
+        tuned: None,
     }
 }
 

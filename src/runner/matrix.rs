@@ -77,6 +77,10 @@ impl Plan {
             let asked = (model, rule, calibrator.set());
             for event in &record.events {
                 let Event::Scored { candidate, .. } = event else { continue };
+                if candidate.tuned.is_some() {
+                    left_out += 1;
+                    continue;
+                }
                 let pool = match Template::parse(&candidate.template)?.nearest() {
                     None => None,
                     Some(_) => match kept_pool(record, &candidate.template) {
@@ -132,6 +136,7 @@ impl Plan {
                     label_vectors: None,
                     verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
                     pool: pool.clone(),
+                    tuned: None,
                 }));
             }
             for (split, examples) in [("dev", &data.dev), ("test", &data.test)] {

@@ -191,6 +191,16 @@ impl Plan {
         let prompt = prompts(item, &self.task).into_iter().next()?;
         let n_soft = scorer.n_vectors(&prompt.template);
         let numbers = match prompt.template.n_prefix() {
+            _ if prompt.tuned.is_some() => {
+                let tuned = prompt.tuned.as_ref()?;
+                let tunable = scorer.tunable(tuned.tuning(), tuned.n_classes()).ok()?;
+                let soft = if n_soft > 0 {
+                    format!(" and {n_soft} x {}", tunable.base().model.shape().d_model)
+                } else {
+                    String::new()
+                };
+                format!("{}{soft}", tunable.n_parameters())
+            }
             0 => format!("{n_soft} x {}", scorer.loaded().model.shape().d_model),
             n => format!("{n} x {}", scorer.prefix_shape(n).width()),
         };

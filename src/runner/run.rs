@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::DeviceChoice;
 use crate::record::{
     Checkpoints, Event, Found, ModelProvenance, Provenance, RecordError, ResultsFolder, ScoreFile, StoreFigures,
-    TrialKey, TrialRecord,
+    TrialKey, TrialRecord, save_tuned,
 };
 use crate::scoring::ScoreStore;
 use crate::spec::{Control, Experiment};
@@ -535,6 +535,9 @@ impl Work<'_> {
             false => files.prompt.save_with(&files.vectors, &folder.join("prompt.safetensors")),
         }
         .map_err(fatal)?;
+        if !files.tuned.is_empty() {
+            save_tuned(&folder, &files.tuned).map_err(fatal)?;
+        }
         if let Some(predictions) = files.predictions {
             predictions.save(&folder.join("predictions.parquet")).map_err(fatal)?;
         }

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::prompt::{Candidate, Prompt, Vectors};
+use crate::prompt::{Candidate, Prompt, Tuning, Vectors};
 use crate::record::{
-    CandidateRecord, Checkpoints, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SoftRecord, Spent,
-    TrialKey,
+    CandidateRecord, Checkpoints, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SavedTuning,
+    SoftRecord, Spent, TrialKey, adapter,
 };
 use crate::scoring::{Calibrator, Outcome, Prior, ScoreCache, ScoreStore, Scorer, SetHash, information_parts};
 use crate::search::{Proposal, Scored, SearchError};
@@ -112,6 +112,8 @@ pub struct Files {
     pub prompt: SavedPrompt,
     /// Its vectors; none of a hard prompt.
     pub vectors: Vectors,
+    /// The files of the weights that were trained with it, by name; none where the model is as it was.
+    pub tuned: Vec<(String, Vec<u8>)>,
     /// Its test predictions, where there is a test split.
     pub predictions: Option<Predictions>,
 }
@@ -193,7 +195,24 @@ impl Trial<'_> {
             .calibrator
             .prior_of(self.scorer, &chosen, &self.dataset.columns)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
-        Ok(Files { prompt: self.saved(&chosen, prior), vectors: Vectors::of(&chosen), predictions })
+        Ok(Files {
+            prompt: self.saved(&chosen, prior),
+            vectors: Vectors::of(&chosen),
+            tuned: self.tuned_files(&chosen)?,
+            predictions,
+        })
+    }
+
+    /// The files of the weights that were trained with a prompt.
+    fn tuned_files(&self, prompt: &Prompt) -> Result<Vec<(String, Vec<u8>)>, Stopped> {
+        let failed = |what: String| Stopped::Failed(what);
+        let Some(tuned) = prompt.tuned.as_deref() else { return Ok(Vec::new()) };
+        if matches!(tuned.tuning(), Tuning::Lora(_)) {
+            let file = adapter(tuned, &SavedTuning::of(tuned), &self.key.model).map_err(|e| failed(e.to_string()))?;
+            return Ok(vec![file]);
+        }
+        let tunable = self.scorer.tunable(tuned.tuning(), tuned.n_classes()).map_err(|e| failed(e.to_string()))?;
+        tunable.folder(tuned, &self.dataset.labels).map_err(|e| failed(e.to_string()))
     }
 
     pub(super) fn started(&self) -> Event {
@@ -244,6 +263,7 @@ impl Trial<'_> {
             tokenizer_blake3: loaded.tokenizer_hash.clone(),
             method: self.key.method.clone(),
             pool: prompt.pool.as_deref().cloned(),
+            tuned: prompt.tuned.as_deref().map(SavedTuning::of),
         }
     }
 
@@ -388,6 +408,7 @@ impl Work<'_, '_> {
                 flags,
                 perplexity: if cell.fluent { trial.perplexity(&candidate.prompt)? } else { None },
                 soft: SoftRecord::of(&Vectors::of(&candidate.prompt)),
+                tuned: candidate.prompt.tuned.as_deref().map(SavedTuning::of),
             };
             let evaluations = self.ledger.spent().evaluations;
             self.emit(Event::Scored { candidate: record, dev, label_free, label_free_parts, evaluations })?;

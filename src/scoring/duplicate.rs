@@ -46,6 +46,10 @@ impl Scorer {
     ) -> Result<Vec<usize>, ScoringError> {
         let mut same_as: Vec<usize> = (0..prompts.len()).collect();
         let Some(first) = examples.first().filter(|_| prompts.len() > 1) else { return Ok(same_as) };
+        // Models of other weights answer otherwise, whatever they read.
+        if prompts.iter().any(|prompt| prompt.tuned.is_some()) {
+            return Ok(same_as);
+        }
         let mut encodings: HashMap<(&Template, usize), Encoded> = HashMap::new();
         let mut readings: HashMap<(&Template, &crate::prompt::Verbalizer, bool), Arc<ReadingParts>> = HashMap::new();
         let mut sketches: HashMap<Sketch, Vec<usize>> = HashMap::new();

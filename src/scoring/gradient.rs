@@ -23,6 +23,7 @@ pub struct PromptGradient {
     pub triggers: Vec<Vec<f32>>,
     /// The loss's gradient with respect to the virtual tokens, row by row, `[n_soft * d_model]`, then to the prefix in its
     /// layout ([`crate::prompt::PrefixShape`]), then to the vectors of the labels `[n_labels * d_model]`.
+    /// Of a prompt with trained weights the gradients of these come first, tensor after tensor.
     pub soft: Vec<f32>,
     /// What it cost: a forward with a backward counts 3 evaluations.
     pub cost: Cost,
@@ -70,6 +71,9 @@ impl Scorer {
         columns: &[String],
         examples: &[&Example],
     ) -> Result<Vec<PromptGradient>, ScoringError> {
+        if prompts.iter().any(|prompt| prompt.tuned.is_some()) {
+            return prompts.iter().map(|prompt| self.tuning_gradient(prompt, columns, examples)).collect();
+        }
         let asks: Vec<_> = prompts.iter().map(|prompt| self.ask(prompt)).collect();
         let ready = self.ready_all(&asks, columns, examples)?;
         let alike = |a: &Ready<'_>, b: &Ready<'_>| {
@@ -300,7 +304,7 @@ fn add(sums: &mut [f64], values: &[f32]) {
 }
 
 /// [`Passes::label_logprobs`] on tensors: `[batch_size, n_reads]` a pass -> `[batch_size, n_labels]`.
-fn label_logprobs(passes: &Passes, reads: Vec<Tensor<2>>) -> Tensor<2> {
+pub(super) fn label_logprobs(passes: &Passes, reads: Vec<Tensor<2>>) -> Tensor<2> {
     let mut words: Vec<Option<Tensor<2>>> = vec![None; passes.words.len()];
     for (pass, values) in passes.passes.iter().zip(reads) {
         for (column, read) in pass.reads.iter().enumerate() {

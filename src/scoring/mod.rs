@@ -41,6 +41,7 @@ mod prompt_flags;
 mod scorer;
 #[cfg(test)]
 mod tests;
+mod tuned;
 mod vocabulary;
 mod written;
 

@@ -19,6 +19,12 @@ impl Scorer {
         columns: &[String],
         examples: &[&Example],
     ) -> Result<Option<f64>, ScoringError> {
+        if prompt.classifies() {
+            return Ok(None);
+        }
+        if let Some(tuned) = prompt.tuned.as_ref().filter(|_| !self.is_own(prompt)) {
+            return self.of_weights(tuned)?.perplexity(prompt, columns, examples);
+        }
         let mean = self.likelihoods(std::slice::from_ref(prompt), columns, examples)?.means.remove(0);
         let perplexity = mean.map(f64::exp);
         if perplexity.is_some_and(|perplexity| !perplexity.is_finite()) {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::prompt::{Piece, Prompt};
 use crate::task::Example;
 
+use super::tuned::unmasked;
 use super::{Scorer, ScoringError};
 
 /// Tokens in a row that count as copied from a dev text.
@@ -30,7 +31,12 @@ impl Scorer {
     ) -> Result<(Vec<String>, usize), ScoringError> {
         let mut flags = Vec::new();
         let tokenizer = &self.loaded().tokenizer;
-        let encoder = self.encoder(&prompt.template, columns, usize::from(!self.continues()))?;
+        let read = if prompt.classifies() { Some(unmasked(&prompt.template)?) } else { None };
+        let (template, n_mask) = match &read {
+            Some(template) => (template, 0),
+            None => (&prompt.template, usize::from(!self.continues())),
+        };
+        let encoder = self.encoder(template, columns, n_mask)?;
         // The prompt's own tokens, cut where an input or the mask stands.
         let mut own: Vec<Vec<u32>> = Vec::new();
         let mut run: Vec<u32> = Vec::new();
@@ -50,8 +56,11 @@ impl Scorer {
         if self.retokenises(prompt) {
             flags.push("retokenises".to_string());
         }
-        let words: Vec<Vec<u32>> =
-            prompt.verbalizer.labels.iter().flat_map(|l| &l.words).map(|word| tokenizer.encode_text(word)).collect();
+        let words: Vec<Vec<u32>> = if prompt.classifies() {
+            Vec::new()
+        } else {
+            prompt.verbalizer.labels.iter().flat_map(|l| &l.words).map(|word| tokenizer.encode_text(word)).collect()
+        };
         let says_a_word =
             own.iter().any(|ids| words.iter().any(|w| !w.is_empty() && ids.windows(w.len()).any(|x| x == w)));
         let texts: Vec<Vec<u32>> = dev

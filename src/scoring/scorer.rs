@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::{Tensor, activation};
 
-use crate::model::{LoadedModel, ModelKind};
+use crate::model::{LoadedModel, ModelKind, TunedModel};
 use crate::prompt::{Piece, Prompt, SoftSlot, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
@@ -19,6 +19,7 @@ use super::encode::{Encoded, Encoder, soft_length};
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
 use super::past::prefix_groups;
+use super::tuned::Tunables;
 
 /// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
 const ROWS: usize = 32;
@@ -93,6 +94,10 @@ pub struct Scorer {
     way: AnswerWay,
     /// The representations of demonstrations that the nearest are chosen from.
     pub(super) pools: Mutex<HashMap<[u8; 32], Arc<PoolVectors>>>,
+    /// What prompts with trained weights are scored with.
+    pub(super) tunables: Mutex<Tunables>,
+    /// The trained weights that the model has, and what reads them.
+    pub(super) tuned: Option<([u8; 32], TunedModel)>,
 }
 
 /// The passes of a template with a verbalizer.
@@ -115,7 +120,8 @@ pub(super) struct Ready<'p> {
 impl Scorer {
     /// A scorer for `loaded`.
     pub fn new(loaded: LoadedModel, settings: Settings) -> Self {
-        Self { way: AnswerWay::of(&loaded), loaded, settings, pools: Mutex::default() }
+        let way = AnswerWay::of(&loaded);
+        Self { way, loaded, settings, pools: Mutex::default(), tunables: Mutex::default(), tuned: None }
     }
 
     /// The model, its tokenizer and hashes.
@@ -147,6 +153,12 @@ impl Scorer {
     /// # Errors
     /// The same, but for the vectors.
     pub fn check_template(&self, prompt: &Prompt, columns: &[String]) -> Result<(), ScoringError> {
+        if let Some(tuned) = &prompt.tuned {
+            self.tunable(tuned.tuning(), tuned.n_classes())?;
+            if prompt.classifies() {
+                return self.check_unmasked(&prompt.template, columns);
+            }
+        }
         let passes = self.passes(prompt)?;
         for n_mask in mask_counts(&passes) {
             self.encoder(&prompt.template, columns, n_mask)?;
@@ -213,6 +225,9 @@ impl Scorer {
     /// # Errors
     /// [`ScoringError`] if the words cannot be written.
     pub fn evaluations_per_example(&self, prompt: &Prompt) -> Result<u64, ScoringError> {
+        if prompt.classifies() {
+            return Ok(1);
+        }
         let nearest = u64::from(prompt.template.nearest().is_some());
         Ok(self.passes(prompt)?.passes.len() as u64 + nearest)
     }
@@ -346,6 +361,14 @@ impl Scorer {
         columns: &[String],
         examples: &[&Example],
     ) -> Result<Round, ScoringError> {
+        if asks.iter().any(|ask| !self.is_own(ask.prompt)) {
+            return self.score_by_model(asks, columns, examples);
+        }
+        if let [ask] = asks
+            && ask.prompt.classifies()
+        {
+            return self.score_by_head(ask, columns, examples);
+        }
         let ready = self.ready_all(asks, columns, examples)?;
         let mut sequences = Vec::new();
         let mut costs: Vec<Cost> = ready.iter().map(|ready| ready.found).collect();
@@ -442,7 +465,7 @@ impl Scorer {
 
     /// The batches of sequences that are read at equally many places: by their number, or where no padding is computed by rows
     /// of states, which is what memory and speed depend on there.
-    fn batches<'s>(&self, sequences: &'s [Sequence]) -> Vec<&'s [Sequence]> {
+    pub(super) fn batches<'s>(&self, sequences: &'s [Sequence]) -> Vec<&'s [Sequence]> {
         let Settings { batch_size, .. } = self.settings;
         if !self.loaded.model.is_unpadded() {
             return sequences.chunks(batch_size).collect();

@@ -9,7 +9,7 @@ use super::method::{
 };
 use super::task::TaskSpec;
 use super::write::{self, scalar_text};
-use crate::prompt::Template;
+use crate::prompt::{Lora, Template, Tuning};
 use crate::task::{Columns, DatasetSource, Files, Header, HubData, LabelBy};
 
 impl Experiment {
@@ -391,6 +391,25 @@ fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
             entries.extend(method.hidden_size.iter().map(|&size| ("hidden_size", count(size))));
             if method.encoder == PromptEncoderKind::Lstm {
                 entries.push(("n_layers", count(method.n_layers)));
+            }
+            entries.extend(training(&method.training));
+            entries.extend(method.template.iter().map(|template| ("template", text(template))));
+            entries
+        }
+        Method::FineTune(method) => {
+            let own = method.template.as_ref().is_some_and(Template::has_soft);
+            let mut entries = vec![("strategy", text(method.strategy.name())), ("tune", text(method.tuning.name()))];
+            if let Tuning::Lora(Lora { rank, alpha, targets }) = &method.tuning {
+                entries.extend([("rank", count(*rank)), ("alpha", Value::from(*alpha))]);
+                entries.extend((!targets.is_empty()).then(|| ("targets", list(targets))));
+            }
+            if let Some(soft) = &method.soft {
+                entries.extend((!own).then(|| ("n_soft", count(soft.n_soft))));
+                entries.push(("init", text(soft.init.name())));
+                if let SoftInit::Text(start) = &soft.init {
+                    entries.push(("init_text", text(start)));
+                }
+                entries.push(("soft_learning_rate", Value::from(soft.learning_rate)));
             }
             entries.extend(training(&method.training));
             entries.extend(method.template.iter().map(|template| ("template", text(template))));

@@ -24,6 +24,7 @@ mod model_source;
 mod node;
 mod overrides;
 mod reader;
+mod strategy;
 mod task;
 mod write;
 mod yaml;
@@ -34,12 +35,13 @@ pub use ensemble::{EnsembleKind, Ensembles};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
-    Autoprompt, BbtParameters, Choose, Decay, Demonstrations, Gcg, Generator, LabelWords, METHODS, Manual, Method,
-    Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters, Paraphrase, Pez, PrefixInit,
-    PrefixParameters, Probe, PromptEncoderKind, Random, Script, SearchItem, SoftInit, SoftPromptParameters,
-    TemplateAndWords, TrainingParameters, TriggerSlots, VocabularyFilter, Walk, WordRanking, WordSearch,
+    Autoprompt, BbtParameters, Choose, Decay, Demonstrations, FineTuneParameters, Gcg, Generator, LabelWords, METHODS,
+    Manual, Method, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters, Paraphrase, Pez,
+    PrefixInit, PrefixParameters, Probe, PromptEncoderKind, Random, Script, SearchItem, SoftInit, SoftPromptParameters,
+    TemplateAndWords, TrainingParameters, TriggerSlots, TunedSoft, VocabularyFilter, Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;
+pub use strategy::Strategy;
 pub use task::{MultiToken, TaskSpec};
 pub use yaml::MAX_BYTES;

@@ -133,6 +133,25 @@ fn checked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, Sp
     }
 }
 
+/// A template that a classification head reads: inputs and text alone; `None` where it is at fault.
+pub(super) fn unmasked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
+    let text = reader.text(at)?;
+    let template = match Template::parse(&text) {
+        Ok(template) => template,
+        Err(error) => {
+            reader.value(at, error);
+            return Ok(None);
+        }
+    };
+    let input = |piece: &Piece| matches!(piece, Piece::Text(_) | Piece::Column(_));
+    if let Some(piece) = template.pieces().iter().find(|piece| !input(piece)) {
+        reader.value(at, format!("a classification head reads the input itself: leave {piece} out"));
+    } else if template.columns().is_empty() {
+        reader.value(at, "it shows no column of the data, as {text}");
+    }
+    Ok(Some(template))
+}
+
 /// A template that may have virtual tokens; `None` where it is at fault. A prefix is put in front of it by its method.
 pub(super) fn soft_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
     let template = checked_template(reader, at)?;

@@ -36,9 +36,10 @@ pub struct Adapter {
 pub struct Beside {
     /// The format of the file.
     pub format: u32,
-    /// The rows that are the prompt's own virtual tokens, in order. The others are what the prompt says before them: special
-    /// tokens and words with the model's own embeddings. Empty for a prefix.
+    /// The row of each of the prompt's own virtual tokens, in order. Empty for a prefix.
     pub virtual_rows: Vec<usize>,
+    /// How many rows are what the prompt says before the last of them: special tokens and words with the model's own embeddings.
+    pub n_folded: usize,
     /// The prompt.
     pub prompt: SavedPrompt,
 }

@@ -42,6 +42,13 @@ pub fn export(scorer: &Scorer, prompt: &Prompt, saved: &SavedPrompt, model: &str
         prefix_projection: None,
         encoder_hidden_size: None,
     };
+    if prompt.label_vectors.is_some() {
+        return refused("its labels are vectors, for which an adapter has no place");
+    }
+    if prompt.tuned.is_some() {
+        return refused("weights of the model were tuned with it");
+    }
+    let mut n_folded = 0;
     let (width, values, virtual_rows) = match (&prompt.soft, &prompt.prefix) {
         (Some(_), Some(_)) => return refused("it has virtual tokens and a prefix, and an adapter is one of both"),
         (None, None) => {
@@ -60,14 +67,19 @@ pub fn export(scorer: &Scorer, prompt: &Prompt, saved: &SavedPrompt, model: &str
         (Some(soft), None) => {
             let opening = Opening::of(scorer, prompt)?;
             let mut rows = scorer.embeddings(&opening.ids);
-            for (&place, vector) in opening.virtual_at.iter().zip(soft.rows()) {
-                rows[place] = vector.to_vec();
+            let vectors: Vec<&[f32]> = soft.rows().collect();
+            let mut places = vec![0; vectors.len()];
+            // Slots that share their virtual tokens have them in several places, of which the first is told.
+            for (&place, row) in opening.virtual_at.iter().zip(scorer.soft_rows(&prompt.template)).rev() {
+                rows[place] = vectors[row].to_vec();
+                places[row] = place;
             }
+            n_folded = rows.len() - opening.virtual_at.len();
             config.num_virtual_tokens = rows.len();
             config.prompt_tuning_init = Some("RANDOM".into());
-            (shape.d_model, rows.concat(), opening.virtual_at)
+            (shape.d_model, rows.concat(), places)
         }
     };
-    let beside = Beside { format: Beside::FORMAT, virtual_rows, prompt: saved.clone() };
+    let beside = Beside { format: Beside::FORMAT, virtual_rows, n_folded, prompt: saved.clone() };
     Ok(Adapter { config, width, values, beside: Some(beside) })
 }

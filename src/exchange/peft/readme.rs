@@ -10,7 +10,7 @@ pub fn readme(adapter: &Adapter, saved: &SavedPrompt) -> String {
     let config = &adapter.config;
     let words: Vec<String> =
         saved.verbalizer.iter().map(|label| format!("- {}: {}", label.label, label.words.join(", "))).collect();
-    let folded = adapter.beside.as_ref().map_or(0, |beside| config.num_virtual_tokens - beside.virtual_rows.len());
+    let folded = adapter.beside.as_ref().map_or(0, |beside| beside.n_folded);
     let feed = if config.peft_type == PeftKind::PrefixTuning {
         "Feed the text of the template with the tokenizer's special tokens. The keys and values stand before it."
             .to_owned()

@@ -5,8 +5,6 @@
 //!
 //! Reference: `modeling_albert.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/albert/modeling_albert.py>.
 
-use burn::Tensor;
-
 use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use super::{BertConfig, LoadedWeights};
 use crate::model::config::ConfigFile;
@@ -15,6 +13,7 @@ use crate::model::layer::{
     Norm, SelfAttention,
 };
 use crate::model::placement::Placement;
+use crate::model::tuning::Weight;
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelShape};
 
@@ -64,7 +63,7 @@ impl AlbertConfig {
         let bert = &self.bert;
         let names = |name: &str| canonical(name, PREFIX, &["embeddings", "encoder", "pooler"]);
         let mut weights = Weights::new(file, files, names, place)?;
-        let words = weights.tensor(WORDS, [bert.vocab_size, self.embedding_size]);
+        let words = weights.weight(WORDS, [bert.vocab_size, self.embedding_size]);
         let added = bert.embeddings(&mut weights, "albert.embeddings", self.embedding_size);
         let projection = Linear::load(
             &mut weights,
@@ -134,7 +133,7 @@ impl AlbertLayer {
 struct AlbertMLMHead;
 
 impl AlbertMLMHead {
-    fn load(config: &AlbertConfig, weights: &mut Weights, words: &Tensor<2>, words_name: &str) -> MaskedHead {
+    fn load(config: &AlbertConfig, weights: &mut Weights, words: &Weight<2>, words_name: &str) -> MaskedHead {
         const NAMES: DecoderNames<'static> = DecoderNames {
             weight: "predictions.decoder.weight",
             bias: "predictions.bias",

@@ -2,8 +2,6 @@
 //!
 //! Reference: `modeling_bert.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/bert/modeling_bert.py>.
 
-use burn::Tensor;
-
 use super::LoadedWeights;
 use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use crate::model::config::ConfigFile;
@@ -12,6 +10,7 @@ use crate::model::layer::{
     MaskedEncoderParts, MaskedHead, Norm, SelfAttention,
 };
 use crate::model::placement::Placement;
+use crate::model::tuning::Weight;
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelKind, ModelShape};
 
@@ -89,13 +88,13 @@ impl BertConfig {
         file: String,
         files: Vec<WeightFile>,
         place: &Placement,
-        constant: impl FnOnce(&mut Weights, &str) -> Option<Tensor<1>>,
+        constant: impl FnOnce(&mut Weights, &str) -> Option<Weight<2>>,
     ) -> Result<LoadedWeights, ModelError> {
         let names = |name: &str| canonical(name, family, &["embeddings", "encoder", "pooler"]);
         let mut weights = Weights::new(file, files, names, place)?;
         let embeddings = format!("{family}.embeddings");
         let words_name = format!("{embeddings}.word_embeddings.weight");
-        let words = weights.tensor(&words_name, [self.vocab_size, self.hidden_size]);
+        let words = weights.weight(&words_name, [self.vocab_size, self.hidden_size]);
         let added = self.embeddings(&mut weights, &embeddings, self.hidden_size);
         let constant = constant(&mut weights, &embeddings);
         let layers = self.layers(&mut weights, family);
@@ -132,10 +131,10 @@ impl BertConfig {
     pub(super) fn embeddings(&self, weights: &mut Weights, name: &str, width: usize) -> AddedEmbeddings {
         AddedEmbeddings {
             positions: weights
-                .tensor(&format!("{name}.position_embeddings.weight"), [self.max_position_embeddings, width]),
+                .weight(&format!("{name}.position_embeddings.weight"), [self.max_position_embeddings, width]),
             first_position: 0,
             token_types: Some(
-                weights.tensor(&format!("{name}.token_type_embeddings.weight"), [self.type_vocab_size, width]),
+                weights.weight(&format!("{name}.token_type_embeddings.weight"), [self.type_vocab_size, width]),
             ),
             constant: None,
             norm: Norm::load(weights, &format!("{name}.LayerNorm"), width, self.layer_norm_eps),
@@ -183,7 +182,7 @@ impl BertLayer {
 struct BertLMPredictionHead;
 
 impl BertLMPredictionHead {
-    fn load(config: &BertConfig, weights: &mut Weights, words: &Tensor<2>, words_name: &str) -> MaskedHead {
+    fn load(config: &BertConfig, weights: &mut Weights, words: &Weight<2>, words_name: &str) -> MaskedHead {
         const NAMES: DecoderNames<'static> = DecoderNames {
             weight: "cls.predictions.decoder.weight",
             bias: "cls.predictions.bias",

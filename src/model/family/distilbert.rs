@@ -75,10 +75,10 @@ impl DistilBertConfig {
             DecoderNames { weight: "vocab_projector.weight", bias: "vocab_projector.bias", decoder_bias: None };
         let names = |name: &str| canonical(name, PREFIX, &["embeddings", "transformer"]);
         let mut weights = Weights::new(file, files, names, place)?;
-        let words = weights.tensor(WORDS, [self.vocab_size, self.dim]);
+        let words = weights.weight(WORDS, [self.vocab_size, self.dim]);
         let added = AddedEmbeddings {
             positions: weights
-                .tensor("distilbert.embeddings.position_embeddings.weight", [self.max_position_embeddings, self.dim]),
+                .weight("distilbert.embeddings.position_embeddings.weight", [self.max_position_embeddings, self.dim]),
             first_position: 0,
             token_types: None,
             constant: None,

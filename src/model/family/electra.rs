@@ -4,13 +4,12 @@
 //!
 //! Reference: `modeling_electra.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/electra/modeling_electra.py>.
 
-use burn::Tensor;
-
 use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use super::{BertConfig, LoadedWeights};
 use crate::model::config::ConfigFile;
 use crate::model::layer::{Activation, InputEmbeddings, Linear, MaskedEncoderParts, MaskedHead, Norm};
 use crate::model::placement::Placement;
+use crate::model::tuning::Weight;
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelShape};
 
@@ -50,7 +49,7 @@ impl ElectraConfig {
                     .into(),
             });
         }
-        let words = weights.tensor(WORDS, [bert.vocab_size, self.embedding_size]);
+        let words = weights.weight(WORDS, [bert.vocab_size, self.embedding_size]);
         let added = bert.embeddings(&mut weights, "electra.embeddings", self.embedding_size);
         let projection = (self.embedding_size != bert.hidden_size)
             .then(|| Linear::load(&mut weights, "electra.embeddings_project", self.embedding_size, bert.hidden_size));
@@ -73,7 +72,7 @@ impl ElectraConfig {
 struct ElectraGeneratorHead;
 
 impl ElectraGeneratorHead {
-    fn load(config: &ElectraConfig, weights: &mut Weights, words: &Tensor<2>, words_name: &str) -> MaskedHead {
+    fn load(config: &ElectraConfig, weights: &mut Weights, words: &Weight<2>, words_name: &str) -> MaskedHead {
         const NAMES: DecoderNames<'static> =
             DecoderNames { weight: "generator_lm_head.weight", bias: "generator_lm_head.bias", decoder_bias: None };
         let bert = &config.bert;

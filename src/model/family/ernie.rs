@@ -38,10 +38,7 @@ impl ErnieConfig {
         let d_model = self.bert.hidden_size;
         self.bert.load_as("ernie", file, files, place, |weights, embeddings| {
             self.task_types.map(|n_types| {
-                weights
-                    .tensor(&format!("{embeddings}.task_type_embeddings.weight"), [n_types, d_model])
-                    .narrow(0, 0, 1)
-                    .squeeze_dim(0)
+                weights.weight(&format!("{embeddings}.task_type_embeddings.weight"), [n_types, d_model]).narrow(0, 0, 1)
             })
         })
     }

@@ -87,9 +87,9 @@ impl Gpt2Config {
             // First, because it holds both tables for a moment.
             weights.same(HEAD, WORDS, &table);
         }
-        let words = weights.tensor(WORDS, table);
-        let decoder = if self.tie_word_embeddings { words.clone() } else { weights.tensor(HEAD, table) };
-        let positions = weights.tensor("transformer.wpe.weight", [self.n_positions, self.n_embd]);
+        let words = weights.weight(WORDS, table);
+        let decoder = if self.tie_word_embeddings { words.clone() } else { weights.weight(HEAD, table) };
+        let positions = weights.weight("transformer.wpe.weight", [self.n_positions, self.n_embd]);
         let layers = (0..self.n_layer).map(|number| Gpt2Block::load(self, &mut weights, number)).collect();
         let norm = self.norm(&mut weights, "transformer.ln_f");
         let n_parameters = weights.n_parameters();

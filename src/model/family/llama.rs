@@ -153,15 +153,15 @@ impl LlamaConfig {
             // First, because it holds both tables for a moment.
             weights.same(HEAD, WORDS, &table);
         }
-        let words = weights.tensor(WORDS, table);
+        let words = weights.weight(WORDS, table);
         let words = match relation.embedding_scale {
-            Some(scale) => words * scale,
+            Some(scale) => words.scaled(scale),
             None => words,
         };
         let (decoder, decoder_scale) = if self.tie_word_embeddings {
             (words.clone(), relation.embedding_scale.map(f64::recip))
         } else {
-            (weights.tensor(HEAD, table), None)
+            (weights.weight(HEAD, table), None)
         };
         let layers = (0..self.num_hidden_layers)
             .map(|number| LlamaDecoderLayer::load(self, relation, &mut weights, number))

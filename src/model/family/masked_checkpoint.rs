@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use burn::Tensor;
-
 use super::LoadedWeights;
 use crate::model::ModelError;
 use crate::model::layer::{MaskedEncoder, MaskedEncoderParts};
+use crate::model::tuning::Weight;
 use crate::model::weights::Weights;
 
 /// A tensor's name with the family's prefix, which checkpoints saved from the bare encoder lack, and without the gamma and beta
@@ -43,15 +42,15 @@ impl DecoderNames<'_> {
         &self,
         weights: &mut Weights,
         tied: bool,
-        words: &Tensor<2>,
+        words: &Weight<2>,
         words_name: &str,
         [vocab_size, d_model]: [usize; 2],
-    ) -> (Tensor<2>, Tensor<1>) {
+    ) -> (Weight<2>, Weight<1>) {
         let decoder = if tied {
             weights.same(self.weight, words_name, &[vocab_size, d_model]);
             words.clone()
         } else {
-            weights.tensor(self.weight, [vocab_size, d_model])
+            weights.weight(self.weight, [vocab_size, d_model])
         };
         let bias = match self.decoder_bias.filter(|name| weights.has(name)) {
             Some(own) if tied && weights.has(self.bias) => {
@@ -64,7 +63,7 @@ impl DecoderNames<'_> {
             }
             None => self.bias,
         };
-        (decoder, weights.tensor(bias, [vocab_size]))
+        (decoder, weights.weight(bias, [vocab_size]))
     }
 }
 

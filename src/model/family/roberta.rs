@@ -6,13 +6,12 @@
 //!
 //! Reference: `modeling_roberta.py`, <https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/roberta/modeling_roberta.py>.
 
-use burn::Tensor;
-
 use super::masked_checkpoint::{DecoderNames, canonical, finish, is_unused_part};
 use super::{BertConfig, LoadedWeights};
 use crate::model::config::ConfigFile;
 use crate::model::layer::{Activation, AddedEmbeddings, InputEmbeddings, Linear, MaskedEncoderParts, MaskedHead, Norm};
 use crate::model::placement::Placement;
+use crate::model::tuning::Weight;
 use crate::model::weights::{WeightFile, Weights};
 use crate::model::{ModelError, ModelShape};
 
@@ -60,7 +59,7 @@ impl RobertaConfig {
         let mut weights = Weights::new(file, files, names, place)?;
         let embeddings = format!("{PREFIX}.embeddings");
         let words_name = format!("{embeddings}.word_embeddings.weight");
-        let words = weights.tensor(&words_name, [bert.vocab_size, bert.hidden_size]);
+        let words = weights.weight(&words_name, [bert.vocab_size, bert.hidden_size]);
         let added = bert.embeddings(&mut weights, &embeddings, bert.hidden_size);
         let layers = bert.layers(&mut weights, PREFIX);
         let head = RobertaLMHead::load(bert, &mut weights, &words, &words_name);
@@ -88,7 +87,7 @@ impl RobertaConfig {
 struct RobertaLMHead;
 
 impl RobertaLMHead {
-    fn load(config: &BertConfig, weights: &mut Weights, words: &Tensor<2>, words_name: &str) -> MaskedHead {
+    fn load(config: &BertConfig, weights: &mut Weights, words: &Weight<2>, words_name: &str) -> MaskedHead {
         const NAMES: DecoderNames<'static> = DecoderNames {
             weight: "lm_head.decoder.weight",
             bias: "lm_head.bias",

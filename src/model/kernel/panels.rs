@@ -1,6 +1,7 @@
 //! A frozen linear map, stored as the product reads it.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -17,7 +18,7 @@ pub struct FrozenMap {
     d_input: usize,
     d_output: usize,
     lanes: usize,
-    panels: Vec<f32>,
+    panels: Arc<Vec<f32>>,
     /// Filled up with zeros to whole vectors; zeros where the map has no bias.
     bias: Vec<f32>,
 }
@@ -81,7 +82,18 @@ impl FrozenMap {
             let first = number * width;
             fill(first, width.min(d_output - first), panel);
         });
-        Self { d_input, d_output, lanes, panels, bias: padded }
+        Self { d_input, d_output, lanes, panels: Arc::new(panels), bias: padded }
+    }
+
+    /// The same matrix, which both share, with another bias.
+    ///
+    /// # Shapes
+    ///
+    /// - bias: `[d_output]`
+    pub fn with_bias(&self, bias: &[f32]) -> Self {
+        let mut padded = vec![0f32; self.bias.len()];
+        padded[..self.d_output].copy_from_slice(bias);
+        Self { panels: Arc::clone(&self.panels), bias: padded, ..*self }
     }
 
     /// Numbers in a row of the input.

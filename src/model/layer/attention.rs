@@ -4,8 +4,8 @@ use burn::Tensor;
 use burn::tensor::activation::softmax;
 use burn::tensor::assert_shape;
 
-use super::{Linear, Seen};
-use crate::model::kernel::{AttentionShape, Columns, attend, map};
+use super::{Linear, Seen, side_by_side};
+use crate::model::kernel::{AttentionShape, Columns, attend};
 use crate::model::weights::Weights;
 
 /// Scaled dot-product attention over several heads (Vaswani et al., arXiv:1706.03762).
@@ -33,6 +33,13 @@ impl SelfAttention {
         let [query, key, value, output] =
             names.maps.map(|map| Linear::load(weights, &format!("{}.{map}", names.prefix), d_model, d_model));
         Self { query, key, value, output, n_heads, d_head: d_model / n_heads }
+    }
+
+    /// Takes what is tuned of it from `values`.
+    pub fn bind(&mut self, values: &[Tensor<1>]) {
+        [&mut self.query, &mut self.key, &mut self.value, &mut self.output]
+            .into_iter()
+            .for_each(|map| map.bind(values));
     }
 
     /// How many heads there are, and the dimensions of each.
@@ -68,16 +75,13 @@ impl SelfAttention {
 
     /// Over sequences one after the other: shapes as of [`attend`].
     fn gather_rows(&self, asking: Tensor<3>, hidden: Tensor<3>, seen: Seen<'_>, columns: &Columns) -> Tensor<3> {
-        let (Some(key), Some(value)) = (self.key.frozen(), self.value.frozen()) else {
-            unreachable!("sequences stand one after the other on the CPU only, where maps are frozen")
-        };
         let shape = AttentionShape {
             n_heads: self.n_heads,
             n_kv_heads: self.n_heads,
             d_head: self.d_head,
             scale: (self.d_head as f32).powf(-0.5),
         };
-        let keys_values = map(hidden, &[key.clone(), value.clone()], None);
+        let keys_values = side_by_side(hidden, &self.key, &self.value);
         attend(self.query.forward(asking), keys_values, seen.past.cloned(), shape, columns)
     }
 

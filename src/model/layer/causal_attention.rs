@@ -4,8 +4,8 @@ use burn::Tensor;
 use burn::tensor::activation::softmax;
 use burn::tensor::assert_shape;
 
-use super::{Linear, RmsNorm, Rotation};
-use crate::model::kernel::{AttentionShape, Columns, Turn, attend, map, rotate};
+use super::{Linear, RmsNorm, Rotation, side_by_side};
+use crate::model::kernel::{AttentionShape, Columns, Turn, attend, rotate};
 
 /// Scaled dot-product attention in which several query heads share a head of keys and values (Ainslie et al.,
 /// arXiv:2305.13245); with as many of the one as of the other it is the plain one.
@@ -59,6 +59,17 @@ pub enum Sight {
 pub type LayerKeyValues = (Tensor<4>, Tensor<4>);
 
 impl CausalAttention {
+    /// Takes what is tuned of it from `values`.
+    pub fn bind(&mut self, values: &[Tensor<1>]) {
+        [&mut self.query, &mut self.key, &mut self.value, &mut self.output]
+            .into_iter()
+            .for_each(|map| map.bind(values));
+        if let Some((query, key)) = &mut self.norms {
+            query.bind(values);
+            key.bind(values);
+        }
+    }
+
     /// What the `asking` positions gather from the `past` and all `hidden` ones that they see, on top of `residual`; and where
     /// they are to be `kept`, the keys and values of both.
     ///
@@ -167,10 +178,7 @@ impl CausalAttention {
 
     /// Keys and values side by side: `[1, n_rows, 2 * n_kv_heads * d_head]`.
     fn keys_values(&self, hidden: Tensor<3>) -> Tensor<3> {
-        let (Some(key), Some(value)) = (self.key.frozen(), self.value.frozen()) else {
-            unreachable!("sequences stand one after the other on the CPU only, where maps are frozen")
-        };
-        map(hidden, &[key.clone(), value.clone()], None)
+        side_by_side(hidden, &self.key, &self.value)
     }
 
     /// Keys and values of `n` sequences of one length behind what stands before them.

@@ -8,6 +8,7 @@ use burn::tensor::{Device, Int, TensorData, assert_shape};
 use super::padding::row_numbers;
 use super::{DecoderLayer, PredictRows, Rotary, Sight, StateNorm, causal_bias, embed_rows, pack, unpack};
 use crate::model::kernel::{Columns, Segments, Window, is_cpu};
+use crate::model::tuning::{Weight, alike};
 use crate::model::{Inputs, KeyValues, LanguageModel, ModelShape};
 
 /// Embeddings, blocks and head, built by a family.
@@ -23,9 +24,9 @@ pub struct CausalDecoderParts {
     /// What the model is, in numbers.
     pub shape: ModelShape,
     /// Word embeddings as the blocks take them `[vocab_size, d_model]`, scaled where the family scales them.
-    pub words: Tensor<2>,
+    pub words: Weight<2>,
     /// Learned positions `[max_positions, d_model]`, added to the words; where there are none, the sights rotate.
-    pub positions: Option<Tensor<2>>,
+    pub positions: Option<Weight<2>>,
     /// The kinds of sight that the blocks name by number.
     pub sights: Vec<SightKind>,
     /// The blocks, first to last, at least one.
@@ -33,7 +34,7 @@ pub struct CausalDecoderParts {
     /// The norm before the head.
     pub norm: StateNorm,
     /// The head `[vocab_size, d_model]`: often the word embeddings themselves.
-    pub decoder: Tensor<2>,
+    pub decoder: Weight<2>,
     /// What states are multiplied by before the head. A scaled embedding table serves as a head that is not scaled if this is
     /// one over the scale, so the table need not be there twice.
     pub decoder_scale: Option<f64>,
@@ -99,7 +100,7 @@ impl SightKind {
 impl CausalDecoder {
     /// From its parts.
     pub fn new(parts: CausalDecoderParts) -> Self {
-        let device = parts.words.device();
+        let device = parts.words.get().device();
         Self { parts, device }
     }
 
@@ -122,14 +123,15 @@ impl CausalDecoder {
             Some(_) => pack(inputs.embeddings.clone(), &inputs.lengths),
             None => inputs.embeddings.clone(),
         };
-        let Some(positions) = &self.parts.positions else { return words };
+        let Some(positions) = self.parts.positions.as_ref().map(Weight::get) else { return words };
         let positions = match segments {
             Some(segments) => {
                 let rows: Vec<usize> = segments.positions().into_iter().map(|position| n_past + position).collect();
-                positions.clone().select(0, row_numbers(&rows, &self.device))
+                positions.select(0, row_numbers(&rows, &self.device))
             }
-            None => positions.clone().narrow(0, n_past, seq_length),
+            None => positions.narrow(0, n_past, seq_length),
         };
+        let (words, positions) = alike(words, positions);
         words + positions.unsqueeze()
     }
 
@@ -196,11 +198,11 @@ impl LanguageModel for CausalDecoder {
     }
 
     fn embed(&self, ids: &[Vec<u32>]) -> Tensor<3> {
-        embed_rows(&self.parts.words, ids, self.parts.pad_id)
+        embed_rows(&self.parts.words.get(), ids, self.parts.pad_id)
     }
 
     fn embedding_table(&self) -> Tensor<2> {
-        self.parts.words.clone()
+        self.parts.words.get()
     }
 
     fn shares_beginnings(&self) -> bool {
@@ -209,6 +211,20 @@ impl LanguageModel for CausalDecoder {
 
     fn predict(&self, inputs: Inputs) -> Tensor<3> {
         self.read(&inputs, false).0
+    }
+
+    fn encode(&self, inputs: Inputs) -> Option<Tensor<3>> {
+        Some(self.read(&inputs, false).0)
+    }
+
+    fn bound(&self, values: &[Tensor<1>]) -> Option<Arc<dyn LanguageModel>> {
+        let mut parts = self.parts.clone();
+        parts.words.bind(values);
+        parts.positions.iter_mut().for_each(|positions| positions.bind(values));
+        parts.layers.iter_mut().for_each(|layer| layer.bind(values));
+        parts.norm.bind(values);
+        parts.decoder.bind(values);
+        Some(Arc::new(Self { parts, device: self.device.clone() }))
     }
 
     fn extend(&self, inputs: Inputs) -> Option<(Tensor<3>, KeyValues)> {
@@ -230,14 +246,15 @@ impl LanguageModel for CausalDecoder {
             None => states,
         };
         let decoder = match rows {
-            None => self.parts.decoder.clone(),
+            None => self.parts.decoder.get(),
             Some(rows) => {
                 let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
                 let n_rows = rows.len();
                 let rows: Tensor<1, Int> = Tensor::from_data(TensorData::new(rows, [n_rows]), &self.device);
-                self.parts.decoder.clone().select(0, rows)
+                self.parts.decoder.get().select(0, rows)
             }
         };
+        let (states, decoder) = alike(states, decoder);
         states.matmul(decoder.transpose())
     }
 

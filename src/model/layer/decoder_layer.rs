@@ -14,6 +14,14 @@ pub enum StateNorm {
 }
 
 impl StateNorm {
+    /// Takes what is tuned of it from `values`.
+    pub fn bind(&mut self, values: &[Tensor<1>]) {
+        match self {
+            Self::Layer(norm) => norm.bind(values),
+            Self::Rms(norm) => norm.bind(values),
+        }
+    }
+
     /// Normalises the last axis.
     ///
     /// # Shapes
@@ -71,6 +79,18 @@ pub struct DecoderLayer {
 }
 
 impl DecoderLayer {
+    /// Takes what is tuned of it from `values`.
+    pub fn bind(&mut self, values: &[Tensor<1>]) {
+        self.attention.bind(values);
+        match &mut self.feed_forward {
+            StateFeedForward::Plain(part) => part.bind(values),
+            StateFeedForward::Gated(part) => part.bind(values),
+        }
+        let norms = [Some(&mut self.attention_norm), self.gathered_norm.as_mut()];
+        let norms = norms.into_iter().chain([Some(&mut self.feed_forward_norm), self.inner_norm.as_mut()]);
+        norms.flatten().for_each(|norm| norm.bind(values));
+    }
+
     /// Runs the block at all positions, or, where only `rows` are read afterwards, at those; and where they are to be `kept`,
     /// gives the keys and values of all positions.
     ///

@@ -15,6 +15,7 @@ use burn::tensor::Device;
 use super::padding::row_numbers;
 use super::{EncoderLayer, InputEmbeddings, Linear, MaskedHead, PredictRows, Seen, pack, padding_bias, unpack};
 use crate::model::kernel::{Columns, Segments, Window, is_cpu};
+use crate::model::tuning::Weight;
 use crate::model::{Inputs, KeyValues, LanguageModel, ModelShape};
 
 /// Embeddings, blocks and head, built by a family.
@@ -30,7 +31,7 @@ pub struct MaskedEncoderParts {
     /// What the model is, in numbers.
     pub shape: ModelShape,
     /// Word embeddings `[vocab_size, d_model]`.
-    pub words: Tensor<2>,
+    pub words: Weight<2>,
     /// What is added to them.
     pub embeddings: InputEmbeddings,
     /// From the width of the embeddings to that of the blocks, where they differ.
@@ -46,7 +47,7 @@ pub struct MaskedEncoderParts {
 impl MaskedEncoder {
     /// From its parts.
     pub fn new(parts: MaskedEncoderParts) -> Self {
-        let device = parts.words.device();
+        let device = parts.words.get().device();
         Self { parts, device }
     }
 }
@@ -69,26 +70,29 @@ impl LanguageModel for MaskedEncoder {
     }
 
     fn embed(&self, ids: &[Vec<u32>]) -> Tensor<3> {
-        embed_rows(&self.parts.words, ids, self.parts.pad_id)
+        embed_rows(&self.parts.words.get(), ids, self.parts.pad_id)
     }
 
     fn embedding_table(&self) -> Tensor<2> {
-        self.parts.words.clone()
+        self.parts.words.get()
     }
 
     fn predict(&self, inputs: Inputs) -> Tensor<3> {
-        inputs.check(&self.parts.shape);
-        let way = self.way(&inputs, Some(&inputs.predict_positions));
-        let (past, batch_size) = (inputs.past.clone(), inputs.lengths.len());
-        let mut hidden = self.embedded(inputs, way.segments.is_some());
-        let last = self.parts.layers.len() - 1;
-        for (number, layer) in self.parts.layers.iter().enumerate() {
-            let rows = (number == last).then_some(&way.rows).and_then(Option::as_ref);
-            hidden = layer.forward(hidden, way.seen(past.as_ref(), number, rows.is_some()), rows);
-        }
-        let states = self.parts.head.transform(hidden);
-        let [all, n, d_model] = states.dims();
-        states.reshape([batch_size, all * n / batch_size, d_model])
+        self.parts.head.transform(self.last_states(inputs))
+    }
+
+    fn encode(&self, inputs: Inputs) -> Option<Tensor<3>> {
+        Some(self.last_states(inputs))
+    }
+
+    fn bound(&self, values: &[Tensor<1>]) -> Option<Arc<dyn LanguageModel>> {
+        let mut parts = self.parts.clone();
+        parts.words.bind(values);
+        parts.embeddings.bind(values);
+        parts.projection.iter_mut().for_each(|projection| projection.bind(values));
+        parts.layers.iter_mut().for_each(|layer| layer.bind(values));
+        parts.head.bind(values);
+        Some(Arc::new(Self { parts, device: self.device.clone() }))
     }
 
     fn keys_and_values(&self, inputs: Inputs) -> Option<KeyValues> {
@@ -140,6 +144,25 @@ impl Way {
 }
 
 impl MaskedEncoder {
+    /// The last block's states at the predict positions.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[batch_size, n_predict, width of the blocks]`
+    fn last_states(&self, inputs: Inputs) -> Tensor<3> {
+        inputs.check(&self.parts.shape);
+        let way = self.way(&inputs, Some(&inputs.predict_positions));
+        let (past, batch_size) = (inputs.past.clone(), inputs.lengths.len());
+        let mut hidden = self.embedded(inputs, way.segments.is_some());
+        let last = self.parts.layers.len() - 1;
+        for (number, layer) in self.parts.layers.iter().enumerate() {
+            let rows = (number == last).then_some(&way.rows).and_then(Option::as_ref);
+            hidden = layer.forward(hidden, way.seen(past.as_ref(), number, rows.is_some()), rows);
+        }
+        let [all, n, d_block] = hidden.dims();
+        hidden.reshape([batch_size, all * n / batch_size, d_block])
+    }
+
     /// On the CPU sequences stand one after the other, elsewhere they are padded to one length.
     fn way(&self, inputs: &Inputs, read: Option<&[Vec<usize>]>) -> Way {
         let [_, seq_length, _] = inputs.embeddings.dims();

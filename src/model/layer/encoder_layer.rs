@@ -18,6 +18,14 @@ pub struct EncoderLayer {
 }
 
 impl EncoderLayer {
+    /// Takes what is tuned of it from `values`.
+    pub fn bind(&mut self, values: &[Tensor<1>]) {
+        self.attention.bind(values);
+        self.attention_norm.bind(values);
+        self.feed_forward.bind(values);
+        self.feed_forward_norm.bind(values);
+    }
+
     /// Runs the block at all positions, or, where only `rows` are read afterwards, at those: every position is still seen,
     /// but only `rows` ask.
     ///

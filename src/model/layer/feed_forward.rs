@@ -35,6 +35,12 @@ impl FeedForward {
         Self { inner, outer, activation }
     }
 
+    /// Takes what is tuned of it from `values`.
+    pub fn bind(&mut self, values: &[Tensor<1>]) {
+        self.inner.bind(values);
+        self.outer.bind(values);
+    }
+
     /// Applies it to every position alone, on top of `residual`.
     ///
     /// # Shapes

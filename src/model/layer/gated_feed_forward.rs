@@ -4,6 +4,7 @@ use burn::Tensor;
 
 use super::{Activation, Linear};
 use crate::model::kernel::{FrozenFeedForward, feed_forward};
+use crate::model::tuning::alike;
 
 /// `down(activation(gate(x)) * up(x))` (Shazeer, arXiv:2002.05202).
 #[derive(Debug, Clone)]
@@ -19,6 +20,11 @@ pub struct GatedFeedForward {
 }
 
 impl GatedFeedForward {
+    /// Takes what is tuned of it from `values`.
+    pub fn bind(&mut self, values: &[Tensor<1>]) {
+        [&mut self.gate, &mut self.up, &mut self.down].into_iter().for_each(|map| map.bind(values));
+    }
+
     /// Applies it to every position alone, on top of `residual`.
     ///
     /// # Shapes
@@ -35,7 +41,8 @@ impl GatedFeedForward {
             return feed_forward(input, &parts, residual);
         }
         let gate = self.activation.forward(self.gate.forward(input.clone()));
-        let inner = gate * self.up.forward(input);
+        let (gate, up) = alike(gate, self.up.forward(input));
+        let inner = gate * up;
         match residual {
             Some(residual) => self.down.add_to(residual, inner),
             None => self.down.forward(inner),

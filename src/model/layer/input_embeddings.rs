@@ -4,20 +4,40 @@ use burn::Tensor;
 use burn::tensor::{Int, TensorData, assert_shape};
 
 use super::Norm;
+use crate::model::tuning::{Weight, alike};
 
 /// Learned positions, token types and a constant, as the BERT family adds them.
 #[derive(Debug, Clone)]
 pub struct AddedEmbeddings {
     /// `[n_rows, d_model]`
-    pub positions: Tensor<2>,
+    pub positions: Weight<2>,
     /// The row of `positions` that belongs to the first token: not 0 in RoBERTa.
     pub first_position: usize,
     /// `[n_types, d_model]`, where the family has types.
-    pub token_types: Option<Tensor<2>>,
-    /// `[d_model]`: added everywhere (ERNIE's task type).
-    pub constant: Option<Tensor<1>>,
+    pub token_types: Option<Weight<2>>,
+    /// `[1, d_model]`: added everywhere (ERNIE's task type).
+    pub constant: Option<Weight<2>>,
     /// The norm of the sum.
     pub norm: Norm,
+}
+
+impl AddedEmbeddings {
+    /// Positions + token type 0 + constant, and each type minus type 0.
+    fn summed(&self) -> (Tensor<2>, Option<Tensor<2>>) {
+        let [n_rows, _] = self.positions.dims();
+        let mut plain = self.positions.get().narrow(0, self.first_position, n_rows - self.first_position);
+        let mut type_steps = None;
+        if let Some(token_types) = &self.token_types {
+            let token_types = token_types.get();
+            let first_type = token_types.clone().narrow(0, 0, 1);
+            plain = plain + first_type.clone();
+            type_steps = Some(token_types - first_type);
+        }
+        if let Some(constant) = &self.constant {
+            plain = plain + constant.get();
+        }
+        (plain, type_steps)
+    }
 }
 
 /// [`AddedEmbeddings`] summed up as far as they do not depend on the input.
@@ -28,23 +48,26 @@ pub struct InputEmbeddings {
     /// Each type minus type 0 `[n_types, d_model]`.
     type_steps: Option<Tensor<2>>,
     norm: Norm,
+    /// What it was made of, where any of it is tuned.
+    parts: Option<Box<AddedEmbeddings>>,
 }
 
 impl InputEmbeddings {
     /// Sums up what can be.
     pub fn new(added: AddedEmbeddings) -> Self {
-        let [n_rows, _] = added.positions.dims();
-        let mut plain = added.positions.narrow(0, added.first_position, n_rows - added.first_position);
-        let mut type_steps = None;
-        if let Some(token_types) = added.token_types {
-            let first_type = token_types.clone().narrow(0, 0, 1);
-            plain = plain + first_type.clone();
-            type_steps = Some(token_types - first_type);
-        }
-        if let Some(constant) = added.constant {
-            plain = plain + constant.unsqueeze();
-        }
-        Self { plain, type_steps, norm: added.norm }
+        let tables = [Some(&added.positions), added.token_types.as_ref(), added.constant.as_ref()];
+        let is_tuned = tables.into_iter().flatten().any(Weight::is_tuned);
+        let (plain, type_steps) = added.summed();
+        Self { plain, type_steps, norm: added.norm.clone(), parts: is_tuned.then(|| Box::new(added)) }
+    }
+
+    /// Takes what is tuned of it from `values`.
+    pub fn bind(&mut self, values: &[Tensor<1>]) {
+        self.norm.bind(values);
+        let Some(parts) = &mut self.parts else { return };
+        parts.positions.bind(values);
+        [&mut parts.token_types, &mut parts.constant].into_iter().flatten().for_each(|table| table.bind(values));
+        (self.plain, self.type_steps) = parts.summed();
     }
 
     /// Adds everything to the word embeddings, whose positions count from `first`, and normalises.
@@ -63,6 +86,7 @@ impl InputEmbeddings {
         let [_, width] = self.plain.dims();
         assert_shape!(words, [_, _, width]);
         let plain = self.plain.clone().narrow(0, first, seq_length);
+        let (words, plain) = alike(words, plain);
         let mut sum = words + plain.unsqueeze();
         if let Some(types) = token_types.filter(|types| types.iter().flatten().any(|&kind| kind != 0)) {
             let n_types = self.type_steps.as_ref().map_or(1, |steps| steps.dims()[0]);
@@ -77,7 +101,8 @@ impl InputEmbeddings {
             if let Some(steps) = &self.type_steps {
                 let flat: Tensor<1, Int> =
                     Tensor::from_data(TensorData::new(flat, [batch_size * seq_length]), &steps.device());
-                sum = sum + steps.clone().select(0, flat).reshape([batch_size, seq_length, d_model]);
+                let (all, steps) = alike(sum, steps.clone().select(0, flat));
+                sum = all + steps.reshape([batch_size, seq_length, d_model]);
             }
         }
         self.norm.forward(sum)

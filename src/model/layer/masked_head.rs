@@ -4,6 +4,7 @@ use burn::Tensor;
 use burn::tensor::{Int, TensorData, assert_shape};
 
 use super::{Activation, Linear, Norm};
+use crate::model::tuning::{Weight, alike};
 
 /// Transform (dense, activation, norm) and decoder.
 #[derive(Debug, Clone)]
@@ -15,12 +16,20 @@ pub struct MaskedHead {
     /// The transform's norm.
     pub norm: Norm,
     /// `[vocab_size, d_model]`: often the word embeddings themselves.
-    pub decoder: Tensor<2>,
+    pub decoder: Weight<2>,
     /// `[vocab_size]`
-    pub bias: Tensor<1>,
+    pub bias: Weight<1>,
 }
 
 impl MaskedHead {
+    /// Takes what is tuned of it from `values`.
+    pub fn bind(&mut self, values: &[Tensor<1>]) {
+        self.dense.bind(values);
+        self.norm.bind(values);
+        self.decoder.bind(values);
+        self.bias.bind(values);
+    }
+
     /// The transform.
     ///
     /// # Shapes
@@ -40,15 +49,15 @@ impl MaskedHead {
     pub fn logits(&self, states: Tensor<2>, rows: Option<&[u32]>) -> Tensor<2> {
         let [_, d_model] = self.decoder.dims();
         assert_shape!(states, [_, d_model]);
-        let (decoder, bias) = match rows {
-            None => (self.decoder.clone(), self.bias.clone()),
-            Some(rows) => {
-                let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
-                let n_rows = rows.len();
-                let rows: Tensor<1, Int> = Tensor::from_data(TensorData::new(rows, [n_rows]), &self.decoder.device());
-                (self.decoder.clone().select(0, rows.clone()), self.bias.clone().select(0, rows))
-            }
-        };
-        states.matmul(decoder.transpose()) + bias.unsqueeze()
+        let (mut decoder, mut bias) = (self.decoder.get(), self.bias.get());
+        if let Some(rows) = rows {
+            let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+            let n_rows = rows.len();
+            let rows: Tensor<1, Int> = Tensor::from_data(TensorData::new(rows, [n_rows]), &decoder.device());
+            (decoder, bias) = (decoder.select(0, rows.clone()), bias.select(0, rows));
+        }
+        let (states, decoder) = alike(states, decoder);
+        let (scores, bias) = alike(states.matmul(decoder.transpose()), bias);
+        scores + bias.unsqueeze()
     }
 }

@@ -1,7 +1,8 @@
 //! The parts that families are made of, one a file.
 //!
 //! Weights are plain tensors on the inner device, not burn parameters: they are frozen, and an operation between an autodiff
-//! tensor and one without autodiff takes the latter for a constant, so gradients reach the embeddings and nothing else.
+//! tensor and one without autodiff takes the latter for a constant, so gradients reach the embeddings and nothing else. Where
+//! a model is tuned, the parts hold what is tuned as [`Weight`](super::tuning::Weight)s, and `bind` puts other numbers into them.
 //!
 //! # Decisions
 //!
@@ -31,6 +32,7 @@ mod rope_parameters;
 mod rotary;
 mod seq2seq_layer;
 mod seq2seq_stack;
+mod tuned_linear;
 
 pub use activation::Activation;
 pub use attention::{AttentionNames, SelfAttention};
@@ -45,7 +47,7 @@ pub use encoder_layer::EncoderLayer;
 pub use feed_forward::FeedForward;
 pub use gated_feed_forward::GatedFeedForward;
 pub use input_embeddings::{AddedEmbeddings, InputEmbeddings};
-pub use linear::Linear;
+pub use linear::{Linear, side_by_side};
 pub use masked_head::MaskedHead;
 pub use norm::Norm;
 pub use padding::{PredictRows, Seen, pack, padding_bias, unpack};

@@ -11,6 +11,7 @@ use super::WeightFile;
 use crate::model::ModelError;
 use crate::model::error::TensorFaults;
 use crate::model::placement::{Placement, Precision};
+use crate::model::tuning::{Tuner, Weight};
 
 /// The tensors of one checkpoint.
 ///
@@ -96,8 +97,39 @@ impl Weights {
         }
     }
 
+    /// [`tensor`](Self::tensor), tuned where the placement says so.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `shape`
+    pub fn weight<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Weight<D> {
+        let tensor = self.tensor(name, shape);
+        self.held(name, tensor)
+    }
+
+    /// A tensor that was taken under `name` as a weight, tuned where the placement says so.
+    pub fn held<const D: usize>(&self, name: &str, tensor: Tensor<D>) -> Weight<D> {
+        match (self.tuner().filter(|tuner| tuner.tunes(name)), self.names.get(name)) {
+            (Some(tuner), Some(place)) => tuner.weight(&place.name, tensor),
+            _ => Weight::frozen(tensor),
+        }
+    }
+
+    /// What decides which weights are tuned, where any are.
+    pub fn tuner(&self) -> Option<&Tuner> {
+        self.place.tuner.as_deref()
+    }
+
+    /// What the file calls `name`; `name` itself where there is none.
+    pub fn stored_name<'a>(&'a self, name: &'a str) -> &'a str {
+        self.names.get(name).map_or(name, |place| &place.name)
+    }
+
     /// Takes `copy`, where it is there, which must hold the same numbers as `original`.
     pub fn same(&mut self, copy: &str, original: &str, shape: &[usize]) {
+        if let (Some(tuner), true, true) = (self.tuner(), self.has(copy), self.has(original)) {
+            tuner.copied(self.stored_name(copy), self.stored_name(original));
+        }
         // Drawn anew they would differ, and what is tied is the original.
         if self.files.iter().any(|file| matches!(file, WeightFile::Fresh(_))) {
             return self.skip(copy);
@@ -166,7 +198,8 @@ impl Weights {
     /// # Errors
     /// If a tensor was missing or unfit, or one is left that is not `dispensable`.
     pub fn finish(mut self, dispensable: impl Fn(&str) -> bool) -> Result<(), ModelError> {
-        let left = self.names.iter().filter(|(name, place)| !place.taken && !dispensable(name));
+        let aside = |name: &str| self.place.tuner.as_ref().is_some_and(|tuner| tuner.sets_aside(name));
+        let left = self.names.iter().filter(|(name, place)| !place.taken && !dispensable(name) && !aside(name));
         self.faults.unused.extend(left.map(|(_, place)| format!("`{}`", place.name)));
         if self.faults.is_empty() {
             return Ok(());

@@ -17,6 +17,7 @@ use soft_prompt::Start;
 
 mod bbt;
 pub(super) mod demonstrations;
+mod fine_tune;
 pub(super) mod label_words;
 mod optiprompt;
 mod p_tuning;
@@ -72,6 +73,7 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::PTuning(method) => p_tuning::templates(method, task),
         Method::Optiprompt(method) => optiprompt::templates(method, task),
         Method::Bbt(method) => bbt::templates(method, task),
+        Method::FineTune(method) => fine_tune::templates(method, task),
         Method::Demonstrations(demonstrations) => demonstrations::templates(demonstrations, task),
         Method::LabelWords(method) => label_words::template(method.template.as_ref(), task),
         Method::TemplateAndWords(method) => label_words::template(method.template.as_ref(), task),
@@ -83,7 +85,11 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         .into_iter()
         .map(|template| {
             let triggers = TriggerTokens(vec![0; template.n_trigger()]);
-            Prompt::with_triggers(template, triggers, task.verbalizer.clone())
+            let prompt = Prompt::with_triggers(template, triggers, task.verbalizer.clone());
+            match method {
+                Method::FineTune(method) => fine_tune::untrained(method, prompt),
+                _ => prompt,
+            }
         })
         .collect()
 }
@@ -125,6 +131,9 @@ pub fn cells(
                 ),
                 Method::Prefix(prefix) => {
                     (prefix::search(prefix, prompts.remove(0), scorer, stream(), place)?, Vec::new())
+                }
+                Method::FineTune(method) => {
+                    (fine_tune::search(method, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
                 Method::Bbt(method) => (bbt::search(method, prompts.remove(0), scorer, stream(), place)?, Vec::new()),
                 Method::Optiprompt(method) => {
@@ -168,6 +177,7 @@ fn describe(method: &Method) -> String {
         Method::PTuning(m) => p_tuning::describe(m),
         Method::Optiprompt(m) => optiprompt::describe(m),
         Method::Bbt(m) => bbt::describe(m),
+        Method::FineTune(m) => fine_tune::describe(m),
         Method::Demonstrations(m) => demonstrations::describe(m),
         Method::LabelWords(m) => label_words::describe(&m.words, m.template.as_ref()),
         Method::TemplateAndWords(m) => label_words::describe(&m.words, m.template.as_ref()),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::prompt::{LabelVectors, Prefix, PrefixShape, Prompt, SoftPrompt, Vectors};
+use crate::prompt::{LabelVectors, Prefix, PrefixShape, Prompt, SoftPrompt, TunedTensor, TunedWeights, Vectors};
 
 use super::Encoder;
 
 /// What the vectors of an encoder are in a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Part {
     /// Virtual tokens of this width.
     Soft {
@@ -23,6 +23,16 @@ pub enum Part {
         /// Labels.
         n_labels: usize,
     },
+    /// Weights of the model, and virtual tokens behind them.
+    Weights {
+        /// The weights, with their first numbers.
+        like: Arc<TunedWeights>,
+        /// Numbers in a virtual token.
+        d_model: usize,
+        /// What the parameters of virtual tokens are multiplied by. They move at the learning rate of the weights, and the virtual
+        /// tokens so many times as fast.
+        scale: f64,
+    },
 }
 
 impl Part {
@@ -30,8 +40,9 @@ impl Part {
     ///
     /// # Panics
     /// If there are not as many as the part has.
-    pub fn put_into(self, prompt: &Prompt, values: Vec<f32>) -> Prompt {
-        let vectors = match self {
+    pub fn put_into(&self, prompt: &Prompt, values: Vec<f32>) -> Prompt {
+        let vectors = match *self {
+            Self::Weights { ref like, d_model, scale } => return put_weights(prompt, like, &values, (d_model, scale)),
             Self::Soft { d_model } => {
                 Vectors { soft: Some(Arc::new(SoftPrompt::new(values, d_model))), ..Vectors::default() }
             }
@@ -88,6 +99,15 @@ impl Trained {
         Self::new(Part::Prefix(shape), encoder, prefix.values().to_vec())
     }
 
+    /// Weights of the model from `start`, and virtual tokens `[n_soft, d_model]` that move `scale` times as fast; there may be none.
+    /// (So it is with AdamW and Adafactor, whose steps do not depend on the gradient's size.)
+    pub fn weights(start: TunedWeights, soft: Vec<f32>, d_model: usize, scale: f64) -> Self {
+        let weights = start.tensors().iter().flat_map(|tensor| tensor.values.iter().copied());
+        let parameters: Vec<f32> = weights.chain(soft.iter().map(|&x| (f64::from(x) / scale) as f32)).collect();
+        let encoder = Encoder::Plain { n_rows: 1, width: parameters.len() };
+        Self::new(Part::Weights { like: Arc::new(start), d_model, scale }, encoder, parameters)
+    }
+
     /// The numbers that are trained.
     pub fn parameters(&self) -> &[f32] {
         &self.parameters
@@ -109,7 +129,13 @@ impl Trained {
 
     /// The shapes of the parameters, which lie one after the other.
     pub fn shapes(&self) -> Vec<[usize; 2]> {
-        self.encoder.shapes()
+        let Part::Weights { like, d_model, .. } = &self.part else { return self.encoder.shapes() };
+        let n_soft = (self.parameters.len() - like.n_parameters()) / d_model;
+        let weights = like.tensors().iter().map(|tensor| match tensor.shape[..] {
+            [rows, columns] => [rows, columns],
+            _ => [1, tensor.values.len()],
+        });
+        weights.chain((n_soft > 0).then_some([n_soft, *d_model])).collect()
     }
 
     /// `prompt` with the vectors of the parameters.
@@ -119,11 +145,29 @@ impl Trained {
 
     /// What the vectors are in the prompt.
     pub fn part(&self) -> Part {
-        self.part
+        self.part.clone()
     }
 
     /// The gradient with respect to the parameters from that with respect to the vectors.
     pub fn gradient(&self, of_vectors: &[f32]) -> Vec<f32> {
-        self.encoder.pull_back(&self.parameters, of_vectors)
+        let Part::Weights { like, scale, .. } = &self.part else {
+            return self.encoder.pull_back(&self.parameters, of_vectors);
+        };
+        let (weights, soft) = of_vectors.split_at(like.n_parameters().min(of_vectors.len()));
+        weights.iter().copied().chain(soft.iter().map(|&x| (f64::from(x) * scale) as f32)).collect()
     }
+}
+
+/// `prompt` with the trained numbers: tensor after tensor of weights like these, then virtual tokens.
+fn put_weights(prompt: &Prompt, like: &TunedWeights, parameters: &[f32], (d_model, scale): (usize, f64)) -> Prompt {
+    let mut rest = parameters;
+    let tensors = like.tensors().iter().map(|tensor| {
+        let (values, after) = rest.split_at(tensor.values.len());
+        rest = after;
+        TunedTensor { values: values.to_vec(), ..tensor.clone() }
+    });
+    let tuned = TunedWeights::new(like.tuning().clone(), like.n_classes(), tensors.collect());
+    let soft: Vec<f32> = rest.iter().map(|&x| (f64::from(x) * scale) as f32).collect();
+    let soft = (!soft.is_empty()).then(|| Arc::new(SoftPrompt::new(soft, d_model)));
+    Prompt { tuned: Some(Arc::new(tuned)), soft, ..prompt.clone() }
 }

@@ -4,6 +4,7 @@ mod autoprompt;
 mod bbt;
 mod demonstrations;
 mod filter;
+mod fine_tune;
 mod gcg;
 mod label_words;
 mod manual;
@@ -25,6 +26,7 @@ pub use autoprompt::Autoprompt;
 pub use bbt::BbtParameters;
 pub use demonstrations::{Choose, Demonstrations, Order};
 pub use filter::{Script, VocabularyFilter};
+pub use fine_tune::{FineTuneParameters, TunedSoft};
 pub use gcg::{Gcg, Probe};
 pub use label_words::{LabelWords, TemplateAndWords};
 pub use manual::Manual;
@@ -45,12 +47,13 @@ use std::path::PathBuf;
 
 use super::error::SpecError;
 use super::reader::{At, Reader, not_yet, unknown};
+use super::strategy::Strategy;
 use super::task::MultiToken;
 use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 15] = [
+pub const METHODS: [&str; 16] = [
     "manual",
     "random",
     "paraphrase",
@@ -66,6 +69,7 @@ pub const METHODS: [&str; 15] = [
     "optiprompt",
     "bbt",
     "warp",
+    "fine_tune",
 ];
 
 /// Methods that papers and the contract name and this version does not have.
@@ -96,11 +100,20 @@ impl SearchItem {
     }
 
     /// The names of items in tables: `autoprompt`, or `autoprompt 2` for the second item of the method; `manual independent` for one
-    /// with its own rule for words of several tokens.
+    /// with its own rule for words of several tokens, `fine_tune promptless all` for what it tunes.
     pub fn labels(items: &[Self]) -> Vec<String> {
-        let name = |item: &Self| match item.multi_token {
-            Some(way) => format!("{} {}", item.name(), way.name()),
-            None => item.name().to_owned(),
+        let name = |item: &Self| {
+            let own = match item.cells.first() {
+                // Each strategy is a row of its own.
+                Some(Method::FineTune(method)) => {
+                    format!("{} {} {}", item.name(), method.strategy.name(), method.tuning.name())
+                }
+                _ => item.name().to_owned(),
+            };
+            match item.multi_token {
+                Some(way) => format!("{own} {}", way.name()),
+                None => own,
+            }
         };
         let label = |place: usize| {
             let own = name(&items[place]);
@@ -138,6 +151,8 @@ pub enum Method {
     Warp(SoftPromptParameters),
     /// Virtual tokens moved by evolution in a subspace.
     Bbt(BbtParameters),
+    /// The language model itself is tuned.
+    FineTune(Box<FineTuneParameters>),
     /// Training examples shown with their answers.
     Demonstrations(Demonstrations),
     /// Label words for a template that stands.
@@ -165,6 +180,7 @@ impl Method {
             Self::Optiprompt(_) => METHODS[12],
             Self::Bbt(_) => METHODS[13],
             Self::Warp(_) => METHODS[14],
+            Self::FineTune(_) => METHODS[15],
         }
     }
 
@@ -180,6 +196,7 @@ impl Method {
             Self::Prefix(method) => Some(&method.training),
             Self::PTuning(method) => Some(&method.training),
             Self::Optiprompt(method) => Some(&method.training),
+            Self::FineTune(method) => Some(&method.training),
             _ => None,
         }
     }
@@ -187,6 +204,15 @@ impl Method {
     /// Whether its labels may have vectors in place of words.
     pub fn has_soft_verbalizer(&self) -> bool {
         matches!(self, Self::SoftPrompt(method) | Self::Warp(method) if method.soft_verbalizer)
+    }
+
+    /// What of prompt and model it tunes.
+    pub fn strategy(&self) -> Strategy {
+        match self {
+            Self::FineTune(method) => method.strategy,
+            method if method.is_discrete() => Strategy::TuningFree,
+            _ => Strategy::FixedLm,
+        }
     }
 
     /// Whether its prompts are made of tokens alone.
@@ -360,6 +386,7 @@ fn cells(
         "prefix" => prefix::read(reader, at)?,
         "p_tuning" => p_tuning::read(reader, at)?,
         "bbt" => bbt::read(reader, at)?,
+        "fine_tune" => fine_tune::read(reader, at)?,
         "optiprompt" => optiprompt::read(reader, at, manual)?,
         "demonstrations" => demonstrations::read(reader, at)?,
         "label_words" => label_words::read(reader, at, words)?,
