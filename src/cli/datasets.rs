@@ -4,9 +4,11 @@ use clap::Args;
 use serde_json::json;
 
 use crate::error::Result;
+use crate::exchange::hub::{RepoKind, Settings, cached};
 use crate::task::{Card, Split, builtin_datasets};
 
 use super::fill::Format;
+use super::models::cached_table;
 use super::output::{print, print_json};
 use super::text_table::{TextTable, thousands};
 
@@ -18,7 +20,11 @@ Examples:
 A data set of your own is a folder with train.*, dev.* and test.* (.tsv, .csv, .jsonl, .json or .parquet; any of the three \
 may be absent) and, if you like, a CARD.yaml; or single files in the experiment:
   dataset: { train: my-train.csv, test: my-test.csv, columns: { text: review, label: stars } }
-Without a header the columns are text, label. TSV knows no quoting, CSV is RFC 4180.";
+Without a header the columns are text, label. TSV knows no quoting, CSV is RFC 4180.
+
+A data set of the hub is hf:owner/name@revision, or says more of itself:
+  dataset: { hub: hf:owner/name, subset: sst2, splits: { train: train, test: validation }, columns: { text: sentence } }
+Its Parquet, JSON, CSV or TSV files are fetched once, into the cache that Python's huggingface_hub uses.";
 
 /// The arguments of `datasets`.
 #[derive(Debug, Args)]
@@ -62,11 +68,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             card.licence.clone().unwrap_or_default(),
         ]);
     }
+    let cached = cached(&Settings::from_environment()?.cache, RepoKind::Data)?;
+    objects.extend(cached.iter().map(|repo| {
+        json!({ "dataset": repo.name.to_string(), "commit": repo.commit, "bytes": repo.bytes, "folder": repo.folder })
+    }));
     match arguments.format {
         Format::Json => print_json(&objects),
         Format::Table => print(&format!(
-            "{}\n{made}\nYour own: a folder with train.*, dev.* and test.*, or single files; see `promptmine datasets --help`.\n",
-            table.print()
+            "{}\n{made}{}\nYour own: a folder with train.*, dev.* and test.*, single files, or hf:owner/name on the hub; see `promptmine datasets --help`.\n",
+            table.print(),
+            cached_table("data set", &cached),
         )),
     }
 }

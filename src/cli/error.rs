@@ -73,9 +73,6 @@ pub enum CliError {
     /// A text that names no model.
     #[error("{0}")]
     ModelName(String),
-    /// A model's source that this version does not open.
-    #[error("model `{0}`: models from the hub are not in this version (builtin:NAME, a folder, or a .gguf file)")]
-    ModelSource(String),
 }
 
 impl Fault for CliError {
@@ -86,9 +83,7 @@ impl Fault for CliError {
             Self::Write { .. } => ExitCode::Results,
             // An input file is at fault, not the record of a run.
             Self::PromptFile(_) | Self::BadPrompt { .. } => ExitCode::Data,
-            Self::OtherTokenizer { .. } | Self::OtherWeights { .. } | Self::ModelName(_) | Self::ModelSource(_) => {
-                ExitCode::Model
-            }
+            Self::OtherTokenizer { .. } | Self::OtherWeights { .. } | Self::ModelName(_) => ExitCode::Model,
         }
     }
 }

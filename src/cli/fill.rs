@@ -24,7 +24,7 @@ The log-probabilities are over the whole vocabulary, in nats.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The model: builtin:NAME or a folder
+    /// The model: builtin:NAME, a folder, a .gguf file, or hf:owner/name
     #[arg(long, value_name = "MODEL")]
     model: String,
     /// The text with at least one mask
@@ -54,7 +54,7 @@ pub enum Format {
 /// # Errors
 /// A model that is at fault, or a text without a mask or too long for it.
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
-    let opened = open(&arguments.model, arguments.device)?;
+    let opened = open(&arguments.model, arguments.device, log)?;
     prepare_line(&opened.device, log);
     let scorer = Scorer::new(opened.loaded, Settings::default());
     let positions = scorer.fill(&arguments.text, arguments.top_k as usize)?;

@@ -27,7 +27,7 @@ template as what a user says.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group(ArgGroup::new("decoding").args(["beams", "temperature"])))]
 pub struct Arguments {
-    /// The model: builtin:NAME, a folder, or a .gguf file; it must be one that continues text, or reads one and writes another
+    /// The model: builtin:NAME, a folder, a .gguf file, or hf:owner/name; it must be one that continues text, or reads one and writes another
     #[arg(long, value_name = "MODEL")]
     model: String,
     /// The text to go on with, or to be read by a model that writes another
@@ -58,9 +58,9 @@ pub struct Arguments {
 ///
 /// # Errors
 /// A model that does not write text, one without a chat template where it is asked for, or a text too long for it.
-pub fn run(arguments: &Arguments, _log: Log) -> Result<()> {
+pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     let decoding = decoding(arguments)?;
-    let opened = open(&arguments.model, arguments.device)?;
+    let opened = open(&arguments.model, arguments.device, log)?;
     let scorer = Scorer::new(opened.loaded, Settings::default());
     let (ids, text) = if arguments.chat {
         let tokenizer = &scorer.loaded().tokenizer;

@@ -179,7 +179,7 @@ fn foreign(arguments: &Arguments, adapter: &peft::Adapter, log: Log) -> Result<I
 
 fn own(arguments: &Arguments, adapter: &peft::Adapter, saved: &SavedPrompt, log: Log) -> Result<Imported> {
     let model = arguments.model.as_deref().unwrap_or(&saved.model);
-    let opened = super::model_option::open(model, arguments.device)?;
+    let opened = super::model_option::open(model, arguments.device, log)?;
     super::model_option::prepare_line(&opened.device, log);
     let scorer = Scorer::new(opened.loaded.clone(), opened.settings());
     let (_, vectors, weights) = trained(arguments, adapter, Template::parse(&saved.template)?, &scorer)?;

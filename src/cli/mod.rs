@@ -27,6 +27,7 @@ mod export;
 mod failure;
 mod fill;
 mod generate;
+mod hub_watch;
 mod import;
 mod init;
 mod input_option;

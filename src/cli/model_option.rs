@@ -3,12 +3,14 @@
 use clap::{Args, ValueEnum};
 
 use crate::error::Result;
+use crate::exchange::hub::fetch_model;
 use crate::model::{DeviceChoice, LoadedModel, Precision, ResolvedDevice, load, resolve};
 use crate::runner::settings_for;
 use crate::scoring::Settings;
 use crate::spec::ModelSource;
 
 use super::CliError;
+use super::hub_watch::HubWatch;
 use super::log::Log;
 
 /// Where a model runs.
@@ -105,13 +107,12 @@ impl Opened {
 /// Opens a model by its name on a command line.
 ///
 /// # Errors
-/// [`CliError::ModelName`] or [`CliError::ModelSource`] for a name that this version cannot open;
+/// [`CliError::ModelName`] for what is no name; [`crate::exchange::hub::HubError`] for a model that the hub does not give;
 /// [`crate::model::ModelError`] for a model or a device that is at fault.
-pub fn open(model: &str, device: DeviceOption) -> Result<Opened> {
-    let source: ModelSource = model.parse().map_err(|e: crate::spec::SpecError| CliError::ModelName(e.to_string()))?;
+pub fn open(model: &str, device: DeviceOption, log: Log) -> Result<Opened> {
+    let mut source: ModelSource =
+        model.parse().map_err(|e: crate::spec::SpecError| CliError::ModelName(e.to_string()))?;
     let device = device.resolve()?;
-    if matches!(source, ModelSource::Hub { .. }) {
-        return Err(CliError::ModelSource(model.into()).into());
-    }
+    fetch_model(&mut source, &HubWatch::new(log))?;
     Ok(Opened { loaded: load(&source, &device)?, device })
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::error::Result;
+use crate::exchange::hub::fetch_experiment;
 use crate::model::Footprint;
 use crate::prompt::Prompt;
 use crate::runner::{BatchSize, Plan, PlannedTrial};
@@ -14,6 +15,7 @@ use crate::task::{Example, Split};
 
 use super::experiment_option::ExperimentOptions;
 use super::fill::Format;
+use super::hub_watch::HubWatch;
 use super::log::Log;
 use super::model_option::prepare_line;
 use super::output::{print, print_json};
@@ -58,8 +60,9 @@ struct Speed {
 /// # Errors
 /// Whatever would keep the experiment from running.
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
-    let experiment = arguments.experiment.load()?;
+    let mut experiment = arguments.experiment.load()?;
     let device = arguments.experiment.resolve_device()?;
+    fetch_experiment(&mut experiment, &HubWatch::new(log))?;
     let plan = Plan::new(experiment, device, arguments.experiment.batch_size())?;
     prepare_line(&plan.device, log);
     let speeds: Vec<Speed> = plan.scorers.iter().map(|scorer| speed(&plan, scorer)).collect::<Result<_>>()?;

@@ -45,7 +45,7 @@ impl From<MultiTokenName> for MultiToken {
 /// A model and what to ask it.
 #[derive(Debug, Clone, Args)]
 pub struct PromptOptions {
-    /// The model: builtin:NAME or a folder [default: the one that the prompt was found with]
+    /// The model: builtin:NAME, a folder, a .gguf file, or hf:owner/name [default: the one that the prompt was found with]
     #[arg(long, value_name = "MODEL", required_unless_present_any = ["prompt", "ensemble"])]
     pub model: Option<String>,
     /// The template: text with the slots {text} and {mask}
@@ -115,7 +115,7 @@ impl PromptOptions {
                 Some(ensemble)
             }
         };
-        let opened = open(&self.model_name(&saved)?, self.device)?;
+        let opened = open(&self.model_name(&saved)?, self.device, log)?;
         prepare_line(&opened.device, log);
         let prompts = if saved.is_empty() {
             vec![self.written(&opened)?]

@@ -8,11 +8,13 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::error::{ExitCode, Result};
+use crate::exchange::hub::fetch_experiment;
 use crate::record::{RecordError, StoreFigures};
 use crate::report::{closing_lines, render};
 use crate::runner::{self, Plan, RunOptions, recorded_batch_size};
 
 use super::experiment_option::ExperimentOptions;
+use super::hub_watch::HubWatch;
 use super::log::Log;
 use super::model_option::prepare_line;
 use super::output::print_block;
@@ -73,7 +75,7 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
 /// What keeps the run from starting or going on. Trials that fail are told of by [`ExitCode::Partial`].
 pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
     let stopping = Stopping::install(log);
-    let experiment = arguments.experiment.load()?;
+    let mut experiment = arguments.experiment.load()?;
     let device = arguments.experiment.resolve_device()?;
     let batch_size = match arguments.fresh {
         true => None,
@@ -88,6 +90,7 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         );
         return Err(RecordError::Foreign { path: arguments.results.join(&experiment.name), message }.into());
     }
+    fetch_experiment(&mut experiment, &HubWatch::new(log))?;
     let plan = Plan::new(experiment, device, batch_size.or(arguments.experiment.batch_size()))?;
     for note in &plan.notes {
         log.note(note);

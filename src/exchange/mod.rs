@@ -1,3 +1,4 @@
 //! Other people's formats and services.
 
+pub mod hub;
 pub mod peft;

@@ -16,13 +16,11 @@ pub enum ModelError {
         /// The names that exist.
         known: String,
     },
-    /// The kind of model source cannot be read by this version.
-    #[error(
-        "{what} cannot be read yet (supported: builtin:NAME, a folder with config.json, model.safetensors and tokenizer.json or vocab.txt, a .gguf file)"
-    )]
-    UnsupportedSource {
-        /// The source, as given.
-        what: String,
+    /// A model of the hub whose files are not on this machine.
+    #[error("`{name}` was not fetched from the hub")]
+    NotFetched {
+        /// Its name.
+        name: String,
     },
     /// A file could not be read.
     #[error("{}: {source}", path.display())]

@@ -178,8 +178,8 @@ fn open_gguf(path: &Path, device: &ResolvedDevice, fresh: Option<u64>) -> Result
 /// Opens the model that an experiment or a command line names.
 ///
 /// # Errors
-/// As [`load_builtin`], [`load_folder`] and [`load_gguf`]; [`ModelError::UnsupportedSource`] for kinds of sources that this version cannot
-/// open.
+/// As [`load_builtin`], [`load_folder`] and [`load_gguf`]; [`ModelError::NotFetched`] for a model of the hub that is not on this
+/// machine.
 pub fn load(source: &ModelSource, device: &ResolvedDevice) -> Result<LoadedModel, ModelError> {
     open(source, device, None)
 }
@@ -209,8 +209,13 @@ fn open(source: &ModelSource, device: &ResolvedDevice, fresh: Option<u64>) -> Re
         ModelSource::Builtin(name) => open_builtin(name, device, fresh)?,
         ModelSource::Folder(folder) => open_folder(folder, device, fresh)?,
         ModelSource::Gguf(path) => open_gguf(path, device, fresh)?,
-        ModelSource::Hub { .. } => {
-            return Err(ModelError::UnsupportedSource { what: source.to_string() });
+        ModelSource::Hub { name, snapshot: Some(folder) } => {
+            let loaded = open_folder(folder, device, fresh)?;
+            // The folder is named after a commit, which tells a reader nothing.
+            LoadedModel { name: name.short().to_owned(), ..loaded }
+        }
+        ModelSource::Hub { name, snapshot: None } => {
+            return Err(ModelError::NotFetched { name: name.to_string() });
         }
     };
     loaded.source = source.to_string();

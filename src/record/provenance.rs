@@ -15,6 +15,9 @@ const FORMAT: u32 = 1;
 pub struct ModelProvenance {
     /// The source as written in the experiment.
     pub source: String,
+    /// The commit that it was read at, of a model of the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// Its family: `bert`, `ernie`.
     pub family: String,
     /// Weights.
@@ -51,6 +54,9 @@ pub struct Provenance {
     pub models: Vec<ModelProvenance>,
     /// BLAKE3 (hex) of each data file, by split.
     pub data_blake3: BTreeMap<String, String>,
+    /// The commit that the data were read at, of a data set of the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_commit: Option<String>,
     /// The metric: `accuracy`.
     pub metric: String,
     /// The trials of the experiment as it is now, by folder name. Others in the folder are of earlier versions of it.

@@ -268,6 +268,7 @@ fn provenance(plan: &Plan) -> Provenance {
                 let loaded = scorer.loaded();
                 ModelProvenance {
                     source: source.to_string(),
+                    commit: source.commit(),
                     family: loaded.model.shape().family.clone(),
                     n_parameters: loaded.model.shape().n_parameters,
                     weights_blake3: loaded.weights_hash.clone(),
@@ -281,6 +282,7 @@ fn provenance(plan: &Plan) -> Provenance {
             .iter()
             .map(|(split, hash)| (split.to_string(), hash.clone()))
             .collect::<BTreeMap<_, _>>(),
+        data_commit: plan.experiment.task.dataset.commit(),
         metric: plan.experiment.task.metric.name().into(),
         trials: (plan.trials.iter().map(|t| t.key.id())).chain(plan.ensembles.iter().map(|e| e.key.id())).collect(),
     }

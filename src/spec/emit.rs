@@ -10,7 +10,7 @@ use super::method::{
 use super::task::TaskSpec;
 use super::write::{self, scalar_text};
 use crate::prompt::{Lora, Template, Tuning};
-use crate::task::{Columns, DatasetSource, Files, Header};
+use crate::task::{Columns, DatasetSource, Files, Header, HubData, LabelBy};
 
 impl Experiment {
     /// The experiment as YAML, with every default filled in. Reading it gives an equal experiment.
@@ -112,37 +112,68 @@ fn dataset(source: &DatasetSource) -> Value {
     match source {
         DatasetSource::Builtin(name) => text(format!("builtin:{name}")),
         DatasetSource::Folder(path) => text(path.display()),
+        DatasetSource::Hub(data) => hub_data(data),
         DatasetSource::Files(files) => {
             let Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank } = &**files;
             let files = [("train", train), ("dev", dev), ("test", test), ("all", all)];
             let mut entries: Vec<(&str, Value)> =
                 files.into_iter().filter_map(|(key, path)| Some((key, text(path.as_ref()?.display())))).collect();
-            entries.extend(columns.iter().map(|columns| match columns {
-                Columns::Order(names) => ("columns", list(names)),
-                Columns::Names(names) => {
-                    let names = names.iter().map(|(ours, theirs)| (text(ours), text(theirs)));
-                    ("columns", Value::Mapping(names.collect()))
-                }
-            }));
-            let header = match header {
-                Header::Auto => "auto",
-                Header::Yes => "yes",
-                Header::No => "no",
-            };
+            entries.extend(columns.iter().map(column_names));
             if all.is_some() {
                 let shares = [("train", shares.train), ("dev", shares.dev), ("test", shares.test)];
                 entries.push(("shares", mapping(shares.map(|(name, share)| (name, Value::from(share))))));
             }
-            entries.push(("header", text(header)));
+            entries.push(("header", header_name(*header)));
             entries.extend(labels.iter().map(|labels| ("labels", list(labels))));
-            entries.extend(label_by.iter().map(|rule| {
-                let bands = rule.bands.iter().map(|(label, band)| (text(label), text(band)));
-                ("label_by", mapping([(rule.column.as_str(), Value::Mapping(bands.collect()))]))
-            }));
+            entries.extend(label_by.iter().map(bands));
             entries.extend(skip_blank.then(|| ("skip_blank", Value::from(true))));
             mapping(entries)
         }
     }
+}
+
+fn hub_data(data: &HubData) -> Value {
+    // What a name alone says is written as one.
+    if *data == (HubData { fetched: data.fetched.clone(), ..HubData::new(data.name.clone()) }) {
+        return text(&data.name);
+    }
+    let HubData { name, subset, splits, columns, header, labels, label_by, skip_blank, fetched: _ } = data;
+    let mut entries = vec![("hub", text(name))];
+    entries.extend(subset.iter().map(|subset| ("subset", text(subset))));
+    if !splits.is_empty() {
+        let splits = splits.iter().map(|(ours, theirs)| (text(ours), text(theirs)));
+        entries.push(("splits", Value::Mapping(splits.collect())));
+    }
+    entries.extend(columns.iter().map(column_names));
+    entries.push(("header", header_name(*header)));
+    entries.extend(labels.iter().map(|labels| ("labels", list(labels))));
+    entries.extend(label_by.iter().map(bands));
+    entries.extend(skip_blank.then(|| ("skip_blank", Value::from(true))));
+    mapping(entries)
+}
+
+fn column_names(columns: &Columns) -> (&'static str, Value) {
+    let value = match columns {
+        Columns::Order(names) => list(names),
+        Columns::Names(names) => {
+            let names = names.iter().map(|(ours, theirs)| (text(ours), text(theirs)));
+            Value::Mapping(names.collect())
+        }
+    };
+    ("columns", value)
+}
+
+fn header_name(header: Header) -> Value {
+    text(match header {
+        Header::Auto => "auto",
+        Header::Yes => "yes",
+        Header::No => "no",
+    })
+}
+
+fn bands(rule: &LabelBy) -> (&'static str, Value) {
+    let bands = rule.bands.iter().map(|(label, band)| (text(label), text(band)));
+    ("label_by", mapping([(rule.column.as_str(), Value::Mapping(bands.collect()))]))
 }
 
 /// An item with its sweep folded: a key with several values in the cells is a list of them.

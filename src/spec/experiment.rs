@@ -220,7 +220,7 @@ impl Experiment {
     pub fn dataset(&self) -> DatasetSource {
         let resolved = |path: &Option<PathBuf>| path.as_ref().map(|path| self.resolve_path(path));
         match &self.task.dataset {
-            DatasetSource::Builtin(name) => DatasetSource::Builtin(name.clone()),
+            DatasetSource::Builtin(_) | DatasetSource::Hub(_) => self.task.dataset.clone(),
             DatasetSource::Folder(path) => DatasetSource::Folder(self.resolve_path(path)),
             DatasetSource::Files(files) => DatasetSource::Files(Box::new(Files {
                 train: resolved(&files.train),
@@ -317,13 +317,6 @@ fn models(reader: &mut Reader, at: &At) -> Result<Vec<ModelSource>, SpecError> {
                 return Ok(None);
             }
         };
-        if matches!(source, ModelSource::Hub { .. }) {
-            let name = shortened(&source.to_string());
-            let what = format!(
-                "`{name}`: models from the hub are not in this version (builtin:NAME, a folder, or a .gguf file)"
-            );
-            reader.value(at, what);
-        }
         Ok(Some(source))
     })
 }
@@ -495,7 +488,7 @@ controls: [shuffled_labels, random_model]
     fn faults_of_value_are_told_all_in_one_go() {
         let yaml = "name: a/b
 task:
-  dataset: hf:sst2
+  dataset: hf:../sst2
   template: \"{text} was\"
   verbalizer: { a: [x], b: [x] }
   metric: rouge_l
@@ -516,12 +509,12 @@ limits: { dev: 0 }
             message(yaml),
             "experiments/x.yaml:1:1: format: is missing (write `format: 1`)
 experiments/x.yaml:1:7: name: `a/b` cannot name a folder (letters of any script, digits, `-`, `_` and `.`, the last not in front)
-experiments/x.yaml:3:12: task.dataset: `hf:sst2`: data sets from the hub are not in this version (a folder, builtin:NAME, or {train:, dev:, test:})
+experiments/x.yaml:3:12: task.dataset: data set `hf:../sst2`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..` and `--`
 experiments/x.yaml:4:13: task.template: template `{text} was`: it has no {mask}, the slot where the model answers
 experiments/x.yaml:5:15: task.verbalizer: the word `x` stands for both `a` and `b`
 experiments/x.yaml:6:11: task.metric: metric `rouge_l` is not in this version (this version has accuracy, macro_f1, matthews)
 experiments/x.yaml:7:30: models[1]: the same as models[0]
-experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..`
+experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..` and `--`
 experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)
 experiments/x.yaml:9:8: seeds: an empty list; at least one is needed
 experiments/x.yaml:11:34: search[0].templates: {trigger:N} belongs to a method that fills it (random, autoprompt)

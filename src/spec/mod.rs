@@ -18,6 +18,7 @@ mod emit;
 mod ensemble;
 mod error;
 mod experiment;
+mod hub_data;
 mod method;
 mod model_source;
 mod node;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::error::SpecError;
 use super::node::shortened;
+use crate::task::HubName;
 
 /// The name of a model, by where it is to be found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -18,10 +19,10 @@ pub enum ModelSource {
     Gguf(PathBuf),
     /// `hf:owner/name@revision` on the hub, or in its cache.
     Hub {
-        /// `owner/name`.
-        repo: String,
-        /// A branch, a tag or a commit; the main branch where there is none.
-        revision: Option<String>,
+        /// Its name there.
+        name: HubName,
+        /// The folder of its commit, once it is on this machine. A commit's folder is named after it.
+        snapshot: Option<PathBuf>,
     },
 }
 
@@ -41,19 +42,9 @@ impl FromStr for ModelSource {
                 Err(fault("a built-in name has letters, digits, `-`, `_` and `.` only"))
             };
         }
-        if let Some(name) = name.strip_prefix("hf:") {
-            let (repo, revision) = match name.split_once('@') {
-                Some((repo, revision)) => (repo, Some(revision)),
-                None => (name, None),
-            };
-            let parts: Vec<&str> = repo.split('/').collect();
-            if parts.len() > 2 || !parts.iter().all(|part| safe_name(part)) {
-                return Err(fault("a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..`"));
-            }
-            if !revision.is_none_or(|revision| revision.split('/').all(safe_name)) {
-                return Err(fault("a revision has letters, digits, `-`, `_`, `.` and `/` only, without `..`"));
-            }
-            return Ok(Self::Hub { repo: repo.to_owned(), revision: revision.map(str::to_owned) });
+        if name.starts_with("hf:") {
+            let name = name.parse().map_err(|what: String| fault(&what))?;
+            return Ok(Self::Hub { name, snapshot: None });
         }
         let path = PathBuf::from(name);
         let gguf = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
@@ -67,13 +58,20 @@ fn safe_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(allowed) && !name.contains("..") && !name.starts_with(['.', '-'])
 }
 
+impl ModelSource {
+    /// The commit of a model of the hub that is on this machine.
+    pub fn commit(&self) -> Option<String> {
+        let Self::Hub { snapshot: Some(folder), .. } = self else { return None };
+        Some(folder.file_name()?.to_string_lossy().into_owned())
+    }
+}
+
 impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Builtin(name) => write!(f, "builtin:{name}"),
             Self::Folder(path) | Self::Gguf(path) => write!(f, "{}", path.display()),
-            Self::Hub { repo, revision: None } => write!(f, "hf:{repo}"),
-            Self::Hub { repo, revision: Some(revision) } => write!(f, "hf:{repo}@{revision}"),
+            Self::Hub { name, .. } => write!(f, "{name}"),
         }
     }
 }
@@ -111,7 +109,7 @@ mod tests {
         }
         assert_eq!(
             "hf:a/../b".parse::<ModelSource>().unwrap_err().to_string(),
-            "model `hf:a/../b`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..`"
+            "model `hf:a/../b`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..` and `--`"
         );
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::error::SpecError;
+use super::hub_data::{hub_data, hub_name};
 use super::method::{WordSearch, is_search, searches};
-use super::node::shortened;
 use super::reader::{At, Fields, Reader};
 use crate::prompt::{Piece, PromptError, Template, Verbalizer};
-use crate::task::{Band, Columns, DatasetSource, Files, Header, LabelBy, Metric, Shares};
+use crate::task::{Band, Columns, DatasetSource, Files, Header, HubData, LabelBy, Metric, Shares};
 
 /// What is to be done, and on which data.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +84,7 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
         Some(at) => dataset(reader, at)?,
         None => {
             reader
-                .value(fields.at(), "`dataset` is missing (a folder, builtin:NAME, or {train:, dev:, test:}, {all:})");
+                .value(fields.at(), "`dataset` is missing (a folder, builtin:NAME, hf:owner/name, or {train:, dev:, test:}, {all:}, {hub:})");
             DatasetSource::Builtin(String::new())
         }
     };
@@ -224,6 +224,9 @@ fn verbalizer(reader: &mut Reader, at: &At) -> Result<Option<Verbalizer>, SpecEr
 
 fn dataset(reader: &mut Reader, at: At) -> Result<DatasetSource, SpecError> {
     if !at.is_scalar() {
+        if at.entries().is_some_and(|entries| entries.iter().any(|(key, _)| key == "hub")) {
+            return hub_data(reader, at);
+        }
         let known = ["train", "dev", "test", "all", "shares", "columns", "header", "labels", "label_by", "skip_blank"];
         let fields = reader.fields(at, &known)?;
         return files(reader, &fields);
@@ -236,11 +239,13 @@ fn dataset(reader: &mut Reader, at: At) -> Result<DatasetSource, SpecError> {
         return Ok(DatasetSource::Builtin(name.to_owned()));
     }
     if text.starts_with("hf:") {
-        let name = shortened(&text);
-        reader.value(&at, format!("`{name}`: data sets from the hub are not in this version (a folder, builtin:NAME, or {{train:, dev:, test:}})"));
+        return Ok(match hub_name(reader, &at, &text) {
+            Some(name) => DatasetSource::Hub(Box::new(HubData::new(name))),
+            None => DatasetSource::Builtin(String::new()),
+        });
     }
     if text.trim().is_empty() {
-        reader.value(&at, "it is empty (a folder, builtin:NAME, or {train:, dev:, test:})");
+        reader.value(&at, "it is empty (a folder, builtin:NAME, hf:owner/name, or {train:, dev:, test:})");
     }
     Ok(DatasetSource::Folder(PathBuf::from(text)))
 }
@@ -281,26 +286,26 @@ fn files(reader: &mut Reader, fields: &Fields) -> Result<DatasetSource, SpecErro
         Some(at) => columns(reader, &at)?,
         None => None,
     };
-    let header = match fields.get("header") {
-        Some(at) => {
-            let known = [("auto", Header::Auto), ("yes", Header::Yes), ("no", Header::No)];
-            reader.choice(&at, "header", &known, &[])?
-        }
-        None => Header::Auto,
-    };
-    let labels = match fields.get("labels") {
-        Some(at) => {
-            let items = at.items();
-            let labels = names(reader, &items)?;
-            if labels.len() < 2 {
-                reader.value(&at, format!("{} labels found and at least two are needed", labels.len()));
-            }
-            Some(labels)
-        }
-        None => None,
-    };
+    let (header, labels) = (header(reader, fields)?, labels(reader, fields)?);
     let files = Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank };
     Ok(DatasetSource::Files(Box::new(files)))
+}
+
+/// Whether the first row names the columns.
+pub(super) fn header(reader: &mut Reader, fields: &Fields) -> Result<Header, SpecError> {
+    let Some(at) = fields.get("header") else { return Ok(Header::Auto) };
+    let known = [("auto", Header::Auto), ("yes", Header::Yes), ("no", Header::No)];
+    reader.choice(&at, "header", &known, &[])
+}
+
+/// The labels in their order.
+pub(super) fn labels(reader: &mut Reader, fields: &Fields) -> Result<Option<Vec<String>>, SpecError> {
+    let Some(at) = fields.get("labels") else { return Ok(None) };
+    let labels = names(reader, &at.items())?;
+    if labels.len() < 2 {
+        reader.value(&at, format!("{} labels found and at least two are needed", labels.len()));
+    }
+    Ok(Some(labels))
 }
 
 fn shares(reader: &mut Reader, at: At, divided: bool) -> Result<Shares, SpecError> {
@@ -323,7 +328,7 @@ fn shares(reader: &mut Reader, at: At, divided: bool) -> Result<Shares, SpecErro
     Ok(shares)
 }
 
-fn label_by(reader: &mut Reader, at: &At) -> Result<Option<LabelBy>, SpecError> {
+pub(super) fn label_by(reader: &mut Reader, at: &At) -> Result<Option<LabelBy>, SpecError> {
     let example = "as in { rating: { negative: \"<= -1\", positive: \">= 1\" } }";
     let Some([(column, bands_at)]) = at.entries().map(|entries| <[_; 1]>::try_from(entries).ok()).unwrap_or_default()
     else {
@@ -350,7 +355,7 @@ fn label_by(reader: &mut Reader, at: &At) -> Result<Option<LabelBy>, SpecError> 
     Ok(Some(LabelBy { column, bands }))
 }
 
-fn columns(reader: &mut Reader, at: &At) -> Result<Option<Columns>, SpecError> {
+pub(super) fn columns(reader: &mut Reader, at: &At) -> Result<Option<Columns>, SpecError> {
     let Some(entries) = at.entries() else {
         let items = at.items();
         let names = names(reader, &items)?;

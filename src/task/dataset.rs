@@ -54,6 +54,7 @@ impl Dataset {
             DatasetSource::Builtin(name) => builtin::find(name)?.load(needed),
             DatasetSource::Folder(folder) => load_folder(folder, needed),
             DatasetSource::Files(files) => load_files(files, needed),
+            DatasetSource::Hub(data) => data.load(needed),
         }
     }
 

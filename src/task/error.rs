@@ -78,6 +78,22 @@ pub enum TaskError {
         /// Its ending.
         extension: String,
     },
+    /// A data set of the hub whose files are not on this machine.
+    #[error("`{name}` was not fetched from the hub")]
+    NotFetched {
+        /// Its name.
+        name: String,
+    },
+    /// Files of one split that do not go together.
+    #[error("`{file}` has the columns {found}, and the split's first file {expected}")]
+    OtherColumns {
+        /// The file.
+        file: String,
+        /// Its columns.
+        found: String,
+        /// Those of the first file.
+        expected: String,
+    },
     /// Bytes that are not UTF-8.
     #[error("{place}: the bytes are not UTF-8{hint}")]
     NotUtf8 {

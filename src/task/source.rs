@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::hub_data::HubData;
 use super::table::{LabelBy, Shares};
 
 /// The column that holds the label, in our naming.
@@ -19,6 +20,16 @@ pub enum DatasetSource {
     Folder(PathBuf),
     /// Single files.
     Files(Box<Files>),
+    /// `hf:owner/name@revision` on the hub.
+    Hub(Box<HubData>),
+}
+
+impl DatasetSource {
+    /// The commit of a data set of the hub that is on this machine.
+    pub fn commit(&self) -> Option<String> {
+        let Self::Hub(data) = self else { return None };
+        Some(data.fetched.as_ref()?.commit.clone())
+    }
 }
 
 /// Single files and how they are read.

@@ -14,6 +14,8 @@ mod fine_tuning;
 mod gpu;
 mod gradient_searches;
 mod help;
+mod hub;
+mod hub_server;
 mod killed;
 mod pairs;
 mod paraphrase;

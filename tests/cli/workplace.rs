@@ -72,6 +72,11 @@ impl Workplace {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_promptmine"));
         command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
+        // What this machine has of the hub is no matter of a test.
+        for name in ["HF_ENDPOINT", "HF_TOKEN", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"] {
+            command.env_remove(name);
+        }
+        command.env("HF_HOME", self.path("hf")).env("HF_HUB_OFFLINE", "1");
         command
     }
 

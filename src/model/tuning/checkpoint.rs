@@ -53,7 +53,7 @@ impl Checkpoint {
             ModelSource::Builtin(name) => {
                 ConfigFile::parse(builtin::find(name)?.config(), format!("{source}: config.json"))?
             }
-            ModelSource::Folder(folder) => {
+            ModelSource::Folder(folder) | ModelSource::Hub { snapshot: Some(folder), .. } => {
                 let path = folder.join("config.json");
                 let bytes = std::fs::read(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
                 ConfigFile::parse(&bytes, path.display().to_string())?
@@ -63,7 +63,9 @@ impl Checkpoint {
                     "a GGUF file holds no tensors to train (use the folder in Hugging Face layout that it was made of)",
                 );
             }
-            ModelSource::Hub { .. } => return Err(ModelError::UnsupportedSource { what: source.to_string() }),
+            ModelSource::Hub { name, snapshot: None } => {
+                return Err(ModelError::NotFetched { name: name.to_string() });
+            }
         };
         let (file, weights) = weight_files(source)?;
         Ok(Self { file, config, source: source.clone(), weights })
@@ -167,14 +169,14 @@ impl Checkpoint {
     fn companions(&self) -> Result<Vec<(String, Vec<u8>)>, ModelError> {
         match &self.source {
             ModelSource::Builtin(name) => Ok(builtin::find(name)?.tokenizer_files()),
-            ModelSource::Folder(folder) => {
+            ModelSource::Folder(folder) | ModelSource::Hub { snapshot: Some(folder), .. } => {
                 let found = COMPANIONS.into_iter().map(|name| (name, folder.join(name)));
                 found
                     .filter(|(_, path)| path.exists())
                     .map(|(name, path): (_, std::path::PathBuf)| Ok((name.to_owned(), read(&path)?)))
                     .collect()
             }
-            ModelSource::Gguf(_) | ModelSource::Hub { .. } => Ok(Vec::new()),
+            ModelSource::Gguf(_) | ModelSource::Hub { snapshot: None, .. } => Ok(Vec::new()),
         }
     }
 }
@@ -186,7 +188,7 @@ fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
 fn weight_files(source: &ModelSource) -> Result<(String, Vec<WeightFile>), ModelError> {
     match source {
         ModelSource::Builtin(name) => builtin::find(name)?.weight_files(),
-        ModelSource::Folder(folder) => weights::open_folder(folder),
+        ModelSource::Folder(folder) | ModelSource::Hub { snapshot: Some(folder), .. } => weights::open_folder(folder),
         ModelSource::Gguf(_) | ModelSource::Hub { .. } => {
             Err(ModelError::UnsupportedSource { what: source.to_string() })
         }

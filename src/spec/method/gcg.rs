@@ -2,7 +2,6 @@
 
 use super::super::error::SpecError;
 use super::super::model_source::ModelSource;
-use super::super::node::shortened;
 use super::super::reader::{At, Fields, Reader};
 use super::Method;
 use super::sweep::{TRIGGER_KEYS, TriggerSlots, Triggers, combined, each, sweep, triggers, within};
@@ -115,11 +114,6 @@ fn probe(reader: &mut Reader, at: At) -> Result<Option<Probe>, SpecError> {
         return Ok(None);
     };
     match reader.text(&named)?.parse::<ModelSource>() {
-        Ok(ModelSource::Hub { .. }) => {
-            let what = "models from the hub are not in this version (builtin:NAME, a folder, or a .gguf file)";
-            reader.value(&named, format!("`{}`: {what}", shortened(&reader.text(&named)?)));
-            Ok(None)
-        }
         Ok(model) => Ok(Some(Probe { model, sampling_factor, reduction })),
         Err(error) => {
             reader.value(&named, error);

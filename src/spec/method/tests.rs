@@ -341,10 +341,7 @@ fn contradictions_of_searches_along_gradients_are_told() {
         ("gcg, n_replace: 4", "search[0].n_replace: 4 is more than the 3 trigger tokens"),
         ("gcg, probe: { r: 8 }", "search[0].probe: unknown key `r` (known: model, sampling_factor, reduction)"),
         ("gcg, probe: { sampling_factor: 4 }", "search[0].probe: `model` is missing"),
-        (
-            "gcg, probe: { model: 'hf:a/b' }",
-            "search[0].probe.model: `hf:a/b`: models from the hub are not in this version",
-        ),
+        ("gcg, probe: { model: 'hf:a/../b' }", "search[0].probe.model: model `hf:a/../b`: a hub name is owner/name"),
         ("pez, learning_rate: 0", "search[0].learning_rate"),
         ("pez, nearness: near", "unknown nearness `near`"),
         ("random, script: greek", "unknown script `greek` (known: any, latin, han)"),

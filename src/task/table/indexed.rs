@@ -202,6 +202,13 @@ impl Indexed {
         Ok(sorted_labels(&self.words.iter().map(|word| word.text.clone()).collect::<Vec<_>>()))
     }
 
+    /// Takes the rows for ones without labels.
+    pub fn forget_labels(&mut self) {
+        self.labelled = false;
+        self.labels.fill(NO_LABEL);
+        self.words.clear();
+    }
+
     /// Makes the labels places in `labels`.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 //!   where the label of that row occurs nowhere else: a header read as data adds a class and changes every number.
 //! - The checks with line numbers are ours, the parsing is polars'; a panic inside polars is reported as a damaged file.
 
+mod append;
 mod band;
 mod blocks;
 mod columns;
