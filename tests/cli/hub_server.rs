@@ -228,7 +228,8 @@ fn answer(stream: TcpStream, at_store: bool, store: &str, state: &Mutex<State>) 
         body[0] ^= 1;
     }
     let (mut status, mut range) = (200, String::new());
-    let from = headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
+    let from =
+        headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
     if let (Some(from), false) = (from, matches!(fault, Some(Fault::NoRanges))) {
         if from >= body.len() {
             return reply(416, "", b"", 0);
