@@ -46,6 +46,10 @@ pub trait Seq2SeqModel: Send + Sync {
     /// none.
     fn last_ids(&self) -> &[u32];
 
+    /// Whether both sides have as many heads of keys and values, and of the same width: keys and values of all blocks, as a prefix has
+    /// them, have one shape then.
+    fn sides_alike(&self) -> bool;
+
     /// Where a word is asked for.
     fn answer_place(&self) -> AnswerPlace;
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use burn::tensor::{Tensor, TensorData};
 
 use crate::model::KeyValues;
-use crate::prompt::{Prefix, PrefixShape, Prompt};
+use crate::prompt::{Prefix, PrefixShape, Prompt, Template};
 
 use super::batch::Sequence;
 use super::{Scorer, ScoringError};
@@ -42,8 +42,25 @@ impl Scorer {
         PrefixShape { n_prefix, n_layers: model.shape().n_layers, n_heads, d_head }
     }
 
+    /// Checks that the model can have a prefix, where a template has one: of an encoder and a decoder with other heads the keys and
+    /// values have no one shape.
+    pub(super) fn check_sides(&self, template: &Template) -> Result<(), ScoringError> {
+        let unlike = self.loaded().model.seq2seq().is_some_and(|model| !model.sides_alike());
+        if !unlike || template.n_prefix() == 0 {
+            return Ok(());
+        }
+        Err(ScoringError::Prefix {
+            template: template.to_string(),
+            reason: format!(
+                "the encoder and the decoder of {} have other heads, and a prefix needs the same (a soft prompt does not)",
+                self.loaded().name
+            ),
+        })
+    }
+
     /// Checks that a prompt's prefix is what its template and the model want.
     pub(super) fn check_prefix(&self, prompt: &Prompt) -> Result<(), ScoringError> {
+        self.check_sides(&prompt.template)?;
         let expected = self.prefix_shape(prompt.template.n_prefix());
         let reason = match &prompt.prefix {
             None if expected.n_prefix == 0 => return Ok(()),

@@ -159,6 +159,7 @@ impl Scorer {
                 return self.check_unmasked(&prompt.template, columns);
             }
         }
+        self.check_sides(&prompt.template)?;
         let passes = self.passes(prompt)?;
         for n_mask in mask_counts(&passes) {
             self.encoder(&prompt.template, columns, n_mask)?;
@@ -242,7 +243,7 @@ impl Scorer {
 
     fn passes_by(&self, prompt: &Prompt, rule: MultiToken) -> Result<Passes, ScoringError> {
         if prompt.label_vectors.is_some() {
-            let n_mask = usize::from(self.kind() != ModelKind::Causal);
+            let n_mask = usize::from(!self.continues());
             return Ok(Passes::of_vectors(prompt.verbalizer.label_names(), n_mask));
         }
         let pieces = prompt.template.pieces();

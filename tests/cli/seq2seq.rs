@@ -106,7 +106,7 @@ fn an_explanation_shows_both_sides() {
 }
 
 /// An experiment with every method on `model`.
-fn experiment(model: &str) -> String {
+fn experiment(model: &str, more: &str) -> String {
     format!(
         "format: 1
 name: seq2seq
@@ -128,7 +128,11 @@ search:
   - {{ method: soft_prompt, n_soft: 2, batch_size: 4, eval_every: 2 }}
   - {{ method: demonstrations, choose: nearest, k: 2, representation: [mean, mask], separator: \" \" }}
   - {{ method: label_words, verbalizer: {{ search: lm_bff, batch_size: 4 }} }}
-budget: {{ evaluations: 600 }}
+  - {{ method: p_tuning, n_soft: 2, batch_size: 4, eval_every: 2 }}
+  - {{ method: warp, n_soft: 2, batch_size: 4, eval_every: 2 }}
+  - {{ method: bbt, n_soft: 2, intrinsic_dim: 4, population: 4, batch_size: 4, eval_every: 2 }}
+  - {{ method: optiprompt, batch_size: 4, eval_every: 2 }}
+{more}budget: {{ evaluations: 600 }}
 limits: {{ unlabelled: 8 }}
 "
     )
@@ -138,7 +142,14 @@ limits: {{ unlabelled: 8 }}
 fn every_method_runs_on_bart_and_t5() {
     for name in ["bart", "t5"] {
         let workplace = Workplace::new();
-        workplace.write("seq2seq.yaml", experiment(&folder(name)));
+        let prefix = "  - { method: prefix, n_prefix: 2, batch_size: 4, eval_every: 2 }\n";
+        // The encoder and the decoder of this BART have other heads.
+        if name == "bart" {
+            workplace.write("prefix.yaml", experiment(&folder(name), prefix));
+            let refused = workplace.run(&["plan", "prefix.yaml"]);
+            assert!(refused.code != 0 && refused.stderr.contains("have other heads"), "{}", refused.stderr);
+        }
+        workplace.write("seq2seq.yaml", experiment(&folder(name), if name == "t5" { prefix } else { "" }));
         let plan = workplace.done(&["plan", "seq2seq.yaml"]);
         assert!(plan.stdout.contains("autoprompt"), "{}", plan.stdout);
         workplace.done(&["run", "seq2seq.yaml"]);
@@ -156,6 +167,7 @@ fn every_method_runs_on_bart_and_t5() {
         ] {
             assert!(rows.contains(&format!(",{method},")), "{name}: {method}\n{rows}");
         }
+        assert_eq!(rows.contains(",prefix,"), name == "t5", "{rows}");
         assert!(!rows.contains("failed"), "{name}: {rows}");
         workplace.write("in.tsv", "text\tlabel\nthe film was good\tpositive\na bad story\tnegative\n");
         let prompt = ["--template", "{text} it was {mask}.", "--verbalizer", "negative=bad|not good,positive=good"];

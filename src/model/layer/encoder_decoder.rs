@@ -287,6 +287,21 @@ impl LanguageModel for EncoderDecoder {
         self.read(self.shifted(&inputs))
     }
 
+    /// Those of the encoder, which reads the text, then those of the decoder, which reads it too and looks at the encoder.
+    fn keys_and_values(&self, inputs: Inputs) -> Option<KeyValues> {
+        let [_, seq_length, _] = inputs.embeddings.dims();
+        assert!(
+            inputs.past.is_none() && inputs.lengths.iter().all(|&length| length == seq_length),
+            "no padding, no past"
+        );
+        let Sides { encoder: rows, encoder_words: words, sources, read, .. } = self.shifted(&inputs);
+        let (states, before) = self.parts.encoder.forward(words.clone(), &rows, None, None, None, true);
+        let memory = self.memory_of(states, &rows);
+        let across = self.across(&memory, (&sources, &rows, &read));
+        let (_, after) = self.parts.decoder.forward(words, &rows, None, Some(&across), None, true);
+        Some(KeyValues { layers: before.into_iter().chain(after).flat_map(|side| side.layers).collect() })
+    }
+
     fn logits(&self, states: Tensor<2>, rows: Option<&[u32]>) -> Tensor<2> {
         let [_, d_model] = self.parts.head.dims();
         assert_shape!(states, [_, d_model]);
@@ -335,6 +350,14 @@ impl Seq2SeqModel for EncoderDecoder {
 
     fn answer_place(&self) -> AnswerPlace {
         self.parts.answer_place
+    }
+
+    fn sides_alike(&self) -> bool {
+        let heads = |stack: &Seq2SeqStack| {
+            let attention = &stack.layers[0].attention;
+            (attention.n_kv_heads, attention.d_head)
+        };
+        heads(&self.parts.encoder) == heads(&self.parts.decoder)
     }
 
     fn predict_pairs(&self, inputs: Inputs, decoder_from: &[usize]) -> Tensor<3> {
@@ -477,6 +500,26 @@ mod tests {
             let rest = inputs(&loaded, &[vec![20, 8]]);
             let (expected, _) = model.decode(&memory, &[0], Inputs { past: Some(kept), ..rest });
             close(&found, &numbers(expected), folder);
+        }
+    }
+
+    #[test]
+    fn keys_and_values_of_a_text_are_those_of_both_sides_reading_it() {
+        let loaded = load("mt5");
+        let model = loaded.model.seq2seq().unwrap();
+        assert!(model.sides_alike() && !load("bart").model.seq2seq().unwrap().sides_alike());
+        let begin = loaded.model.keys_and_values(inputs(&loaded, &[vec![5, 9, 12]])).unwrap();
+        assert_eq!(begin.layers.len(), loaded.model.shape().n_layers);
+        let (n_heads, d_head) = loaded.model.key_value_heads();
+        assert!(begin.layers.iter().all(|(keys, _)| keys.dims() == [1, n_heads, 3, d_head]));
+        // The decoder's are those of a decoder that reads the text and looks at it.
+        let text = inputs(&loaded, &[vec![5, 9, 12]]);
+        let (_, kept) = model.decode(&model.encode(&text), &[0], text);
+        let ours = begin.layers[1..].iter().flat_map(|(keys, values)| [keys.clone(), values.clone()]);
+        let theirs = kept.layers.iter().flat_map(|(keys, values)| [keys.clone(), values.clone()]);
+        for (ours, theirs) in ours.zip(theirs) {
+            let n = ours.shape().num_elements();
+            close(&numbers(ours.reshape([1, 1, n])), &numbers(theirs.reshape([1, 1, n])), "mt5");
         }
     }
 
