@@ -139,8 +139,6 @@ fn shape(path: &Path) -> Result<Shape, CliError> {
     }
 }
 
-/// The columns that the prompts show, each once.
-
 fn ids(table: &Table) -> Vec<String> {
     match &table.ids {
         Some(ids) => ids.clone(),

@@ -7,6 +7,7 @@
 //!   [`ROUND`] at a time, and given away as they come. Refused: sorting on disk, since places of 100,000 candidates are some
 //!   megabytes.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
@@ -99,8 +100,8 @@ impl<'a> Table<'a> {
             }
             let mut texts = HashMap::new();
             for (trial, listed) in alike.iter() {
-                if !texts.contains_key(&listed.text) {
-                    texts.insert(listed.text, self.read(*trial, listed)?.place(0).text);
+                if let Entry::Vacant(free) = texts.entry(listed.text) {
+                    free.insert(self.read(*trial, listed)?.place(0).text);
                 }
             }
             alike.sort_by(|(_, a), (_, b)| texts.get(&a.text).cmp(&texts.get(&b.text)));

@@ -18,7 +18,6 @@ pub struct Norm {
 }
 
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "one a layer, beside the weights that it holds")]
 enum Form {
     Frozen(Arc<Normaliser>),
     Plain {

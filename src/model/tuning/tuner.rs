@@ -15,6 +15,7 @@ const USUAL_TARGETS: [&str; 7] = ["query", "value", "q_lin", "v_lin", "q_proj", 
 
 /// What a tuned tensor's numbers are before the first step.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one a tensor, beside the numbers that it holds")]
 pub enum Start {
     /// Those of the checkpoint.
     Given(Tensor<1>),
