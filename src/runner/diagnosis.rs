@@ -36,8 +36,12 @@ impl Trial<'_> {
     /// [`Stopped`] if a prompt cannot be scored, or the user wants to stop.
     pub(super) fn diagnose(&self, candidates: &[(u64, &Prompt)], stop: &AtomicBool) -> Result<Vec<Event>, Stopped> {
         let failed = |e: ScoringError| Stopped::Failed(e.to_string());
-        if self.diagnostics == 0 || stop.load(Ordering::Relaxed) {
+        if self.diagnostics == 0 {
             return Ok(Vec::new());
+        }
+        // Without them the trial would be complete with another record.
+        if stop.load(Ordering::Relaxed) {
+            return Err(Stopped::Interrupted);
         }
         let mut events = Vec::new();
         if let Some((_, chosen)) = candidates.first() {

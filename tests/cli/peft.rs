@@ -47,9 +47,19 @@ fn a_trained_prompt_comes_back_from_its_adapter_bit_by_bit() {
 
 #[test]
 fn low_rank_steps_come_back_from_their_adapter() {
-    let item = "  - { method: fine_tune, tune: lora, rank: 2, batch_size: 4, eval_every: 4 }\n";
-    let (workplace, file) = ran(item, "fine_tune");
-    let file = file.replace("prompt.safetensors", "prompt.json");
+    // The toy has no weights to tune.
+    let workplace = Workplace::new();
+    workplace.write(
+        "films.yaml",
+        "format: 1\nname: films\ntask: { dataset: builtin:film-reviews, template: \"{text} It was {mask}.\" }\nmodels: \
+         [builtin:reviews-en]\nshots: [4]\nseeds: [13]\nsearch:\n  - { method: fine_tune, tune: lora, rank: 2, steps: 2, batch_size: 4 \
+         }\nbudget: { evaluations: 100 }\nlimits: { test: 16, diagnostics: 0 }\n",
+    );
+    workplace.write("test.tsv", "text\nA wonderful film.\nDull and boring.\n");
+    workplace.done(&["run", "films.yaml", "--quiet"]);
+    let trial =
+        workplace.trials("results/films").into_iter().find(|trial| trial.to_string_lossy().contains("fine_tune"));
+    let file = trial.unwrap().join("prompt.json").display().to_string();
     let ran = workplace.done(&["export", &file, "--to", "peft", "--output", "adapter"]);
     assert!(ran.stdout.contains("LORA, rank 2 beside "), "{}", ran.stdout);
     fs::create_dir(workplace.path("again")).unwrap();
