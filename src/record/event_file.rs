@@ -62,7 +62,9 @@ impl EventReader {
         self.n += 1;
         let corrupt = |what: String| RecordError::corrupt(&self.path, Some(self.n), what);
         let event: Event = serde_json::from_slice(&self.line).map_err(|e| {
-            corrupt(format!("not an event of this version: {e} (`run` begins this trial anew, `run --fresh` all of them)"))
+            corrupt(format!(
+                "not an event of this version: {e} (`run` begins this trial anew, `run --fresh` all of them)"
+            ))
         })?;
         match &event {
             Event::Started { format, .. } if *format != FORMAT => {

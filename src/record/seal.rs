@@ -48,8 +48,8 @@ pub(super) fn verify(folder: &Path) -> Result<(), RecordError> {
     }
     let path = folder.join(EVENTS);
     let (last, before) = last_line(&path).map_err(RecordError::io("read", &path))?;
-    let last: Last = serde_json::from_slice(&last)
-        .map_err(|e| RecordError::corrupt(&path, None, format!("last line: {e}")))?;
+    let last: Last =
+        serde_json::from_slice(&last).map_err(|e| RecordError::corrupt(&path, None, format!("last line: {e}")))?;
     for (name, sealed) in last.files {
         let path = folder.join(&name);
         let found = match File::open(&path) {

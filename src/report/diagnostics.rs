@@ -133,9 +133,11 @@ impl CandidateDiagnostics {
     pub(super) fn of(trial: &Trial, dev: Option<&SetScores>, class: Option<(usize, usize)>) -> Self {
         let Some(SetScores { predicted, .. }) = dev else { return Self::default() };
         let gold = &trial.dev_gold[..predicted.len()];
-        let class_accuracy = trial.labels.iter().enumerate().filter_map(|(label, name)| {
-            recall(gold, predicted, label as u16).map(|recall| (name.clone(), recall))
-        });
+        let class_accuracy = trial
+            .labels
+            .iter()
+            .enumerate()
+            .filter_map(|(label, name)| recall(gold, predicted, label as u16).map(|recall| (name.clone(), recall)));
         Self {
             collapse: collapse(predicted),
             class_accuracy: class_accuracy.collect(),

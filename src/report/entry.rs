@@ -72,12 +72,10 @@ impl<'a> Entry<'a> {
     /// The chosen candidate of the seed with the best dev metric, and its trial: the prompt that is shown.
     pub(super) fn shown(&self) -> Option<(&'a Trial, &'a Scored)> {
         // `min_by` takes the first of equals, so the lowest seed.
-        self.complete().filter_map(|trial| trial.chosen().map(|chosen| (trial, chosen))).min_by(
-            |(trial, a), (_, b)| {
-                let n_dev = trial.dev_gold.len();
-                a.place(n_dev).key().compare(&b.place(n_dev).key())
-            },
-        )
+        self.complete().filter_map(|trial| trial.chosen().map(|chosen| (trial, chosen))).min_by(|(trial, a), (_, b)| {
+            let n_dev = trial.dev_gold.len();
+            a.place(n_dev).key().compare(&b.place(n_dev).key())
+        })
     }
 
     /// The mean over seeds of what each seed's trial has; `None` if none has it.

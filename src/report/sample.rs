@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::record::{
-    CandidateRecord, EVENTS, Event, FORMAT, Provenance, RecordError, SetScores, Spent, TrialKey, TrialRecord, TrialWriter,
+    CandidateRecord, EVENTS, Event, FORMAT, Provenance, RecordError, SetScores, Spent, TrialKey, TrialRecord,
+    TrialWriter,
 };
 use crate::task::{Confusion, Metric};
 

@@ -17,6 +17,7 @@ mod batch;
 mod beginnings;
 mod cache;
 mod calibration;
+mod cost;
 mod duplicate;
 mod encode;
 mod ensemble;
@@ -38,11 +39,13 @@ mod prompt_flags;
 mod scorer;
 #[cfg(test)]
 mod tests;
+mod twins;
 mod vocabulary;
 
 pub use answers::{AnswerStates, Answers};
 pub use cache::{Known, ScoreCache, ScoreKey, ScoreStore, SetHash};
 pub use calibration::{BATCH_TEXTS, Calibrator, Prior};
+pub use cost::Cost;
 pub use encode::{DEMOS, Encoded, Encoder};
 pub use ensemble::Ensemble;
 pub use error::ScoringError;
@@ -55,5 +58,5 @@ pub use likelihood::{Likelihoods, TriggerLikelihoods};
 pub use nearest::{NearToken, NearestTokens};
 pub use outcome::{Outcome, argmax, information_parts, mutual_information};
 pub use passes::{Pass, Passes, Read, Word, WordPlace, encode_words, log_sum_exp};
-pub use scorer::{Ask, Cost, Round, Scorer, Settings};
+pub use scorer::{Ask, Round, Scorer, Settings};
 pub use vocabulary::{plain_tokens, trigger_vocabulary};

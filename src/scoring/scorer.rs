@@ -11,12 +11,13 @@ use crate::prompt::{Piece, Prompt, SoftPrompt, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
-use super::ScoringError;
 use super::batch::Sequence;
 use super::beginnings::{branches, in_common, key};
 use super::encode::{Encoded, Encoder, soft_length};
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
+use super::twins::Twins;
+use super::{Cost, ScoringError};
 
 /// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
 const ROWS: usize = 32;
@@ -37,28 +38,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self { multi_token: MultiToken::Joint, truncate: true, batch_size: 32, length_step: 1 }
-    }
-}
-
-/// What a call cost (contract, definition 4).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// Evaluations.
-    pub evaluations: u64,
-    /// Sequences passed forward.
-    pub forwards: u64,
-    /// Sequences passed backward.
-    pub backwards: u64,
-    /// Tokens passed forward, padding not counted.
-    pub tokens: u64,
-}
-
-impl std::ops::AddAssign for Cost {
-    fn add_assign(&mut self, other: Self) {
-        self.evaluations += other.evaluations;
-        self.forwards += other.forwards;
-        self.backwards += other.backwards;
-        self.tokens += other.tokens;
     }
 }
 
@@ -314,6 +293,7 @@ impl Scorer {
                 }
             }
         }
+        let (mut sequences, twins) = Twins::part(sequences, |prompt| ready[prompt].prompt.soft.as_deref());
         if self.loaded.model.shares_beginnings() {
             sequences.sort_by_cached_key(|s| (s.positions.len(), key(s)));
         } else {
@@ -325,7 +305,7 @@ impl Scorer {
             .collect();
         for batch in sequences.chunk_by(|a, b| a.positions.len() == b.positions.len()) {
             for batch in self.batches(batch) {
-                self.read_batch(batch, &ready, &mut reads);
+                self.read_batch(batch, &ready, &twins, &mut reads);
             }
         }
         let scores: Vec<Vec<Vec<f64>>> = ready
@@ -437,17 +417,17 @@ impl Scorer {
     }
 
     /// Runs one batch and stores what its passes read.
-    fn read_batch(&self, batch: &[Sequence], ready: &[Ready<'_>], reads: &mut [Vec<Vec<Vec<f64>>>]) {
+    fn read_batch(&self, batch: &[Sequence], ready: &[Ready<'_>], twins: &Twins, reads: &mut [Vec<Vec<Vec<f64>>>]) {
         let states = self.predict_batch(batch, |prompt| ready[prompt].prompt.soft.as_deref());
         let [batch_size, n_predict, d_model] = states.dims();
         let states = states.reshape([batch_size * n_predict, d_model]);
-        let mut rows: Vec<u32> = batch
-            .iter()
-            .flat_map(|s| ready[s.prompt].reading.passes.passes[s.pass].reads.iter().map(|r| r.token))
+        let readers = || batch.iter().flat_map(|sequence| twins.readers(sequence));
+        let mut rows: Vec<u32> = readers()
+            .flat_map(|(prompt, _, pass)| ready[prompt].reading.passes.passes[pass].reads.iter().map(|r| r.token))
             .collect();
         rows.sort_unstable();
         rows.dedup();
-        let whole = batch.iter().any(|s| ready[s.prompt].reading.passes.whole_vocabulary);
+        let whole = readers().any(|(prompt, ..)| ready[prompt].reading.passes.whole_vocabulary);
         let values = if whole {
             let logits = self.loaded.model.logits(states, None);
             let device = logits.device();
@@ -455,11 +435,12 @@ impl Scorer {
         } else {
             floats(self.loaded.model.logits(states, Some(&rows)))
         };
-        for (index, sequence) in batch.iter().enumerate() {
-            let reading = &ready[sequence.prompt].reading;
-            let pass = &reading.passes.passes[sequence.pass];
-            let places = &reading.places[sequence.pass];
-            let stored = &mut reads[sequence.prompt][sequence.example][sequence.pass];
+        let of = |(index, sequence)| twins.readers(sequence).map(move |reader| (index, reader));
+        for (index, (prompt, example, pass)) in batch.iter().enumerate().flat_map(of) {
+            let reading = &ready[prompt].reading;
+            let places = &reading.places[pass];
+            let stored = &mut reads[prompt][example][pass];
+            let pass = &reading.passes.passes[pass];
             for (slot, read) in stored.iter_mut().zip(&pass.reads) {
                 let place = places.binary_search(&read.mask).unwrap_or(0);
                 let row = rows.binary_search(&read.token).unwrap_or(0);

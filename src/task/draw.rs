@@ -58,12 +58,7 @@ impl Draw {
     /// What is drawn of each split.
     pub(crate) fn places(&self) -> [(Split, &[usize]); 4] {
         let dev = if self.dev_from_train { Split::Train } else { Split::Dev };
-        [
-            (Split::Train, &self.train),
-            (dev, &self.dev),
-            (Split::Train, &self.unlabelled),
-            (Split::Test, &self.test),
-        ]
+        [(Split::Train, &self.train), (dev, &self.dev), (Split::Train, &self.unlabelled), (Split::Test, &self.test)]
     }
 }
 

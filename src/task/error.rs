@@ -49,7 +49,9 @@ pub enum TaskError {
         source: io::Error,
     },
     /// A file is not what it was when the run began to read it.
-    #[error("`{file}` changed while it was used: leave data files as they are until the run has ended, then run it again")]
+    #[error(
+        "`{file}` changed while it was used: leave data files as they are until the run has ended, then run it again"
+    )]
     Changed {
         /// The path.
         file: String,

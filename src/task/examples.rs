@@ -37,8 +37,7 @@ impl Examples {
     /// If the file cannot be read again.
     pub(crate) fn new(indexed: Indexed, columns: &[String]) -> Result<Self, TaskError> {
         let Indexed { columns: own, labels, mut hashes, bytes, mut texts, .. } = indexed;
-        let at: Vec<usize> =
-            columns.iter().filter_map(|name| own.iter().position(|column| column == name)).collect();
+        let at: Vec<usize> = columns.iter().filter_map(|name| own.iter().position(|column| column == name)).collect();
         if own != columns {
             texts.select(&at);
         }
@@ -323,7 +322,10 @@ mod tests {
             // Even where the clock does not tell.
             std::fs::File::options().write(true).open(&path).unwrap().set_modified(before).unwrap();
             let error = dataset.hold([&draw]).unwrap_err();
-            assert!(matches!(&error, TaskError::Changed { file } if *file == path.display().to_string()), "{n} {error}");
+            assert!(
+                matches!(&error, TaskError::Changed { file } if *file == path.display().to_string()),
+                "{n} {error}"
+            );
             assert!(error.to_string().contains("train.tsv` changed while it was used"), "{error}");
         }
     }

@@ -46,8 +46,8 @@ pub use order::{OrderKey, order};
 pub use paired::{EXACT_FLIPS, FLIP_DRAWS, PairedT, anytime_sign, mcnemar_mid_p, paired_t, sign_flip};
 pub use power::{POWER, examples_to_resolve};
 pub use rank::{
-    OrderedRow, Outcomes, PairTests, RANKED_BEHAVIOURS, RankInterval, Standing, standings, standings_in_order, tested_rows,
-    value_test,
+    OrderedRow, Outcomes, PairTests, RANKED_BEHAVIOURS, RankInterval, Standing, standings, standings_in_order,
+    tested_rows, value_test,
 };
 pub use resampling::Resampler;
 pub use stability::{RankStability, kendall_tau_b, rank_stability, spearman};

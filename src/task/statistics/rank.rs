@@ -163,10 +163,7 @@ pub fn tested_rows(rows: &[OrderedRow]) -> Vec<usize> {
 }
 
 /// [`standings`] of rows that stand in their order, best first; `p_value` is asked of [`tested_rows`].
-pub fn standings_in_order(
-    rows: &[OrderedRow],
-    mut p_value: impl FnMut(usize, usize, usize) -> f64,
-) -> Vec<Standing> {
+pub fn standings_in_order(rows: &[OrderedRow], mut p_value: impl FnMut(usize, usize, usize) -> f64) -> Vec<Standing> {
     let tested = tested_rows(rows);
     let slot_of: HashMap<usize, usize> =
         tested.iter().enumerate().map(|(slot, &row)| (rows[row].behaviour, slot)).collect();

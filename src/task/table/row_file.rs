@@ -5,12 +5,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::Format;
 use super::blocks::Blocks;
 use super::delimited::{Dialect, read_records};
 use super::json::{self, Keys};
 use super::parquet::ParquetFile;
 use super::sheet::{Sheet, utf8};
-use super::Format;
 use crate::task::error::TaskError;
 
 /// Bytes of rows that are parsed at a time.
@@ -138,9 +138,9 @@ impl RowFile {
             let mut order = order.into_iter().peekable();
             for step in parquet.steps() {
                 let within = |place: &usize| spans[*place].at < step.end as u64;
-                let Some(first) = order.next_if(&within) else { continue };
+                let Some(first) = order.next_if(within) else { continue };
                 let sheet = parquet.read(self.reader()?, step.clone())?;
-                for place in std::iter::once(first).chain(std::iter::from_fn(|| order.next_if(&within))) {
+                for place in std::iter::once(first).chain(std::iter::from_fn(|| order.next_if(within))) {
                     rows[place] = sheet.rows[spans[place].at as usize - step.start].clone();
                 }
             }
