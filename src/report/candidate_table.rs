@@ -100,8 +100,8 @@ impl<'a> Table<'a> {
             }
             let mut texts = HashMap::new();
             for (trial, listed) in alike.iter() {
-                if let Entry::Vacant(free) = texts.entry(listed.text) {
-                    free.insert(self.read(*trial, listed)?.place(0).text);
+                if let Entry::Vacant(text) = texts.entry(listed.text) {
+                    text.insert(self.read(*trial, listed)?.place(0).text);
                 }
             }
             alike.sort_by(|(_, a), (_, b)| texts.get(&a.text).cmp(&texts.get(&b.text)));
@@ -297,7 +297,8 @@ mod tests {
     use super::super::columns::{CANDIDATES, csv};
     use super::super::sample::{Sample, asked, candidate_rows};
     use super::*;
-    use crate::record::TrialRecord;
+    use crate::record::{Event, TrialRecord};
+    use crate::task::statistics::{OrderKey, RankInterval, standings, wilson};
 
     fn table(trials: &[TrialRecord]) -> String {
         let rows = candidate_rows(trials, &asked()).unwrap();
@@ -445,5 +446,88 @@ mod tests {
         let label = Sample::new(0, "manual", &[1], "05", "").so_far();
         let message = candidate_rows(&[label], &asked()).unwrap_err().to_string();
         assert!(message.ends_with("gold label 5 of 2 labels"), "{message}");
+    }
+
+    /// Many candidates of two methods, with copies, ties in all but the text, and some that racing dropped.
+    fn many(n: usize, gold: &str) -> Vec<TrialRecord> {
+        let mut stream = crate::seed::Stream::new(5, "many candidates", b"");
+        let mut known: Vec<(String, f32)> = Vec::new();
+        let mut samples =
+            ["random", "gcg"].map(|method| Some(Sample::new(usize::from(method == "gcg"), method, &[1], gold, "")));
+        for number in 0..n {
+            let scores = match stream.below(4) {
+                0 if !known.is_empty() => known[stream.below(known.len())].clone(),
+                _ => {
+                    let skill = stream.uniform();
+                    let flip = |c: char| if c == '0' { '1' } else { '0' };
+                    let all: String =
+                        gold.chars().map(|c| if stream.uniform() < skill { c } else { flip(c) }).collect();
+                    let seen = if stream.below(5) == 0 { 4 + stream.below(gold.len() - 4) } else { gold.len() };
+                    (all[..seen].to_owned(), (stream.below(8) as f32) / 8.0)
+                }
+            };
+            known.push(scores.clone());
+            // The texts are in no order of the numbers.
+            let text = format!("{} word{} {{mask}}", "so ".repeat(number % 3), number * 7919 % n);
+            let sample = &mut samples[number % 2];
+            *sample = sample.take().map(|sample| sample.scored(&text, &scores.0, scores.1));
+        }
+        samples.map(|sample| sample.unwrap().chose(0).finished(&[])).into()
+    }
+
+    #[test]
+    fn many_candidates_are_ranked_as_if_all_of_them_were_held() {
+        let gold = "01".repeat(60);
+        let trials = many(1_400, &gold);
+        let rows = candidate_rows(&trials, &asked()).unwrap();
+        // Everything at hand: (item, number, predictions, metric, margin, tokens, text).
+        let held: Vec<(usize, u64, Vec<u16>, OrderKey<'_>)> = (trials.iter())
+            .flat_map(|trial| trial.events.iter().map(|event| (trial.key().item, event)))
+            .filter_map(|(item, event)| match event {
+                Event::Scored { candidate, dev: Some(dev), .. } => {
+                    let key = OrderKey {
+                        dropped_at: Some(dev.predicted.len()).filter(|n| *n < gold.len()),
+                        metric: (dev.metric * 1e6).round() / 1e6,
+                        margin: Some((dev.margin * 1e6).round() / 1e6),
+                        n_tokens: Some(candidate.n_tokens),
+                        text: &candidate.prompt,
+                    };
+                    Some((item, candidate.candidate, dev.predicted.clone(), key))
+                }
+                _ => None,
+            })
+            .collect();
+        let keys: Vec<OrderKey<'_>> = held.iter().map(|(.., key)| *key).collect();
+        let mut first_with = HashMap::new();
+        let behaviours: Vec<usize> =
+            (0..held.len()).map(|i| *first_with.entry((keys[i].dropped_at, &held[i].2)).or_insert(i)).collect();
+        let right = |predicted: &[u16]| -> Vec<bool> {
+            gold.bytes().zip(predicted).map(|(gold, label)| u16::from(gold - b'0') == *label).collect()
+        };
+        let outcomes: Vec<Outcomes> =
+            held.iter().map(|(_, _, predicted, _)| Outcomes::correct(right(predicted))).collect();
+        let mut tests = PairTests::new(1);
+        let expected =
+            standings(&keys, &behaviours, |a, b, n| tests.p_value(&outcomes[a], &outcomes[b], keys[b].dropped_at, n));
+        let mut order: Vec<usize> = (0..held.len()).collect();
+        order.sort_by(|&a, &b| expected[a].rank.cmp(&expected[b].rank).then(keys[a].compare(&keys[b])));
+        let seen =
+            |row: &CandidateRow| (row.rank, row.rank_low, row.rank_high, row.tied, row.method.clone(), row.candidate);
+        let wanted = |&i: &usize| {
+            let Standing { rank, interval } = expected[i];
+            let of = |value: fn(&RankInterval) -> usize| interval.as_ref().map(value);
+            let method = if held[i].0 == 0 { "random" } else { "gcg" };
+            (rank, of(|i| i.low), of(|i| i.high), of(|i| i.tied), method.to_owned(), held[i].1)
+        };
+        assert_eq!(rows.iter().map(seen).collect::<Vec<_>>(), order.iter().map(wanted).collect::<Vec<_>>());
+        let with = |is: fn(&CandidateRow) -> bool| rows.iter().filter(|row| is(row)).count();
+        assert!(with(|row| row.rank_low.is_none() && row.dropped_at.is_none()) > 0, "no more than a thousand");
+        assert!(with(|row| row.dropped_at.is_some()) > 100 && with(|row| row.diagnostics.n_equivalent > Some(1)) > 100);
+        for (row, i) in rows.iter().zip(&order) {
+            let correct = right(&held[*i].2).into_iter().filter(|right| *right).count();
+            let own = wilson(correct, gold.len(), outcome::LEVEL).low;
+            let expected = (row.dropped_at.is_none() && row.rank <= RANKED_BEHAVIOURS).then_some(own);
+            assert_eq!(row.dev_low, expected, "{row:?}");
+        }
     }
 }

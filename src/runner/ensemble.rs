@@ -27,7 +27,8 @@ use crate::spec::{Calibration, EnsembleKind};
 use crate::task::racing::Racing;
 use crate::task::{Draw, Example, Metric, Shots};
 
-use super::plan::{Plan, PlannedTrial, SeedDraws};
+use super::draws::SeedDraws;
+use super::plan::{Plan, PlannedTrial};
 use super::selection::set_scores;
 use super::trial::{Stopped, Trial};
 
@@ -140,7 +141,7 @@ pub fn make(
     stop: &AtomicBool,
 ) -> Result<EnsembleFiles, Stopped> {
     let begun = Instant::now();
-    let data = super::plan::examples(&plan.dataset, &planned.draw);
+    let data = super::draws::examples(&plan.dataset, &planned.draw);
     let calibrator = plan.calibrator(planned.calibration, &data).map_err(Stopped::Fatal)?;
     let first = plan.scorer(0, planned.model);
     let trial = Trial {

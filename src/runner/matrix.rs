@@ -115,7 +115,7 @@ impl Plan {
         let whole = draw(&self.dataset, Shots::Full, 0, &self.experiment.limits)?;
         let mut dataset = self.dataset.clone();
         dataset.hold([&whole])?;
-        let data: TrialData<'_> = super::plan::examples(&dataset, &whole);
+        let data: TrialData<'_> = super::draws::examples(&dataset, &whole);
         let names = self.names(&found);
         let mut writer = MatrixWriter::new(folder, self.dataset.labels.clone());
         let mut done = 0;

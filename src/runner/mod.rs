@@ -9,6 +9,7 @@
 //!   the event `halved` and the flag `batch_halved` say so. On the CPU the system ends the program instead, so there the size
 //!   that is chosen at the start has to do, or one that `--batch-size` gives.
 
+mod attempt;
 mod batch_size;
 #[cfg(test)]
 mod brute_force;
@@ -17,8 +18,10 @@ mod cell;
 mod checkpoint;
 mod control;
 mod diagnosis;
+mod draws;
 mod ensemble;
 mod error;
+mod fingerprint;
 mod hardness;
 mod ledger;
 mod listener;
@@ -29,6 +32,7 @@ mod pace;
 mod plan;
 mod plan_notes;
 mod pool;
+mod provenance;
 mod race_tally;
 mod rank_correlation;
 mod read_back;
@@ -36,6 +40,7 @@ mod run;
 mod schedule;
 mod selection;
 mod shortlist;
+mod task_prompt;
 mod trial;
 mod winner;
 

@@ -1,38 +1,25 @@
 //! What a run would do: the grid of an experiment as trials, with everything loaded and checked.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
-use crate::prompt::{Prompt, Verbalizer};
+use crate::prompt::Prompt;
 use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
-use crate::search::discrete::Synonyms;
-use crate::spec::{Calibration, Control, Experiment, Gcg, Method, Probe, SearchItem};
-use crate::task::{Dataset, Draw, Example, Shots, Split, draw};
+use crate::spec::{Calibration, Control, Experiment, Gcg, Method, SearchItem};
+use crate::task::{Dataset, Draw, Shots};
 
 use super::RunnerError;
 use super::batch_size::{BatchSize, GPU_LENGTH_STEP, Load, takes_gradients};
 use super::cell::{TaskPrompt, cells, demonstrations, prompts};
 use super::control;
 use super::diagnosis;
+use super::draws::{SeedDraws, draws, examples};
 use super::ensemble::PlannedEnsemble;
-use super::oracle::set_hash;
-use super::pool::even_order;
 use super::rank_correlation::n_compared;
-use super::trial::{PERPLEXITY_TEXTS, TrialData};
-
-/// Texts that prompts are chosen on at 0 shots where `limits.unlabelled` says nothing.
-pub(super) const UNLABELLED: u64 = 256;
-/// Where it says nothing, a budget is to cover so many candidates at 0 shots.
-pub(super) const FEWEST_CANDIDATES: u64 = 16;
-/// Fewer texts than these are not worth choosing on.
-const FEWEST_TEXTS: u64 = 16;
-
-/// The draw of each seed.
-pub(super) type SeedDraws = Vec<(u64, Draw)>;
+use super::task_prompt::{open_probe, task_prompt};
+use super::trial::TrialData;
 
 /// An experiment with its data, its models and its trials.
 pub struct Plan {
@@ -355,57 +342,6 @@ impl Plan {
         SearchItem::labels(&self.experiment.search).swap_remove(item)
     }
 
-    /// Hashes all that decides a trial's result.
-    fn fingerprint(&self, key: &TrialKey, item: &SearchItem, scorer: &Scorer, data: &TrialData<'_>) -> String {
-        let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 trial");
-        let mut part = |bytes: &[u8]| {
-            hasher.update(&(bytes.len() as u64).to_le_bytes());
-            hasher.update(bytes);
-        };
-        part(env!("CARGO_PKG_VERSION").as_bytes());
-        part(format!("{:?}", item.cells).as_bytes());
-        part(self.task.template.to_string().as_bytes());
-        part(self.task.verbalizer.to_string().as_bytes());
-        for method in &item.cells {
-            if let Some(path) = method.synonyms() {
-                part(format!("{:?}", self.task.synonyms.get(path).map(|list| list.groups())).as_bytes());
-            }
-        }
-        for method in &item.cells {
-            if let Method::Gcg(Gcg { probe: Some(probe), .. }) = method {
-                let loaded = self.task.probes.get(&probe.model.to_string());
-                part(loaded.map_or(&b""[..], |loaded| loaded.weights_hash.as_bytes()));
-            }
-        }
-        // Whose winner it starts from decides as much; seed, data and model are the same.
-        if let Some(other) = self.starts_from(key.item) {
-            let other = &self.experiment.search[other];
-            part(format!("{:?} {:?}", other.cells, other.multi_token).as_bytes());
-        }
-        if let Some(control) = &key.control {
-            part(control.as_bytes());
-        }
-        let experiment = &self.experiment;
-        part(format!("{:?} {:?} {:?}", experiment.task.metric, experiment.select, experiment.budget).as_bytes());
-        part(format!("{:?} {}", scorer.settings(), self.device.kind).as_bytes());
-        part(format!("{} {:?}", self.n_diagnosed(), self.rules_compared(key.item)).as_bytes());
-        part(self.device.precision.name().as_bytes());
-        part(format!("{} {} {} {:?} {}", key.item, key.model, key.shots, key.seeds, key.calibration).as_bytes());
-        if key.calibration == Calibration::Batch.name() {
-            part(format!("{:?}", experiment.limits.calibration.unwrap_or(BATCH_TEXTS)).as_bytes());
-        }
-        part(scorer.loaded().weights_hash.as_bytes());
-        part(scorer.loaded().tokenizer_hash.as_bytes());
-        part(self.dataset.columns.join("\n").as_bytes());
-        part(self.dataset.labels.join("\n").as_bytes());
-        for (split, examples) in
-            [("train", &data.train), ("dev", &data.dev), ("unlabelled", &data.unlabelled), ("test", &data.test)]
-        {
-            part(&set_hash(split, examples).0);
-        }
-        hasher.finalize().to_hex().to_string()
-    }
-
     /// Refuses a budget within which nothing can be scored.
     fn check_budget(&self) -> Result<()> {
         let budget = self.experiment.budget.evaluations;
@@ -438,126 +374,4 @@ fn sorted(indices: &[usize]) -> Vec<usize> {
     let mut indices = indices.to_vec();
     indices.sort_unstable();
     indices
-}
-
-fn task_prompt(experiment: &Experiment, dataset: &Dataset) -> Result<TaskPrompt> {
-    let missing = |key| RunnerError::NoDefault { key, dataset: dataset.name.clone() };
-    let card = dataset.card.as_ref();
-    let template = match (&experiment.task.template, card.and_then(|c| c.template.as_deref())) {
-        (Some(template), _) => template.clone(),
-        (None, Some(text)) => crate::prompt::Template::parse(text)?,
-        (None, None) => return Err(missing("template").into()),
-    };
-    let verbalizer = match (&experiment.task.verbalizer, card.and_then(|c| c.verbalizer.as_ref())) {
-        (Some(verbalizer), _) => verbalizer.clone(),
-        (None, Some(words)) => Verbalizer::new(words.iter().map(|(label, words)| (label.clone(), words.clone())))?,
-        (None, None) => return Err(missing("verbalizer").into()),
-    };
-    let verbalizer = verbalizer.aligned(&dataset.labels).map_err(RunnerError::Verbalizer)?;
-    Ok(TaskPrompt {
-        starts: BTreeMap::new(),
-        winner: None,
-        template,
-        verbalizer: Arc::new(verbalizer),
-        synonyms: synonyms(experiment)?,
-        probes: BTreeMap::new(),
-    })
-}
-
-/// Opens the second model of an item, where it is not open yet, and checks that it reads the same tokens.
-fn open_probe(
-    experiment: &Experiment,
-    probe: &Probe,
-    device: &ResolvedDevice,
-    scorers: &[Arc<Scorer>],
-    item: usize,
-    task: &mut TaskPrompt,
-) -> Result<()> {
-    let name = probe.model.to_string();
-    let place = format!("search[{item}]");
-    let loaded = match task.probes.get(&name) {
-        Some(loaded) => loaded.clone(),
-        None => model::load(&experiment.model(&probe.model), device)
-            .map_err(|e| Error::from(e).at(experiment.place(&place).map(|at| format!("{at}.probe.model"))))?,
-    };
-    if let Some(other) = scorers.iter().find(|scorer| scorer.loaded().tokenizer_hash != loaded.tokenizer_hash) {
-        let model = other.loaded().source.clone();
-        return Err(RunnerError::ProbeTokenizer { place, probe: name, model }.into());
-    }
-    task.probes.insert(name, loaded);
-    Ok(())
-}
-
-/// The lists of synonyms that items name.
-fn synonyms(experiment: &Experiment) -> Result<BTreeMap<PathBuf, Arc<Synonyms>>, RunnerError> {
-    let mut lists = BTreeMap::new();
-    for (index, item) in experiment.search.iter().enumerate() {
-        for method in &item.cells {
-            let Some(path) = method.synonyms() else { continue };
-            let resolved = experiment.resolve_path(path);
-            let fault = |what: String| RunnerError::Synonyms {
-                place: format!("search[{index}]"),
-                path: resolved.clone(),
-                what,
-            };
-            let bytes = std::fs::read(&resolved).map_err(|e| fault(e.to_string()))?;
-            let text = String::from_utf8(bytes).map_err(|e| {
-                let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();
-                fault(format!("line {line}: not UTF-8"))
-            })?;
-            lists.insert(path.clone(), Arc::new(Synonyms::parse(&text).map_err(|e| fault(e.to_string()))?));
-        }
-    }
-    Ok(lists)
-}
-
-fn draws(experiment: &Experiment, dataset: &Dataset) -> Result<Vec<(Shots, SeedDraws)>> {
-    let mut all = Vec::new();
-    for shots in &experiment.shots {
-        if dataset.split(Split::Train).is_none() {
-            return Err(RunnerError::NoSplit {
-                dataset: dataset.name.clone(),
-                split: "train",
-                what: format!("`shots: {shots}`"),
-            }
-            .into());
-        }
-        let mut limits = experiment.limits;
-        if *shots == Shots::Count(0) {
-            let affordable = (experiment.budget.evaluations / FEWEST_CANDIDATES).clamp(FEWEST_TEXTS, UNLABELLED);
-            limits.unlabelled.get_or_insert(affordable as usize);
-        } else if matches!(shots, Shots::Count(_)) && !experiment.search.iter().any(reads_all_texts) {
-            // Nothing reads more: the others stay in their file.
-            limits.unlabelled.get_or_insert(limits.calibration.unwrap_or(BATCH_TEXTS).max(PERPLEXITY_TEXTS));
-        }
-        let mut by_seed = Vec::new();
-        for &seed in &experiment.seeds {
-            let drawn = draw(dataset, *shots, seed, &limits);
-            by_seed.push((seed, drawn.map_err(|e| Error::from(e).at(experiment.place("shots")))?));
-        }
-        all.push((*shots, by_seed));
-    }
-    Ok(all)
-}
-
-/// Whether an item goes through all texts of train at any number of shots: for the words that they have.
-fn reads_all_texts(item: &SearchItem) -> bool {
-    item.cells.iter().any(|cell| matches!(cell, Method::LabelWords(_) | Method::TemplateAndWords(_)))
-}
-
-/// The examples of a draw, which the data set holds.
-pub(super) fn examples<'a>(dataset: &'a Dataset, draw: &Draw) -> TrialData<'a> {
-    let of = |split: Split, indices: &[usize]| -> Vec<&'a Example> {
-        let all = dataset.split(split);
-        indices.iter().filter_map(|&i| all?.get(i)).collect()
-    };
-    let dev = of(if draw.dev_from_train { Split::Train } else { Split::Dev }, &draw.dev);
-    // Draws of k shots go round the classes; the others are in file order.
-    let goes_round = draw.dev.windows(2).any(|pair| pair[0] > pair[1]);
-    TrialData {
-        train: of(Split::Train, &draw.train),
-        dev: if goes_round { dev } else { even_order(dev) },
-        unlabelled: of(Split::Train, &draw.unlabelled),
-        test: of(Split::Test, &draw.test),
-    }
 }

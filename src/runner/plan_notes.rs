@@ -10,7 +10,8 @@ use crate::spec::{
 use crate::task::{Metric, Shots, Split};
 
 use super::cell::{label_words, paraphrase, prompts, trigger};
-use super::plan::{FEWEST_CANDIDATES, Plan, PlannedTrial, UNLABELLED};
+use super::draws::{FEWEST_CANDIDATES, UNLABELLED};
+use super::plan::{Plan, PlannedTrial};
 
 impl Plan {
     /// Gathers them.
