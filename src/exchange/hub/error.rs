@@ -101,8 +101,8 @@ impl HubFault {
         move |source| Self::Cache { action, path, source }
     }
 
-    /// Whether the hub could not be had at all, rather than had an answer.
-    pub(super) fn is_of_the_network(&self) -> bool {
+    /// Whether the cache may stand in: the hub could not be had, or does not let the user in any more.
+    pub(super) fn leaves_the_cache(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. }
@@ -110,6 +110,7 @@ impl HubFault {
                 | Self::Cut { .. }
                 | Self::Status { status: 500.., .. }
                 | Self::TooOften { .. }
+                | Self::Denied { .. }
         )
     }
 }

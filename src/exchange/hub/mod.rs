@@ -15,7 +15,8 @@
 //! - 2026-11: a file's name in the cache is its checksum (SHA-256 of large files, git's blob SHA-1 of small ones), and a file that
 //!   does not have it never gets that name.
 //! - 2026-11: a branch is asked after each time, as the Python client does, so that a cached model is the newest; where the hub
-//!   cannot be reached and the cache has all that is needed, the cached commit is taken and a note says so. A full commit that is
+//!   cannot be reached, or no longer lets the user in, and the cache has all that is needed, the cached commit is taken and a
+//!   note says so. A full commit that is
 //!   cached asks nobody.
 //! - 2026-11: only the files that this program reads are fetched, `pytorch_model.bin` only where there is no safetensors.
 
@@ -94,7 +95,7 @@ impl<'a> Hub<'a> {
     pub fn new(settings: Settings, watch: &'a dyn Watch) -> Result<Self, HubError> {
         let client = match settings.offline {
             true => None,
-            false => Some(Client::new(&settings).map_err(|fault| HubError::settings(fault))?),
+            false => Some(Client::new(&settings).map_err(HubError::settings)?),
         };
         Ok(Self { settings, client, watch })
     }
@@ -133,8 +134,8 @@ impl<'a> Hub<'a> {
         {
             return Ok(found);
         }
-        match self.from_hub(client, &repository, &cache, choose) {
-            Err(unreachable) if unreachable.is_of_the_network() => {
+        match self.fetched(client, &repository, &cache, choose) {
+            Err(unreachable) if unreachable.leaves_the_cache() => {
                 match Self::from_cache(&cache, choose, &HubFault::NoFile) {
                     Ok(found) => {
                         let commit = &found.1.commit;
@@ -148,7 +149,8 @@ impl<'a> Hub<'a> {
         }
     }
 
-    fn from_hub<T>(
+    /// The newest commit of the revision, what is missing of it fetched.
+    fn fetched<T>(
         &self,
         client: &Client,
         repository: &Repository,

@@ -189,9 +189,9 @@ fn weight_files(source: &ModelSource) -> Result<(String, Vec<WeightFile>), Model
     match source {
         ModelSource::Builtin(name) => builtin::find(name)?.weight_files(),
         ModelSource::Folder(folder) | ModelSource::Hub { snapshot: Some(folder), .. } => weights::open_folder(folder),
-        ModelSource::Gguf(_) | ModelSource::Hub { .. } => Err(ModelError::Tuning {
-            model: source.to_string(),
-            what: "it has no weight files in Hugging Face layout".into(),
-        }),
+        ModelSource::Gguf(_) => {
+            Err(ModelError::Tuning { model: source.to_string(), what: "a GGUF file holds no tensors to train".into() })
+        }
+        ModelSource::Hub { name, snapshot: None } => Err(ModelError::NotFetched { name: name.to_string() }),
     }
 }
