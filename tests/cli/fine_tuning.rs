@@ -78,7 +78,7 @@ fn every_strategy_is_a_row_with_what_it_trained_and_saved_and_a_curve_over_shots
         assert_eq!(evaluations, looks * 8 + 24, "{name}");
         assert_eq!(row["dev_looks"], looks.to_string(), "{name}");
         let saved: u64 = row["saved_bytes"].parse().unwrap();
-        assert!((saved > 20_000_000) == (!name.contains("lora")), "{name}: {saved}");
+        assert_ne!(saved > 20_000_000, name.contains("lora"), "{name}: {saved}");
     }
     assert_eq!(row("manual")["strategy"], "tuning_free");
     assert!(!board.iter().any(|row| row["method"].starts_with("fine_tune") && row["shots"] == "0"));
