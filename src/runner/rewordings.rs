@@ -1,0 +1,68 @@
+//! Services that are asked for rewordings before a run begins.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::exchange::endpoint::{ask, most};
+use crate::prompt::Template;
+use crate::search::discrete::Rephrase;
+use crate::spec::{Endpoint, Method};
+
+use super::cell::paraphrase::templates;
+use super::plan::Plan;
+
+/// A service with the templates that it is asked about, and the first item that names it.
+struct Asked {
+    endpoint: Endpoint,
+    templates: Vec<Template>,
+    item: usize,
+}
+
+impl Plan {
+    /// Asks the services that the items name for rewordings of the templates that they start from. Answers are kept beside the
+    /// results folders and asked for once. With `only`, items that make no trial of that method or label ask nobody.
+    ///
+    /// # Errors
+    /// [`crate::exchange::endpoint::EndpointError`], with the place of the item: before anything is asked if it could be more
+    /// than is allowed.
+    pub fn ask_endpoints(&mut self, results: &Path, only: Option<&str>, note: &dyn Fn(&str)) -> Result<()> {
+        for asked in self.asked(only) {
+            let place = format!("search[{}]", asked.item);
+            let place = self.experiment.place(&place).map(|at| format!("{at}.endpoint"));
+            let answers =
+                ask(&asked.endpoint, &asked.templates, results, note).map_err(|e| Error::from(e).at(place))?;
+            let answers: Arc<dyn Rephrase> = Arc::new(answers);
+            self.task.rephrase.push((asked.endpoint, answers));
+        }
+        Ok(())
+    }
+
+    /// What asking them takes at most, a sentence each.
+    pub(super) fn endpoint_notes(&self) -> Vec<String> {
+        let note = |asked: Asked| {
+            let most = most(&asked.endpoint, &asked.templates);
+            format!("a run begins with {most}; what was asked before is not asked again")
+        };
+        self.asked(None).into_iter().map(note).collect()
+    }
+
+    fn asked(&self, only: Option<&str>) -> Vec<Asked> {
+        let mut all: Vec<Asked> = Vec::new();
+        for (index, item) in self.experiment.search.iter().enumerate() {
+            let runs = self.trials.iter().any(|trial| {
+                trial.item == index && only.is_none_or(|only| only == trial.key.method || only == trial.key.label)
+            });
+            for method in item.cells.iter().filter(|_| runs) {
+                let Method::Paraphrase(method) = method else { continue };
+                let Some(endpoint) = &method.endpoint else { continue };
+                let new = templates(method, &self.task);
+                match all.iter_mut().find(|asked| asked.endpoint == *endpoint) {
+                    Some(asked) => asked.templates.extend(new),
+                    None => all.push(Asked { endpoint: endpoint.clone(), templates: new, item: index }),
+                }
+            }
+        }
+        all
+    }
+}
