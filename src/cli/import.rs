@@ -153,6 +153,8 @@ fn foreign(arguments: &Arguments, adapter: &peft::Adapter, log: Log) -> Result<I
     let (opened, asked) = options(arguments).ready_one(log)?;
     let loaded = &opened.loaded;
     let (template, vectors, weights) = trained(arguments, adapter, asked.prompt.template.clone(), &asked.scorer)?;
+    // More vectors than a slot may have could be written, and not be read again.
+    let template = Template::parse(&template.to_string())?;
     let prompt = vectors.put_into(&Prompt { template, ..asked.prompt });
     let columns: Vec<String> = prompt.template.columns().into_iter().map(str::to_owned).collect();
     Scorer::new(loaded.clone(), *asked.scorer.settings()).check(&prompt, &columns)?;

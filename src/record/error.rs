@@ -27,6 +27,14 @@ pub enum RecordError {
         /// What was found and what is allowed.
         message: String,
     },
+    /// A file was another one when it was read again: its trial began anew meanwhile.
+    #[error("{}: {message}", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        message: String,
+    },
     /// A file was written in a later format than this program reads.
     #[error("{}: written in format {found}, this version reads format {known}", path.display())]
     Version {
@@ -70,6 +78,11 @@ impl RecordError {
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// A [`RecordError::Changed`].
+    pub fn changed(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
+        Self::Changed { path: path.into(), message: message.into() }
     }
 
     /// A [`RecordError::Corrupt`].

@@ -122,12 +122,12 @@ impl EventFile {
     /// The event at a place that [`EventReader`] gave.
     ///
     /// # Errors
-    /// [`RecordError::Corrupt`] if there is no event any more.
+    /// [`RecordError::Changed`] if there is no event any more.
     pub fn read(&mut self, place: EventPlace) -> Result<Event, RecordError> {
         self.line.resize(place.length as usize, 0);
         let read = self.file.seek(SeekFrom::Start(place.at)).and_then(|_| self.file.read_exact(&mut self.line));
         let changed = |what: String| {
-            RecordError::corrupt(&self.path, None, format!("changed while it was read (byte {}: {what})", place.at))
+            RecordError::changed(&self.path, format!("changed while it was read (byte {}: {what})", place.at))
         };
         match read {
             Ok(()) => {}

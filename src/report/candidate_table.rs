@@ -478,7 +478,7 @@ mod tests {
     #[test]
     fn many_candidates_are_ranked_as_if_all_of_them_were_held() {
         let gold = "01".repeat(60);
-        let trials = many(1_400, &gold);
+        let trials = many(2_000, &gold);
         let rows = candidate_rows(&trials, &asked()).unwrap();
         // Everything at hand: (item, number, predictions, metric, margin, tokens, text).
         let held: Vec<(usize, u64, Vec<u16>, OrderKey<'_>)> = (trials.iter())

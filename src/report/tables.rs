@@ -36,6 +36,24 @@ pub const CURVES_CSV: &str = "curves.csv";
 /// # Errors
 /// [`ReportError::Record`] if the folder holds no record, one that cannot be read, or cannot be written to.
 pub fn write_tables(folder: &Path) -> Result<(), ReportError> {
+    settled(|| written(folder))
+}
+
+/// How often tables are begun again because a trial began anew while they were made.
+const AGAIN: usize = 10;
+
+/// What `make` gives once no trial begins anew while it reads: a failed trial is tried again while others end.
+fn settled<T>(mut make: impl FnMut() -> Result<T, ReportError>) -> Result<T, ReportError> {
+    for _ in 0..AGAIN {
+        match make() {
+            Err(ReportError::Record(RecordError::Changed { .. })) => {}
+            made => return made,
+        }
+    }
+    make()
+}
+
+fn written(folder: &Path) -> Result<(), ReportError> {
     let trials = Trial::all(folder)?;
     let asked = Asked::load(folder)?;
     let path = folder.join(CANDIDATES_CSV);
@@ -65,7 +83,7 @@ pub fn write_tables(folder: &Path) -> Result<(), ReportError> {
 pub fn render(folder: &Path, format: &str, by: Option<&str>) -> Result<String, ReportError> {
     let format: Format = format.parse()?;
     let by = by.map(columns::column).transpose()?;
-    Leaderboard::load(folder)?.render(format, by)
+    settled(|| Leaderboard::load(folder))?.render(format, by)
 }
 
 /// What a leaderboard is printed as.
@@ -160,6 +178,28 @@ mod tests {
             manual.chose(0).tested(HALF, 0.25).finished(&[]),
             mined.labelled("autoprompt 2").chose(0).tested(GOLD, 1.0).finished(&[]),
         ]
+    }
+
+    #[test]
+    fn tables_are_begun_again_while_trials_begin_anew_and_no_other_error_is_tried_again() {
+        let changed = || ReportError::from(RecordError::changed("events.jsonl", "vanished while it was read"));
+        let after = |n: usize| {
+            let mut tried = 0;
+            let made = settled(|| {
+                tried += 1;
+                if tried > n { Ok(tried) } else { Err(changed()) }
+            });
+            (made.ok(), tried)
+        };
+        assert_eq!(after(0), (Some(1), 1));
+        assert_eq!(after(3), (Some(4), 4));
+        assert_eq!(after(100), (None, AGAIN + 1));
+        let mut tried = 0;
+        let damaged: Result<(), _> = settled(|| {
+            tried += 1;
+            Err(RecordError::corrupt("events.jsonl", None, "no event").into())
+        });
+        assert!(damaged.is_err() && tried == 1);
     }
 
     #[test]

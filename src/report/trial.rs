@@ -224,14 +224,14 @@ impl Trial {
     /// A candidate with all that its event says, from the trial's events.
     ///
     /// # Errors
-    /// [`RecordError::Corrupt`] if the file is not what it was a moment ago.
+    /// [`RecordError::Changed`] if the file is not what it was a moment ago.
     pub(super) fn scored(&self, listed: &Listed, file: &mut EventFile) -> Result<Scored, RecordError> {
         let scored = Scored::of(file.read(listed.event)?);
         let n_dev = self.dev_gold.len();
         let is_same = |scored: &Scored| Listed::of(listed.event, scored, n_dev, &self.texts).is(listed);
         scored.filter(is_same).ok_or_else(|| {
             let message = format!("changed while it was read (candidate {})", listed.number);
-            RecordError::corrupt(self.folder.join(EVENTS), None, message)
+            RecordError::changed(self.folder.join(EVENTS), message)
         })
     }
 
@@ -240,7 +240,7 @@ impl Trial {
     /// # Errors
     /// [`RecordError`] if they cannot be opened any more.
     pub(super) fn events(&self) -> Result<EventFile, RecordError> {
-        let gone = || RecordError::corrupt(self.folder.join(EVENTS), None, "vanished while it was read");
+        let gone = || RecordError::changed(self.folder.join(EVENTS), "vanished while it was read");
         Ok(EventReader::open(&self.folder)?.ok_or_else(gone)?.into_file())
     }
 

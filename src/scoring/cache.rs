@@ -17,8 +17,7 @@ use std::sync::Arc;
 use crate::prompt::Prompt;
 use crate::task::Example;
 
-use super::scorer::Settings;
-use super::{Cost, Scorer, ScoringError};
+use super::{Cost, Scorer, ScoringError, Settings};
 
 /// Bytes of scores that a trial keeps.
 const MEMORY: usize = 8 << 20;

@@ -17,6 +17,7 @@ use crate::model::Tokenizer;
 use crate::prompt::{Demonstration, Piece, SoftSlot, Template};
 use crate::task::Example;
 
+use super::bit::{Bit, Slots};
 use super::{AnswerWay, ScoringError};
 
 /// A prompt on one example as token ids, with places for masks, triggers and virtual tokens.
@@ -108,14 +109,6 @@ fn names_beginning(parts: &[Part], beginning: &[u32]) -> bool {
     !beginning.is_empty()
         && bits.iter().all(|bit| matches!(bit, Bit::Soft(_)))
         && named.take(beginning.len()).eq(beginning.iter().copied())
-}
-
-enum Bit {
-    Text(String),
-    /// An index into the encoder's columns, behind which its demonstrations count on.
-    Column(usize),
-    /// Virtual tokens. They part no text: what is round them is encoded as if they were not there.
-    Soft(usize),
 }
 
 impl<'a> Encoder<'a> {
@@ -471,48 +464,5 @@ pub fn soft_length(slot: &SoftSlot, tokenizer: &Tokenizer, before: &[usize]) -> 
         SoftSlot::Count(n) => *n,
         SoftSlot::Init(text) => tokenizer.encode_text(text).len(),
         SoftSlot::Same(slot) => slot.checked_sub(1).and_then(|slot| before.get(slot)).copied().unwrap_or(0),
-    }
-}
-
-/// The virtual tokens of a text part that are still to come: (the byte before which they stand, how many).
-struct Slots {
-    rest: std::iter::Peekable<std::vec::IntoIter<(usize, usize)>>,
-}
-
-impl Slots {
-    fn of(bits: &[Bit], texts: &[&str]) -> Self {
-        let mut at = 0;
-        let mut slots = Vec::new();
-        for bit in bits {
-            match bit {
-                Bit::Soft(n) => slots.push((at, *n)),
-                _ => at += bit.of(texts).len(),
-            }
-        }
-        Self { rest: slots.into_iter().peekable() }
-    }
-
-    /// Takes those that stand before a token that begins at `start`. One inside a token stands after it.
-    fn up_to(&mut self, start: usize) -> usize {
-        let mut n = 0;
-        while let Some((_, more)) = self.rest.next_if(|(at, _)| *at <= start) {
-            n += more;
-        }
-        n
-    }
-
-    /// Whether the next stand before the end of the text.
-    fn is_inside(&mut self, end: usize) -> bool {
-        self.rest.peek().is_some_and(|(at, _)| *at < end)
-    }
-}
-
-impl Bit {
-    fn of<'s>(&'s self, texts: &[&'s str]) -> &'s str {
-        match self {
-            Self::Text(text) => text,
-            Self::Column(index) => texts[*index],
-            Self::Soft(_) => "",
-        }
     }
 }

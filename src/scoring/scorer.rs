@@ -7,63 +7,22 @@ use std::sync::{Arc, Mutex};
 use burn::tensor::{Tensor, activation};
 
 use crate::model::{LoadedModel, ModelKind, TunedModel};
-use crate::prompt::{Piece, Prompt, SoftSlot, Template, Verbalizer};
+use crate::prompt::{Piece, Prompt, Template, Verbalizer};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
-use super::ScoringError;
 use super::answer_way::AnswerWay;
 use super::batch::Sequence;
 use super::beginnings::{branches, encoders, in_common, key, same_encoder};
-use super::encode::{Encoded, Encoder, soft_length};
+use super::encode::{Encoded, Encoder};
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
 use super::past::prefix_groups;
 use super::tuned::Tunables;
+use super::{Cost, ScoringError, Settings};
 
 /// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
 const ROWS: usize = 32;
-
-/// What a scorer does with every prompt.
-#[derive(Debug, Clone, Copy)]
-pub struct Settings {
-    /// The rule for label words of several tokens.
-    pub multi_token: MultiToken,
-    /// Whether inputs that do not fit are shortened.
-    pub truncate: bool,
-    /// Sequences in a batch.
-    pub batch_size: usize,
-    /// Batches are padded to a multiple of this many tokens; 1 pads to the longest only.
-    pub length_step: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { multi_token: MultiToken::Joint, truncate: true, batch_size: 32, length_step: 1 }
-    }
-}
-
-/// What a call cost (contract, definition 4).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// Evaluations.
-    pub evaluations: u64,
-    /// Sequences passed forward.
-    pub forwards: u64,
-    /// Sequences passed backward.
-    pub backwards: u64,
-    /// Tokens passed forward, padding not counted.
-    pub tokens: u64,
-}
-
-impl std::ops::AddAssign for Cost {
-    fn add_assign(&mut self, other: Self) {
-        self.evaluations += other.evaluations;
-        self.forwards += other.forwards;
-        self.backwards += other.backwards;
-        self.tokens += other.tokens;
-    }
-}
 
 /// The scores of a round of prompts on the same examples.
 #[derive(Debug, Clone)]
@@ -165,60 +124,6 @@ impl Scorer {
             self.encoder(&prompt.template, columns, n_mask)?;
         }
         Ok(())
-    }
-
-    /// The virtual tokens of each soft slot of a template.
-    pub fn soft_lengths(&self, template: &Template) -> Vec<usize> {
-        let mut lengths = Vec::new();
-        for slot in template.soft_slots() {
-            lengths.push(soft_length(slot, &self.loaded.tokenizer, &lengths));
-        }
-        lengths
-    }
-
-    /// The vector of each virtual token of a template, slot after slot: slots that share their virtual tokens share them.
-    pub fn soft_rows(&self, template: &Template) -> Vec<usize> {
-        let mut first: Vec<usize> = Vec::new();
-        let (mut rows, mut n) = (Vec::new(), 0);
-        for (slot, length) in template.soft_slots().zip(self.soft_lengths(template)) {
-            let own = match slot {
-                SoftSlot::Same(other) => other.checked_sub(1).and_then(|other| first.get(other)).copied(),
-                _ => None,
-            };
-            let begins = own.unwrap_or(n);
-            n += if own.is_none() { length } else { 0 };
-            first.push(begins);
-            rows.extend(begins..begins + length);
-        }
-        rows
-    }
-
-    /// The vectors that a template has: its virtual tokens, those that slots share counted once.
-    pub fn n_vectors(&self, template: &Template) -> usize {
-        self.soft_rows(template).into_iter().max().map_or(0, |last| last + 1)
-    }
-
-    fn check_vectors(&self, prompt: &Prompt) -> Result<(), ScoringError> {
-        let slots = self.n_vectors(&prompt.template);
-        let d_model = self.loaded.model.shape().d_model;
-        self.check_prefix(prompt)?;
-        self.check_label_vectors(prompt)?;
-        match &prompt.soft {
-            None if slots == 0 => Ok(()),
-            Some(soft) if soft.n_soft() == slots && soft.d_model() == d_model => Ok(()),
-            None => Err(ScoringError::Template {
-                template: prompt.template.to_string(),
-                reason:
-                    "a {soft} slot has no vectors here: soft_prompt trains them, and its prompt.safetensors holds them"
-                        .into(),
-            }),
-            Some(soft) => Err(ScoringError::Vectors {
-                template: prompt.template.to_string(),
-                found: (soft.n_soft(), soft.d_model()),
-                expected: (slots, d_model),
-                model: self.loaded.name.clone(),
-            }),
-        }
     }
 
     /// How many evaluations one example costs: one for each pass, and one where its nearest demonstrations are to be found.

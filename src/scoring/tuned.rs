@@ -100,7 +100,14 @@ impl Scorer {
                 (Some(tuned), false) => {
                     let round = self.of_weights(tuned)?.score_mixed(&[*ask], columns, examples)?;
                     let Round { scores, truncated, costs } = round;
-                    (scores.concat(), truncated.into_iter().sum(), costs.into_iter().fold(Cost::default(), plus))
+                    (
+                        scores.concat(),
+                        truncated.into_iter().sum(),
+                        costs.into_iter().fold(Cost::default(), |mut all, cost| {
+                            all += cost;
+                            all
+                        }),
+                    )
                 }
                 _ => own.next().unwrap_or_default(),
             };
@@ -130,8 +137,8 @@ impl Scorer {
             let logprobs = floats(activation::log_softmax(logits, 1));
             for (sequence, row) in batch.iter().zip(logprobs.chunks(n_labels)) {
                 scores[sequence.example] = row.iter().map(|&logprob| f64::from(logprob)).collect();
-                cost =
-                    plus(cost, Cost { evaluations: 1, forwards: 1, backwards: 0, tokens: sequence.ids.len() as u64 });
+                let tokens = sequence.ids.len() as u64;
+                cost += Cost { evaluations: 1, forwards: 1, backwards: 0, tokens };
             }
         }
         if !scores.iter().flatten().all(|score: &f64| score.is_finite()) {
@@ -250,7 +257,7 @@ impl Scorer {
         let mut charge = |batch: &[Sequence]| {
             let n = batch.len() as u64;
             let tokens = batch.iter().map(|sequence| sequence.ids.len() as u64).sum();
-            *cost = plus(*cost, Cost { evaluations: 3 * n, forwards: n, backwards: n, tokens });
+            *cost += Cost { evaluations: 3 * n, forwards: n, backwards: n, tokens };
         };
         let ask = self.ask(prompt);
         let soft_rows = self.soft_rows(&prompt.template);
@@ -289,11 +296,6 @@ pub(super) fn unmasked(template: &Template) -> Result<Template, ScoringError> {
     }
     let pieces = template.pieces().iter().cloned().chain([Piece::Mask(None)]);
     Template::from_pieces(pieces).map_err(|error| fault(error.to_string()))
-}
-
-fn plus(mut cost: Cost, other: Cost) -> Cost {
-    cost += other;
-    cost
 }
 
 /// Adds what there is: a tensor that the loss does not depend on has no gradient.

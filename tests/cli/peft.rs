@@ -72,6 +72,8 @@ fn low_rank_steps_come_back_from_their_adapter() {
     for (from, to, says) in [
         ("\"r\": 2", "\"r\": 0", "`r` is 0"),
         ("\"use_dora\": false", "\"use_dora\": true", "alone are read"),
+        ("\"r\": 2", "\"init_lora_weights\": \"pissa\", \"r\": 2", "`init_lora_weights` is \"pissa\""),
+        ("\"r\": 2", "\"alora_invocation_tokens\": [1], \"r\": 2", "`alora_invocation_tokens` is [1]"),
         ("\"r\": 2", "\"r\": 3", "the adapter has `base_model.model."),
     ] {
         assert!(config.contains(from), "{config}");

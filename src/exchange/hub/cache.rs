@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fs4::fs_std::FileExt;
 
@@ -84,7 +85,7 @@ impl RepoCache {
             return Ok(());
         }
         make_parent(&path)?;
-        let beside = self.root.join("refs").join(format!(".{}.{}", commit, std::process::id()));
+        let beside = self.root.join("refs").join(format!(".{commit}.{}", own_ending()));
         fs::write(&beside, commit).map_err(HubFault::cache("write", &beside))?;
         fs::rename(&beside, &path).map_err(HubFault::cache("write", &path))
     }
@@ -136,7 +137,7 @@ impl RepoCache {
         if path.is_file() {
             return Ok(());
         }
-        let beside = path.with_extension(format!("{}.part", std::process::id()));
+        let beside = path.with_extension(format!("{}.part", own_ending()));
         fs::copy(self.blob(tag), &beside).map_err(HubFault::cache("write", &beside))?;
         fs::rename(&beside, &path).map_err(HubFault::cache("write", &path))
     }
@@ -150,6 +151,12 @@ fn link(to: &str, path: &Path) -> io::Result<()> {
 #[cfg(windows)]
 fn link(to: &str, path: &Path) -> io::Result<()> {
     std::os::windows::fs::symlink_file(to.replace('/', "\\"), path)
+}
+
+/// What no other thread and no other process ends a name with.
+fn own_ending() -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Makes the folder that a file is to lie in.

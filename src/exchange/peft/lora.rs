@@ -5,6 +5,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::model::ModelKind;
 use crate::prompt::{Lora, Prompt, TunedTensor, TunedWeights, Tuning};
@@ -16,6 +17,10 @@ use super::error::PeftError;
 
 /// What PEFT writes before the name of a map.
 const PREFIX: &str = "base_model.model.";
+
+/// Keys under which PEFT computes something else than low-rank steps.
+const OTHERWISE: [&str; 6] =
+    ["alora_invocation_tokens", "use_qalora", "use_bdlora", "kasa_config", "velora_config", "monteclora_config"];
 
 /// What `adapter_config.json` says of low-rank steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -179,16 +184,18 @@ impl LoraAdapter {
         Ok(Files { weights, config, prompt: self.prompt.clone() })
     }
 
-    pub(super) fn read(
-        config: serde_json::Value,
-        at: (&Path, &Path),
-        prompt: Option<SavedPrompt>,
-    ) -> Result<Self, PeftError> {
+    pub(super) fn read(config: Value, at: (&Path, &Path), prompt: Option<SavedPrompt>) -> Result<Self, PeftError> {
         let (config_path, path) = at;
         let fault = |what: String| PeftError::file(config_path, what);
         if !config["target_modules"].is_array() {
             return Err(fault("`target_modules` is no list of names, and only a list is read".into()));
         }
+        let said = config.clone();
+        let is_set = |key: &&str| !matches!(&said[*key], Value::Null | Value::Bool(false));
+        // These begin by changing the base, which the adapter's numbers then belong to.
+        let moves_base =
+            said["init_lora_weights"].as_str().is_some_and(|way| !["gaussian", "orthogonal"].contains(&way));
+        let otherwise = OTHERWISE.into_iter().find(is_set).or(moves_base.then_some("init_lora_weights"));
         let config: LoraConfig = serde_json::from_value(config)
             .map_err(|e| fault(format!("not the configuration of low-rank steps: {e}")))?;
         if config.r == 0 {
@@ -202,6 +209,9 @@ impl LoraAdapter {
                  alpha_pattern or modules_to_save)"
                     .into(),
             ));
+        }
+        if let Some(key) = otherwise {
+            return Err(fault(format!("`{key}` is {}, and steps that are computed so are not read", said[key])));
         }
         let bytes = read_file(path)?;
         let damaged = |e| PeftError::file(path, format!("not a safetensors file, or a damaged one: {e}"));

@@ -2,9 +2,9 @@
 
 use super::super::error::SpecError;
 use super::super::reader::{At, Reader};
-use super::super::task::soft_template;
 use super::Method;
 use super::soft_prompt::{SoftInit, inits};
+use super::soft_templates::soft_templates;
 use super::sweep::{each, sweep, within};
 use crate::prompt::{MAX_SOFT, Template};
 
@@ -72,23 +72,7 @@ pub(super) fn read(reader: &mut Reader, at: At) -> Result<Option<Vec<Method>>, S
     let population = optional("population", 4, 10_000)?;
     let generations = optional("generations", 1, 100_000_000)?;
     let sigma = sweep(reader, &fields, "sigma", vec![0.5], |reader, at| reader.number(at, f64::MIN_POSITIVE..=1e3))?;
-    let templates = sweep(reader, &fields, "template", vec![None], soft_template)?;
-    if let Some(at) = fields.get("template") {
-        if templates.iter().flatten().any(|template| template.n_trigger() > 0) {
-            reader.value(&at, "{trigger:N} belongs to a method that fills it (random, autoprompt)");
-        }
-        let own = templates.iter().flatten().filter(|template| template.has_soft()).count();
-        if own > 0 && own < templates.len() {
-            reader.value(&at, "either all templates of a sweep have {soft:N} or none has");
-        } else if own > 0
-            && let Some(at) = fields.get("n_soft")
-        {
-            reader.value(
-                &at,
-                "the template's own {soft:N} slots say how many virtual tokens there are; leave n_soft out",
-            );
-        }
-    }
+    let templates = soft_templates(reader, &fields)?;
     let lengths = [
         n_soft.len(),
         inits.len(),

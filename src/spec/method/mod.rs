@@ -16,6 +16,7 @@ mod pez;
 mod prefix;
 mod random;
 mod soft_prompt;
+mod soft_templates;
 mod sweep;
 #[cfg(test)]
 mod tests;
