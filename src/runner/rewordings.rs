@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::exchange::endpoint::{ask, most};
+use crate::exchange::endpoint::{most, reword};
 use crate::prompt::Template;
+use crate::record::AnswerStore;
 use crate::search::discrete::Rephrase;
 use crate::spec::{Endpoint, Method};
 
@@ -20,20 +21,22 @@ struct Asked {
 }
 
 impl Plan {
-    /// Asks the services that the items name for rewordings of the templates that they start from. Answers are kept beside the
-    /// results folders and asked for once. With `only`, items that make no trial of that method or label ask nobody.
+    /// Asks the services that the items name for rewordings of the templates that they start from. Answers are asked for once
+    /// and kept, beside the results folders and in that of the run. With `only`, items that make no trial of that method or label ask nobody.
     ///
     /// # Errors
     /// [`crate::exchange::endpoint::EndpointError`], with the place of the item: before anything is asked if it could be more
     /// than is allowed.
     pub fn ask_endpoints(&mut self, results: &Path, only: Option<&str>, note: &dyn Fn(&str)) -> Result<()> {
+        let store = AnswerStore::new(results, Some(&self.experiment.name));
         for asked in self.asked(only) {
             let place = format!("search[{}]", asked.item);
             let place = self.experiment.place(&place).map(|at| format!("{at}.endpoint"));
-            let answers =
-                ask(&asked.endpoint, &asked.templates, results, note).map_err(|e| Error::from(e).at(place))?;
-            let answers: Arc<dyn Rephrase> = Arc::new(answers);
-            self.task.rephrase.push((asked.endpoint, answers));
+            let mut answering =
+                reword(&asked.endpoint, &asked.templates, &store, note).map_err(|e| Error::from(e).at(place))?;
+            self.answers.append(&mut answering.answers);
+            let answering: Arc<dyn Rephrase> = Arc::new(answering);
+            self.task.rephrase.push((asked.endpoint, answering));
         }
         Ok(())
     }
@@ -41,8 +44,13 @@ impl Plan {
     /// What asking them takes at most, a sentence each.
     pub(super) fn endpoint_notes(&self) -> Vec<String> {
         let note = |asked: Asked| {
+            let Endpoint { model, base_url, .. } = &asked.endpoint;
             let most = most(&asked.endpoint, &asked.templates);
-            format!("a run begins with {most}; what was asked before is not asked again")
+            let over = most.over(&asked.endpoint).map(|what| format!(" ({what})")).unwrap_or_default();
+            format!(
+                "a run begins by asking {model} at {base_url} for rewordings: {}{over}; what was asked before is not asked again",
+                most.words(&asked.endpoint)
+            )
         };
         self.asked(None).into_iter().map(note).collect()
     }

@@ -1,7 +1,9 @@
 //! A data set of the hub: which of its files are which split, and how they are read.
 //!
 //! # Decisions
-//! - Labels that are numbers stay numbers, as the files have them: `verbalizer: { 0: [terrible], 1: [great] }`.
+//! - Labels that are numbers become the names that a Parquet file has for them (Hugging Face's `datasets` writes those of a
+//!   `ClassLabel`): `verbalizer: { neg: [terrible], pos: [great] }`. Without names, and where `label_by` makes labels from numbers,
+//!   they stay numbers: `verbalizer: { 0: [terrible], 1: [great] }`.
 //! - A split all of whose labels are -1 is one without labels: so the hub's copies of benchmarks write test sets whose labels are
 //!   secret.
 //! - A split of one file is read as any file is, its texts left there; one of several files is held in memory.
@@ -78,6 +80,7 @@ impl HubData {
             header: self.header,
             needed: needed.to_vec(),
             skip_blank: self.skip_blank,
+            class_numbers: self.label_by.is_some(),
             ..TableOptions::default()
         };
         let mut notes = Vec::new();

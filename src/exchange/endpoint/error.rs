@@ -1,14 +1,11 @@
 //! What can be wrong with a service.
 
-use std::io;
-use std::path::PathBuf;
-
 use thiserror::Error;
 
 use crate::error::{ExitCode, Fault};
 use crate::record::RecordError;
 
-/// Why a service gave no rewordings; the binary exits as for a model that is not there, or for what the experiment asks.
+/// Why a service gave no answer; the binary exits as for a model that is not there, or for what the experiment asks.
 #[derive(Debug, Error)]
 pub enum EndpointError {
     /// The variable that holds the key.
@@ -20,7 +17,7 @@ pub enum EndpointError {
         what: &'static str,
     },
     /// More than the experiment allows.
-    #[error("{what}; nothing was asked")]
+    #[error("{what}")]
     Cap {
         /// What it would take, and what is allowed.
         what: String,
@@ -51,15 +48,15 @@ pub enum EndpointError {
         /// What is wrong with the answer.
         what: String,
     },
-    /// A kept answer that cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
+    /// A template that a service cannot answer.
+    #[error("template `{template}` {what}")]
+    Template {
+        /// The template.
+        template: String,
+        /// Why not, and what is allowed.
+        what: &'static str,
     },
-    /// An answer that cannot be kept.
+    /// A kept answer that cannot be read, or one that cannot be kept.
     #[error(transparent)]
     Keep(#[from] RecordError),
 }
@@ -68,7 +65,7 @@ impl Fault for EndpointError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Cap { .. } => ExitCode::Spec,
-            Self::Keep(_) | Self::Read { .. } => ExitCode::Results,
+            Self::Keep(_) => ExitCode::Results,
             _ => ExitCode::Model,
         }
     }

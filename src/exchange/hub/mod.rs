@@ -65,6 +65,8 @@ pub struct Snapshot {
     pub folder: PathBuf,
     /// The commit.
     pub commit: String,
+    /// The GGUF file in it that is the model, where it is one.
+    pub gguf: Option<PathBuf>,
 }
 
 /// The data files of a commit by split, in the order of their names.
@@ -105,8 +107,9 @@ impl<'a> Hub<'a> {
     /// # Errors
     /// [`HubError`] for whatever keeps it from being complete.
     pub fn model(&self, name: &HubName) -> Result<Snapshot, HubError> {
-        let (_, snapshot) = self.snapshot(RepoKind::Model, name, &model_files::fetch)?;
-        Ok(snapshot)
+        let choose = |reader: &mut Reader<'_>| model_files::fetch(reader, name.file.as_deref());
+        let (gguf, snapshot) = self.snapshot(RepoKind::Model, name, &choose)?;
+        Ok(Snapshot { gguf, ..snapshot })
     }
 
     /// The files of a data set by split, fetched where they are not cached.
@@ -162,7 +165,7 @@ impl<'a> Hub<'a> {
         let mut get = |file: &str| download::file(client, repository, cache, &listing.commit, file, self.watch);
         let chosen = choose(&mut Reader { names: listing.files, get: &mut get })?;
         cache.remember(repository.name.revision(), &listing.commit)?;
-        Ok((chosen, Snapshot { folder, commit: listing.commit }))
+        Ok((chosen, Snapshot { folder, commit: listing.commit, gguf: None }))
     }
 
     /// The cached commit of a revision; `missing` makes a fault of what is not there.
@@ -183,7 +186,7 @@ impl<'a> Hub<'a> {
             HubFault::NoFile(what) => missing(format!("a commit {commit} that {what}")),
             other => other,
         })?;
-        Ok((chosen, Snapshot { folder, commit }))
+        Ok((chosen, Snapshot { folder, commit, gguf: None }))
     }
 }
 
