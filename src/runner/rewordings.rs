@@ -20,9 +20,25 @@ struct Asked {
     item: usize,
 }
 
+/// What of an item's cells decides its trials: of a service what it answers, and not how patiently it is asked.
+pub(super) fn deciding(cells: &[Method]) -> Vec<Method> {
+    let mut cells = cells.to_vec();
+    for method in &mut cells {
+        let Method::Paraphrase(method) = method else { continue };
+        method.endpoint = method.endpoint.take().map(|endpoint| Endpoint {
+            n_paraphrases: endpoint.n_paraphrases,
+            max_tokens: endpoint.max_tokens,
+            temperature: endpoint.temperature,
+            ..Endpoint::new(&endpoint.base_url, &endpoint.model)
+        });
+    }
+    cells
+}
+
 impl Plan {
     /// Asks the services that the items name for rewordings of the templates that they start from. Answers are asked for once
-    /// and kept, beside the results folders and in that of the run. With `only`, items that make no trial of that method or label ask nobody.
+    /// and kept, beside the results folders and in that of the run. With `only`, items that make no trial of that method or label
+    /// ask nobody.
     ///
     /// # Errors
     /// [`crate::exchange::endpoint::EndpointError`], with the place of the item: before anything is asked if it could be more

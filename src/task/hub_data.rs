@@ -168,4 +168,25 @@ mod tests {
         let message = load(&[(Split::Train, &train)], &[]).unwrap_err();
         assert_eq!(message, "`DIR/2.jsonl` has the columns text, x, label, and the split's first file text, label");
     }
+
+    #[test]
+    fn classes_have_the_names_of_the_file_but_where_bands_of_numbers_make_labels() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/task/classes.parquet");
+        let mut data = HubData::new("hf:a/b".parse().unwrap());
+        let of = |files: &[&std::path::PathBuf]| files.iter().map(|file| (*file).clone()).collect::<Vec<_>>();
+        for files in [of(&[&file]), of(&[&file, &file])] {
+            data.fetched = Some(HubFiles { files: BTreeMap::from([(Split::Train, files)]), commit: "c".into() });
+            assert_eq!(data.load(&[]).unwrap().labels, ["neg", "pos"]);
+        }
+        let columns = [("text", "text"), ("label", "hidden")].map(|(ours, theirs)| (ours.into(), theirs.into()));
+        let hidden = HubData { columns: Some(Columns::Names(columns.into())), ..data.clone() };
+        assert!(!hidden.load(&[]).unwrap().is_labelled(Split::Train));
+        let band = |text: &str| crate::task::Band::parse(text).unwrap();
+        data.label_by = Some(LabelBy {
+            column: "topic".into(),
+            bands: vec![("first".into(), band("< 1")), ("later".into(), band(">= 1"))],
+        });
+        let loaded = data.load(&[]).unwrap();
+        assert_eq!((loaded.labels, loaded.train.unwrap().len()), (vec!["first".to_owned(), "later".into()], 8));
+    }
 }

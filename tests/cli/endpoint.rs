@@ -109,7 +109,7 @@ fn run(workplace: &Workplace, arguments: &[&str]) -> Ran {
 fn rewordings_of_a_service_are_candidates_and_are_asked_for_once() {
     let answer = said("1. {text} all in all {mask}.\n2. {text} I found it {mask}.\n3. {mask} {text}");
     let service =
-        Service::new(&[(429, "retry-after: 0\r\n", String::new()), (500, "", String::new()), (200, "", answer)]);
+        Service::new(&[(429, "retry-after: 1\r\n", String::new()), (500, "", String::new()), (200, "", answer)]);
     let workplace =
         workplace(&service.address, ", price: { input: 1, output: 2 }, max_cost: 1, requests_per_minute: 6000");
     let plan = run(&workplace, &["plan", "asked.yaml"]);
@@ -121,7 +121,7 @@ fn rewordings_of_a_service_are_candidates_and_are_asked_for_once() {
     assert_eq!(service.n_seen(), 0);
     let ran = run(&workplace, &["run", "asked.yaml"]);
     assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
-    assert!(ran.stderr.contains("answers 429 (it bids to wait 0 s); trying again in 0 s"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("answers 429 (it bids to wait 1 s); trying again in 1 s"), "{}", ran.stderr);
     assert!(ran.stderr.contains("counted 50 tokens sent and 20 received, 0.0001"), "{}", ran.stderr);
     assert_eq!(service.n_seen(), 3);
     let (body, key) = service.seen.lock().unwrap()[2].clone();
@@ -134,6 +134,12 @@ fn rewordings_of_a_service_are_candidates_and_are_asked_for_once() {
     let again = run(&workplace, &["run", "asked.yaml", "--fresh"]);
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert_eq!(workplace.tables("results/toy"), tables);
+    // Another pace decides no trial.
+    let yaml = workplace.read("asked.yaml");
+    workplace.write("slower.yaml", yaml.replace("requests_per_minute: 6000", "requests_per_minute: 9, timeout: 9"));
+    let slower = run(&workplace, &["run", "slower.yaml"]);
+    assert_eq!(slower.code, 0, "{}", slower.stderr);
+    assert!(slower.stderr.contains("complete and stay") && !slower.stderr.contains("begin anew"), "{}", slower.stderr);
     let other = run(&workplace, &["run", "asked.yaml", "--set", "name=other"]);
     assert_eq!(other.code, 0, "{}", other.stderr);
     std::fs::create_dir(workplace.path("moved")).unwrap();
@@ -162,10 +168,7 @@ fn what_could_cost_too_much_is_refused_before_anything_is_asked() {
     for (more, expected) in [
         (dear, format!("1 request to {host} could cost up to 1.0")),
         (free, format!("1 request to {host} could cost up to 0.0")),
-        (
-            "max_requests: 0",
-            format!("1 request to {host} would be needed, and `max_requests` allows 0; nothing was asked"),
-        ),
+        ("max_requests: 0", format!("1 request to {host} would be needed, and `max_requests` allows 0")),
     ] {
         let workplace = workplace(&service.address, &format!(", {more}"));
         let ran = run(&workplace, &["run", "asked.yaml"]);
@@ -266,6 +269,31 @@ fn a_cut_or_silent_connection_is_tried_again() {
 }
 
 #[test]
+fn requests_keep_the_pace_that_is_allowed() {
+    let service = Service::new(&[(200, "", said("{text} all in all {mask}."))]);
+    let workplace = Workplace::new();
+    workplace.write("three.tsv", "text\tlabel\na\tnegative\nb\tpositive\nc\tnegative\n");
+    let model = format!("endpoint:m@{}", service.address);
+    let begun = std::time::Instant::now();
+    let ran = workplace.done(&[
+        "score",
+        "--model",
+        &model,
+        "--template",
+        "{text} {mask}",
+        "--verbalizer",
+        "negative=bad,positive=good",
+        "--input",
+        "three.tsv",
+        "--requests-per-minute",
+        "60",
+    ]);
+    // Two pauses of a second between three requests.
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(service.n_seen(), 3, "{}", ran.stderr);
+}
+
+#[test]
 fn a_service_that_names_the_limit_otherwise_is_asked_as_it_likes() {
     let refusal =
         json!({ "error": { "message": "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead." } });
@@ -278,11 +306,15 @@ fn a_service_that_names_the_limit_otherwise_is_asked_as_it_likes() {
 }
 
 #[test]
-fn an_answer_that_repeats_the_key_is_kept_without_it() {
+fn the_key_goes_through_no_proxy_and_an_answer_that_repeats_it_is_kept_without_it() {
     let service = Service::new(&[(200, "", said(&format!("{KEY}\n{{text}} all in all {{mask}}.")))]);
     let workplace = workplace(&service.address, "");
-    let ran = run(&workplace, &["run", "asked.yaml"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    // A proxy is none of those who may see the key.
+    let proxy = Service::new(&[(200, "", said(""))]);
+    let mut command = workplace.command(&["run", "asked.yaml", "--device", "cpu"]);
+    command.env("TEST_SERVICE_KEY", KEY).env("HTTP_PROXY", proxy.address.trim_end_matches("/v1"));
+    let ran = Ran::from(command.env("ALL_PROXY", proxy.address.trim_end_matches("/v1")).output().unwrap());
+    assert_eq!((ran.code, proxy.n_seen()), (0, 0), "{}", ran.stderr);
     let record = workplace.record("results");
     assert!(record.values().all(|bytes| !String::from_utf8_lossy(bytes).contains("secret")));
     assert_eq!(record.keys().filter(|name| name.contains("endpoint/") && name.ends_with(".json")).count(), 2);

@@ -1,5 +1,6 @@
 //! Requests to a service: the key's way, repeated attempts, the pace.
 
+use std::io::ErrorKind;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -82,8 +83,12 @@ impl<'e> Service<'e> {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("promptmine/", env!("CARGO_PKG_VERSION")))
-            .timeout_global(Some(Duration::from_secs(endpoint.timeout)))
-            .build();
+            .timeout_global(Some(Duration::from_secs(endpoint.timeout)));
+        // What is not encrypted a proxy could read: with a key it goes straight to its host, which is this machine.
+        let config = match key.is_some() && endpoint.base_url.starts_with("http://") {
+            true => config.proxy(None).build(),
+            false => config.build(),
+        };
         let url = format!("{}/chat/completions", endpoint.base_url);
         let allowance = Allowance::new(endpoint);
         Ok(Self { endpoint, url, key, agent: config.new_agent(), allowance, last: None, dialect: Dialect::default() })
@@ -182,12 +187,13 @@ impl<'e> Service<'e> {
 
     /// A connection that was not made, or broke.
     fn cut(&self, error: &ureq::Error) -> Failed {
-        let what = match error {
-            ureq::Error::Timeout(_) => format!("no answer within {} s, `timeout`", self.endpoint.timeout),
-            other => self.without_key(&other.to_string()),
+        let what = match timed_out(error) {
+            true => format!("no answer within {} s, `timeout`", self.endpoint.timeout),
+            false => self.without_key(&error.to_string()),
         };
         let fault = EndpointError::Unreachable { url: self.url.clone(), what };
-        let counted = !matches!(error, ureq::Error::HostNotFound | ureq::Error::ConnectionFailed);
+        let refused = matches!(error, ureq::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused);
+        let counted = !refused && !matches!(error, ureq::Error::HostNotFound | ureq::Error::ConnectionFailed);
         Failed { fault, again: true, after: None, counted }
     }
 
@@ -201,6 +207,18 @@ impl<'e> Service<'e> {
 
     fn without_key(&self, text: &str) -> String {
         self.key.as_ref().map_or_else(|| text.to_owned(), |key| key.hidden_in(text))
+    }
+}
+
+/// Whether an attempt took too long, in its head or in its body.
+fn timed_out(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Timeout(_) => true,
+        ureq::Error::Io(error) => {
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
+            error.kind() == ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)))
+        }
+        _ => false,
     }
 }
 

@@ -18,7 +18,8 @@
 //!   cannot be reached, or no longer lets the user in, and the cache has all that is needed, the cached commit is taken and a
 //!   note says so. A full commit that is
 //!   cached asks nobody.
-//! - 2026-11: only the files that this program reads are fetched, `pytorch_model.bin` only where there is no safetensors.
+//! - 2026-11: only the files that this program reads are fetched, `pytorch_model.bin` only where there is no safetensors. A GGUF file
+//!   is fetched where it is named, or is the only one in a repository without `config.json`: of several nobody guesses one.
 
 mod asked;
 mod cache;
