@@ -40,12 +40,15 @@ mod passes;
 mod past;
 mod perplexity;
 mod prompt_flags;
+mod read;
+mod ready;
 mod scorer;
 mod settings;
 mod soft_rows;
 #[cfg(test)]
 mod tests;
 mod tuned;
+mod twins;
 mod vocabulary;
 mod written;
 

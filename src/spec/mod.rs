@@ -15,6 +15,7 @@
 mod choice;
 mod control;
 mod emit;
+mod emit_dataset;
 mod ensemble;
 mod error;
 mod experiment;
@@ -26,6 +27,7 @@ mod overrides;
 mod reader;
 mod strategy;
 mod task;
+mod tree;
 mod write;
 mod yaml;
 
