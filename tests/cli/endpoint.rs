@@ -12,12 +12,14 @@ use super::workplace::{Ran, Workplace};
 
 const KEY: &str = "sk-secret";
 
+/// The body of a request, with its authorization.
+type Request = (Value, Option<String>);
+
 /// A service that gives prepared answers, the last one over and over. With the status 0 it cuts the connection, with 1 it is
 /// silent for two seconds.
 struct Service {
     address: String,
-    /// Bodies of requests, with their authorization.
-    seen: Arc<Mutex<Vec<(Value, Option<String>)>>>,
+    seen: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Service {
@@ -44,7 +46,7 @@ impl Service {
     }
 }
 
-fn exchange(stream: TcpStream, answer: &(u16, &str, String)) -> Option<(Value, Option<String>)> {
+fn exchange(stream: TcpStream, answer: &(u16, &str, String)) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let (mut length, mut key, mut line) = (0, None, String::new());
     while reader.read_line(&mut line).ok()? > 0 && !line.trim().is_empty() {
