@@ -49,6 +49,11 @@ pub struct CalibrationOptions {
 }
 
 impl CalibrationOptions {
+    /// Whether any of them was given.
+    pub fn any(&self) -> bool {
+        self.calibration.is_some() || self.unlabelled.is_some()
+    }
+
     /// Gives every prompt the prior that is asked for, in place of the one that it was saved with.
     ///
     /// # Errors

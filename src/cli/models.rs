@@ -21,7 +21,8 @@ model.safetensors or pytorch_model.bin, whole or sharded with its index; and tok
 vocab.json and merges.txt, or the spiece.model of a T5. Or it is a .gguf file. The families that can be read stand below the \
 table.
 
-A model of the hub is hf:owner/name, or hf:owner/name@revision for a branch, a tag or a commit. It is fetched once, into the \
+A model of the hub is hf:owner/name, or hf:owner/name@revision for a branch, a tag or a commit; of a repository of several GGUF \
+files one is chosen by hf:owner/name/FILE.gguf or hf:owner/name@revision/FILE.gguf. It is fetched once, into the \
 cache that Python's huggingface_hub uses; HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_TOKEN and HF_ENDPOINT mean what they mean \
 there. What is cached is listed here.";
 

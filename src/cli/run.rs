@@ -91,10 +91,11 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         return Err(RecordError::Foreign { path: arguments.results.join(&experiment.name), message }.into());
     }
     fetch_experiment(&mut experiment, &HubWatch::new(log))?;
-    let plan = Plan::new(experiment, device, batch_size.or(arguments.experiment.batch_size()))?;
+    let mut plan = Plan::new(experiment, device, batch_size.or(arguments.experiment.batch_size()))?;
     for note in &plan.notes {
         log.note(note);
     }
+    plan.ask_endpoints(&arguments.results, arguments.only.as_deref(), &|text| log.note(text))?;
     let options = RunOptions {
         results: arguments.results.clone(),
         jobs: arguments.jobs.map(usize::from),

@@ -5,16 +5,20 @@ use serde_json::json;
 
 use crate::error::Result;
 use crate::scoring::Outcome;
+use crate::spec::Endpoint;
 use crate::task::Metric;
 use crate::task::statistics::{Interval, wilson};
 
+use super::CliError;
 use super::applied::{Applied, apply_together};
 use super::calibration_option::CalibrationOptions;
+use super::endpoint_option::EndpointOptions;
 use super::fill::Format;
 use super::input_option::InputOptions;
 use super::log::Log;
 use super::output::{print, print_json};
 use super::prompt_option::{PromptOptions, needed};
+use super::score_endpoint;
 use super::text_table::{TextTable, counted, duration, thousands};
 
 const EXAMPLES: &str = "\
@@ -25,26 +29,33 @@ Examples:
   promptmine score --model M --template T --verbalizer 0=bad,1=good --input x.jsonl \\
       --columns text=sentence,label=gold
   promptmine score --ensemble results/my/trials/<trial>/ensemble.json --input reviews.csv
+  promptmine score --model endpoint:gpt-4.1-nano@https://api.openai.com/v1 --key OPENAI_API_KEY --price 0.1,0.4 \\
+      --max-cost 0.5 --template \"Is this review positive? {text} Answer: {mask}\" --verbalizer neg=no,pos=yes \\
+      --paraphrases 8 --input dev.csv
 
 The labels of the file are those of the verbalizer; any other is refused. The interval of the accuracy is Wilson's at \
-95 %. In the confusion table a row is a gold label, a column what the prompt made of it.";
+95 %. In the confusion table a row is a gold label, a column what the prompt made of it. A service that speaks OpenAI's \
+chat completions answers with one of the label words; what its requests may cost is told, and refused above --max-cost, \
+before the first. The prices in the example are no service's: give those of yours.";
 
 /// The level of the interval.
-const LEVEL: f64 = 0.95;
+pub(super) const LEVEL: f64 = 0.95;
 
 /// The arguments of `score`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     #[command(flatten)]
-    prompt: PromptOptions,
+    pub(super) prompt: PromptOptions,
     #[command(flatten)]
-    input: InputOptions,
+    pub(super) input: InputOptions,
     #[command(flatten)]
-    calibration: CalibrationOptions,
+    pub(super) calibration: CalibrationOptions,
     /// How to print it
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    format: Format,
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) endpoint: EndpointOptions,
 }
 
 /// Does it.
@@ -52,6 +63,17 @@ pub struct Arguments {
 /// # Errors
 /// What is wrong with the prompt, the model or the file.
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
+    match &arguments.prompt.model {
+        Some(model) if model.trim().starts_with(Endpoint::PREFIX) => {
+            return score_endpoint::run(arguments, model, log);
+        }
+        _ if arguments.endpoint.any() => {
+            let what =
+                "--key, --against, --paraphrases, --price and the like are of a service: --model endpoint:MODEL@URL";
+            return Err(CliError::Usage(what.into()).into());
+        }
+        _ => {}
+    }
     let mut ready = arguments.prompt.ready_together(log)?;
     arguments.calibration.apply(&mut ready.prompts)?;
     let labels = ready.prompts[0].prompt.verbalizer.label_names();

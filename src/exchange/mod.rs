@@ -1,4 +1,5 @@
 //! Other people's formats and services.
 
+pub mod endpoint;
 pub mod hub;
 pub mod peft;

@@ -209,6 +209,7 @@ fn open(source: &ModelSource, device: &ResolvedDevice, fresh: Option<u64>) -> Re
         ModelSource::Builtin(name) => open_builtin(name, device, fresh)?,
         ModelSource::Folder(folder) => open_folder(folder, device, fresh)?,
         ModelSource::Gguf(path) => open_gguf(path, device, fresh)?,
+        ModelSource::Hub { snapshot: Some(path), .. } if source.gguf().is_some() => open_gguf(path, device, fresh)?,
         ModelSource::Hub { name, snapshot: Some(folder) } => {
             let loaded = open_folder(folder, device, fresh)?;
             // The folder is named after a commit, which tells a reader nothing.

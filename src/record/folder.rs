@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fs4::fs_std::FileExt;
 
+use super::answers::{self, ANSWERS, Answer};
 use super::checkpoint::CHECKPOINTS;
 use super::event::Event;
 use super::event_file::EventReader;
@@ -18,7 +19,7 @@ use super::{Provenance, RecordError, TrialRecord, TrialWriter, write_atomically}
 const DERIVED: [&str; 5] = ["candidates.csv", "curves.csv", "leaderboard.csv", "leaderboard.md", "matrix.parquet"];
 
 /// The rest of what stands in a results folder.
-const OURS: [&str; 5] = ["experiment.yaml", "provenance.json", "trials", ".lock", CHECKPOINTS];
+const OURS: [&str; 6] = ["experiment.yaml", "provenance.json", "trials", ".lock", CHECKPOINTS, ANSWERS];
 
 /// What a results folder holds of a trial.
 #[derive(Debug)]
@@ -108,6 +109,14 @@ impl ResultsFolder {
         let trials = self.path.join("trials");
         fs::create_dir_all(&trials).map_err(RecordError::io("create folder", trials))?;
         provenance.save(&self.path)
+    }
+
+    /// Writes the answers of services that the trials read, by their questions' hashes.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn keep_answers(&self, answers: &[(String, Answer)]) -> Result<(), RecordError> {
+        answers::keep(&self.path, answers)
     }
 
     /// The folder of a trial.

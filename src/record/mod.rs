@@ -13,6 +13,7 @@
 //!   it was left is begun anew, which gives the same bytes. `provenance.json` is written anew too, since every trial's
 //!   fingerprint covers what it says. Refused: stopping with a request to remove the file, which nobody could answer better.
 
+mod answers;
 mod atomic;
 mod checkpoint;
 mod diagnosis;
@@ -33,6 +34,7 @@ mod trial_key;
 mod trial_record;
 mod tuned_file;
 
+pub use answers::{Answer, AnswerLock, AnswerStore};
 pub use atomic::{AtomicFile, write_atomically};
 pub use checkpoint::Checkpoints;
 pub use diagnosis::{Diagnosis, RuleScore, RuleScores, SurfaceScore};

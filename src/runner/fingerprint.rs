@@ -6,6 +6,7 @@ use crate::spec::{Calibration, Gcg, Method, SearchItem};
 
 use super::oracle::set_hash;
 use super::plan::Plan;
+use super::rewordings::deciding;
 use super::trial::TrialData;
 
 impl Plan {
@@ -23,7 +24,7 @@ impl Plan {
             hasher.update(bytes);
         };
         part(env!("CARGO_PKG_VERSION").as_bytes());
-        part(format!("{:?}", item.cells).as_bytes());
+        part(format!("{:?}", deciding(&item.cells)).as_bytes());
         part(self.task.template.to_string().as_bytes());
         part(self.task.verbalizer.to_string().as_bytes());
         for method in &item.cells {

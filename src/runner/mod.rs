@@ -36,6 +36,7 @@ mod provenance;
 mod race_tally;
 mod rank_correlation;
 mod read_back;
+mod rewordings;
 mod run;
 mod rungs;
 mod schedule;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
 use crate::prompt::Prompt;
-use crate::record::TrialKey;
+use crate::record::{Answer, TrialKey};
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
 use crate::spec::{Calibration, Control, Experiment, Gcg, Method, SearchItem};
 use crate::task::{Dataset, Draw, Shots};
@@ -41,6 +41,8 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// How its batches are sized.
     pub batch_size: BatchSize,
+    /// What services said that were asked for it, by the hashes of the questions.
+    pub answers: Vec<(String, Answer)>,
 }
 
 /// A trial that would run.
@@ -168,6 +170,7 @@ impl Plan {
             ensembles: Vec::new(),
             notes: Vec::new(),
             batch_size,
+            answers: Vec::new(),
         };
         plan.check_demonstrations(&draws)?;
         plan.lay_out(draws)?;

@@ -50,6 +50,7 @@ impl Plan {
                 self.ensembles.len()
             ));
         }
+        self.notes.extend(self.endpoint_notes());
         self.notes.extend(self.dataset.notes.iter().cloned());
         if self.dataset.split(Split::Test).is_none() {
             self.notes.push("the data has no test split: the leaderboard ranks on dev (flag dev_only)".into());

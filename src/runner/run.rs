@@ -87,6 +87,7 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
     }
     let now = provenance(plan);
     folder.describe(&plan.experiment.to_yaml(), &now)?;
+    folder.keep_answers(&plan.answers)?;
     beginning.others = folder.others(&now.trials)?.into_iter().filter(|id| !id.ends_with(".damaged")).collect();
 
     let mut summary = Summary { folder: folder.path().into(), ..Summary::default() };

@@ -39,6 +39,7 @@ pub(super) fn task_prompt(experiment: &Experiment, dataset: &Dataset) -> Result<
         template,
         verbalizer: Arc::new(verbalizer),
         synonyms: synonyms(experiment)?,
+        rephrase: Vec::new(),
         probes: BTreeMap::new(),
     })
 }

@@ -6,7 +6,7 @@ use super::choice::Budget;
 use super::emit_dataset::dataset;
 use super::experiment::{Experiment, FORMAT};
 use super::method::{
-    Choose, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind, SearchItem, SoftInit,
+    Choose, Endpoint, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind, SearchItem, SoftInit,
     TrainingParameters, TriggerSlots, Walk, WordSearch,
 };
 use super::task::TaskSpec;
@@ -241,6 +241,7 @@ fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
             entries.extend(rewriting(method));
             entries.extend(method.rounds.iter().map(|&rounds| ("rounds", count(rounds))));
             entries.extend(method.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
+            entries.extend(method.endpoint.iter().map(|service| ("endpoint", endpoint(service))));
             entries
         }
         Method::LabelWords(method) => {
@@ -364,6 +365,25 @@ fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
             entries
         }
     }
+}
+
+fn endpoint(service: &Endpoint) -> Value {
+    let mut entries = vec![("base_url", text(&service.base_url)), ("model", text(&service.model))];
+    entries.extend(service.key.iter().map(|key| ("key", text(key))));
+    entries.extend([
+        ("n_paraphrases", count(service.n_paraphrases)),
+        ("max_tokens", Value::from(service.max_tokens)),
+        ("temperature", Value::from(service.temperature)),
+        ("requests_per_minute", Value::from(service.requests_per_minute)),
+        ("timeout", Value::from(service.timeout)),
+        ("attempts", Value::from(service.attempts)),
+        ("max_requests", Value::from(service.max_requests)),
+    ]);
+    if let Some(price) = service.price {
+        let tokens = [("input", Value::from(price.input)), ("output", Value::from(price.output))];
+        entries.extend([("price", mapping(tokens)), ("max_cost", Value::from(price.most))]);
+    }
+    mapping(entries)
 }
 
 /// How a round rewrites templates.

@@ -8,7 +8,11 @@ use crate::task::{DatasetSource, HubData, HubName, Split};
 
 /// The name of a repository; `None` where it is at fault.
 pub(super) fn hub_name(reader: &mut Reader, at: &At, text: &str) -> Option<HubName> {
-    match text.trim().parse() {
+    match text.trim().parse::<HubName>() {
+        Ok(HubName { file: Some(file), .. }) => {
+            reader.value(at, format!("data set `{}`: `{file}` is a model's file", shortened(text)));
+            None
+        }
         Ok(name) => Some(name),
         Err(what) => {
             reader.value(at, format!("data set `{}`: {what}", shortened(text)));
@@ -29,7 +33,7 @@ pub(super) fn hub_data(reader: &mut Reader, at: At) -> Result<DatasetSource, Spe
     let mut data = match name {
         Some(name) => HubData::new(name),
         // The fault is told with the others; a name that is sound stands in.
-        None => HubData::new(HubName { repo: "none".into(), revision: None }),
+        None => HubData::new(HubName { repo: "none".into(), revision: None, file: None }),
     };
     if let Some(at) = fields.get("subset") {
         let subset = reader.text(&at)?;

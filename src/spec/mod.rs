@@ -38,10 +38,11 @@ pub use ensemble::{EnsembleKind, Ensembles};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
-    Autoprompt, BbtParameters, Choose, Decay, Demonstrations, FineTuneParameters, Gcg, Generator, LabelWords, METHODS,
-    Manual, Method, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters, Paraphrase, Pez,
-    PrefixInit, PrefixParameters, Probe, PromptEncoderKind, Random, Script, SearchItem, SoftInit, SoftPromptParameters,
-    TemplateAndWords, TrainingParameters, TriggerSlots, TunedSoft, VocabularyFilter, Walk, WordRanking, WordSearch,
+    Autoprompt, BbtParameters, Choose, Decay, Demonstrations, Endpoint, FineTuneParameters, Gcg, Generator, LabelWords,
+    METHODS, Manual, Method, NO_VARIABLE, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters,
+    Paraphrase, Pez, PrefixInit, PrefixParameters, Price, Probe, PromptEncoderKind, Random, Script, SearchItem,
+    SoftInit, SoftPromptParameters, TemplateAndWords, TrainingParameters, TriggerSlots, TunedSoft, VocabularyFilter,
+    Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;

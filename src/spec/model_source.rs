@@ -1,10 +1,11 @@
 //! Where a model comes from.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::error::SpecError;
+use super::method::Endpoint;
 use super::node::shortened;
 use crate::task::HubName;
 
@@ -17,11 +18,11 @@ pub enum ModelSource {
     Folder(PathBuf),
     /// A `.gguf` file.
     Gguf(PathBuf),
-    /// `hf:owner/name@revision` on the hub, or in its cache.
+    /// `hf:owner/name@revision` on the hub, or in its cache; one GGUF file of it, `hf:owner/name@revision/FILE.gguf`.
     Hub {
         /// Its name there.
         name: HubName,
-        /// The folder of its commit, once it is on this machine. A commit's folder is named after it.
+        /// The folder of its commit, or the GGUF file in it, once it is on this machine. A commit's folder is named after it.
         snapshot: Option<PathBuf>,
     },
 }
@@ -42,14 +43,23 @@ impl FromStr for ModelSource {
                 Err(fault("a built-in name has letters, digits, `-`, `_` and `.` only"))
             };
         }
+        if name.starts_with(Endpoint::PREFIX) {
+            return Err(fault(
+                "a service has no weights to search with: `score` takes it, and `paraphrase` asks it for rewordings (`endpoint:`)",
+            ));
+        }
         if name.starts_with("hf:") {
             let name = name.parse().map_err(|what: String| fault(&what))?;
             return Ok(Self::Hub { name, snapshot: None });
         }
         let path = PathBuf::from(name);
-        let gguf = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
-        Ok(if gguf { Self::Gguf(path) } else { Self::Folder(path) })
+        Ok(if is_gguf(&path) { Self::Gguf(path) } else { Self::Folder(path) })
     }
+}
+
+/// Whether a path is that of a GGUF file, by its ending.
+fn is_gguf(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
 }
 
 /// A name that can only be a name, never a way through folders.
@@ -61,8 +71,19 @@ fn safe_name(name: &str) -> bool {
 impl ModelSource {
     /// The commit of a model of the hub that is on this machine.
     pub fn commit(&self) -> Option<String> {
-        let Self::Hub { snapshot: Some(folder), .. } = self else { return None };
-        Some(folder.file_name()?.to_string_lossy().into_owned())
+        let Self::Hub { snapshot: Some(path), .. } = self else { return None };
+        // A file may lie deeper than in its commit's folder.
+        let folder = path.ancestors().find(|way| way.parent().is_some_and(|above| above.ends_with("snapshots")));
+        Some(folder.unwrap_or(path).file_name()?.to_string_lossy().into_owned())
+    }
+
+    /// The GGUF file that it is on this machine, where it is one.
+    pub fn gguf(&self) -> Option<&Path> {
+        match self {
+            Self::Gguf(path) => Some(path),
+            Self::Hub { snapshot: Some(path), .. } if is_gguf(path) => Some(path),
+            _ => None,
+        }
     }
 }
 
@@ -82,13 +103,31 @@ mod tests {
 
     #[test]
     fn every_kind_prints_as_it_was_written() {
-        let texts =
-            ["builtin:reviews-en", "models/bert", "m/x.gguf", "hf:google-bert/bert-base-uncased", "hf:gpt2@refs/pr/1"];
+        let texts = [
+            "builtin:reviews-en",
+            "models/bert",
+            "m/x.gguf",
+            "hf:google-bert/bert-base-uncased",
+            "hf:gpt2@refs/pr/1",
+            "hf:a/b@v1/q4/x.gguf",
+        ];
         for text in texts {
             assert_eq!(text.parse::<ModelSource>().unwrap().to_string(), text);
         }
         assert!(matches!("x.GGUF".parse().unwrap(), ModelSource::Gguf(_)));
         assert!(matches!("../models/x".parse().unwrap(), ModelSource::Folder(_)));
+    }
+
+    #[test]
+    fn a_file_of_a_commit_tells_the_commit() {
+        let hub =
+            |snapshot: &str| ModelSource::Hub { name: "hf:a/b".parse().unwrap(), snapshot: Some(snapshot.into()) };
+        for (path, gguf) in
+            [("c/snapshots/0af", false), ("c/snapshots/0af/x.gguf", true), ("c/snapshots/0af/q/x.gguf", true)]
+        {
+            assert_eq!(hub(path).commit().as_deref(), Some("0af"), "{path}");
+            assert_eq!(hub(path).gguf(), gguf.then_some(Path::new(path)));
+        }
     }
 
     #[test]

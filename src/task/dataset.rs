@@ -186,6 +186,7 @@ fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
         header: *header,
         needed: needed.to_vec(),
         skip_blank: *skip_blank,
+        class_numbers: label_by.is_some(),
         ..TableOptions::default()
     };
     let paths = [train, dev, test];

@@ -1,7 +1,9 @@
 //! A data set of the hub: which of its files are which split, and how they are read.
 //!
 //! # Decisions
-//! - Labels that are numbers stay numbers, as the files have them: `verbalizer: { 0: [terrible], 1: [great] }`.
+//! - Labels that are numbers become the names that a Parquet file has for them (Hugging Face's `datasets` writes those of a
+//!   `ClassLabel`): `verbalizer: { neg: [terrible], pos: [great] }`. Without names, and where `label_by` makes labels from numbers,
+//!   they stay numbers: `verbalizer: { 0: [terrible], 1: [great] }`.
 //! - A split all of whose labels are -1 is one without labels: so the hub's copies of benchmarks write test sets whose labels are
 //!   secret.
 //! - A split of one file is read as any file is, its texts left there; one of several files is held in memory.
@@ -78,6 +80,7 @@ impl HubData {
             header: self.header,
             needed: needed.to_vec(),
             skip_blank: self.skip_blank,
+            class_numbers: self.label_by.is_some(),
             ..TableOptions::default()
         };
         let mut notes = Vec::new();
@@ -164,5 +167,26 @@ mod tests {
         let train = ["{\"text\":\"a\",\"label\":0}\n", "{\"text\":\"b\",\"label\":1,\"x\":2}\n"];
         let message = load(&[(Split::Train, &train)], &[]).unwrap_err();
         assert_eq!(message, "`DIR/2.jsonl` has the columns text, x, label, and the split's first file text, label");
+    }
+
+    #[test]
+    fn classes_have_the_names_of_the_file_but_where_bands_of_numbers_make_labels() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/task/classes.parquet");
+        let mut data = HubData::new("hf:a/b".parse().unwrap());
+        let of = |files: &[&std::path::PathBuf]| files.iter().map(|file| (*file).clone()).collect::<Vec<_>>();
+        for files in [of(&[&file]), of(&[&file, &file])] {
+            data.fetched = Some(HubFiles { files: BTreeMap::from([(Split::Train, files)]), commit: "c".into() });
+            assert_eq!(data.load(&[]).unwrap().labels, ["neg", "pos"]);
+        }
+        let columns = [("text", "text"), ("label", "hidden")].map(|(ours, theirs)| (ours.into(), theirs.into()));
+        let hidden = HubData { columns: Some(Columns::Names(columns.into())), ..data.clone() };
+        assert!(!hidden.load(&[]).unwrap().is_labelled(Split::Train));
+        let band = |text: &str| crate::task::Band::parse(text).unwrap();
+        data.label_by = Some(LabelBy {
+            column: "topic".into(),
+            bands: vec![("first".into(), band("< 1")), ("later".into(), band(">= 1"))],
+        });
+        let loaded = data.load(&[]).unwrap();
+        assert_eq!((loaded.labels, loaded.train.unwrap().len()), (vec!["first".to_owned(), "later".into()], 8));
     }
 }

@@ -1,16 +1,20 @@
-//! The name of a repository on the hub.
+//! The name of a repository on the hub, or of one file in it.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A repository on the hub, `hf:owner/name@revision`. It can only ever be a name: never a way through folders, nor through an
-/// address.
+/// A repository on the hub, `hf:owner/name@revision`, or one GGUF file of it, `hf:owner/name@revision/FILE.gguf`. It can only ever
+/// be a name: never a way through folders, nor through an address.
+///
+/// A revision in front of a file is one word, or three that begin with `refs`: `hf:owner/name@refs/pr/1/part/FILE.gguf`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HubName {
     /// `owner/name`, or the name alone of the oldest models.
     pub repo: String,
     /// A branch, a tag or a commit; the main branch where there is none.
     pub revision: Option<String>,
+    /// A `.gguf` file, by its path in the repository.
+    pub file: Option<String>,
 }
 
 /// How long `owner/name` may be; the hub's own limit.
@@ -34,13 +38,28 @@ impl FromStr for HubName {
     /// What is wrong, and what is allowed.
     type Err = String;
 
-    /// Reads `owner/name@revision`, with or without `hf:` in front.
+    /// Reads `owner/name@revision` or `owner/name@revision/FILE.gguf`, with or without `hf:` in front.
     fn from_str(text: &str) -> Result<Self, String> {
         let name = text.strip_prefix("hf:").unwrap_or(text);
         let (repo, revision) = match name.split_once('@') {
             Some((repo, revision)) => (repo, Some(revision)),
             None => (name, None),
         };
+        let (repo, revision, file) = match revision {
+            None => match divided(repo, 2) {
+                Some((repo, file)) => (repo, None, Some(file)),
+                None => (repo, None, None),
+            },
+            Some(revision) => match divided(revision, if revision.starts_with("refs/") { 3 } else { 1 }) {
+                Some((revision, file)) => (repo, Some(revision), Some(file)),
+                None => (repo, Some(revision), None),
+            },
+        };
+        if let Some(file) = file.filter(|file| !file.split('/').all(is_plain)) {
+            return Err(format!(
+                "the file `{file}` is no name of letters, digits, `-`, `_`, `.` and `/` only, without `..`"
+            ));
+        }
         let parts: Vec<&str> = repo.split('/').collect();
         // The cache writes `--` for the slash, so two names must not meet there.
         if parts.len() > 2 || !parts.iter().all(|part| is_plain(part) && !part.contains("--")) {
@@ -65,8 +84,19 @@ impl FromStr for HubName {
                 ));
             }
         }
-        Ok(Self { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
+        Ok(Self { repo: repo.to_owned(), revision: revision.map(str::to_owned), file: file.map(str::to_owned) })
     }
+}
+
+/// The first `n` parts of a way and the rest, which ends with the name of a GGUF file.
+fn divided(way: &str, n: usize) -> Option<(&str, &str)> {
+    let (at, _) = way.match_indices('/').nth(n - 1)?;
+    is_gguf(way).then(|| (&way[..at], &way[at + 1..]))
+}
+
+/// Whether a file's name ends as those of GGUF files do.
+fn is_gguf(name: &str) -> bool {
+    name.len() > 5 && name.to_ascii_lowercase().ends_with(".gguf")
 }
 
 /// Whether a part of a name can only be a name.
@@ -78,8 +108,11 @@ fn is_plain(part: &str) -> bool {
 impl fmt::Display for HubName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "hf:{}", self.repo)?;
-        match &self.revision {
-            Some(revision) => write!(f, "@{revision}"),
+        if let Some(revision) = &self.revision {
+            write!(f, "@{revision}")?;
+        }
+        match &self.file {
+            Some(file) => write!(f, "/{file}"),
             None => Ok(()),
         }
     }
@@ -97,6 +130,35 @@ mod tests {
         let name: HubName = "nyu-mll/glue@refs/convert/parquet".parse().unwrap();
         assert_eq!((name.short(), name.revision()), ("glue", "refs/convert/parquet"));
         assert_eq!("gpt2".parse::<HubName>().unwrap().revision(), "main");
+    }
+
+    #[test]
+    fn a_name_may_end_with_a_gguf_file() {
+        for (text, revision, file) in [
+            ("hf:a/b/m.gguf", None, "m.gguf"),
+            ("hf:a/b/q4/m.Q4_K_M.GGUF", None, "q4/m.Q4_K_M.GGUF"),
+            ("hf:a/b@v1.0/m.gguf", Some("v1.0"), "m.gguf"),
+            ("hf:gpt2@main/q4/m.gguf", Some("main"), "q4/m.gguf"),
+            ("hf:a/b@refs/pr/1/m.gguf", Some("refs/pr/1"), "m.gguf"),
+        ] {
+            let name: HubName = text.parse().unwrap();
+            assert_eq!((name.revision.as_deref(), name.file.as_deref()), (revision, Some(file)), "{text}");
+            assert_eq!(name.to_string(), text);
+        }
+        // A repository, and a branch, that are called so.
+        for text in ["hf:a/b.gguf", "hf:a/b@m.gguf", "hf:a/b@refs/pr/m.gguf"] {
+            assert_eq!(text.parse::<HubName>().unwrap().file, None, "{text}");
+        }
+        for text in [
+            "hf:a/b/../m.gguf",
+            "hf:a/b@v1/../m.gguf",
+            "hf:a/b//m.gguf",
+            "hf:a/b@/m.gguf",
+            "hf:a/b/m q.gguf",
+            "hf:a/b/c",
+        ] {
+            assert!(text.parse::<HubName>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::workplace::{Ran, Workplace};
 
 const TINY: &str = "hf:tests/tiny";
 const WEIGHTS: &str = "model.safetensors";
+const GGUF: &str = "gpt2.gguf";
 
 /// A cache and the way to a server.
 struct Place {
@@ -172,11 +173,53 @@ fn what_is_missing_is_told() {
         fault("hf:tests/words"),
         "model `hf:tests/words`: has no weights that can be read (model.safetensors or pytorch_model.bin, whole or in shards)"
     );
-    server.serve("models/tests/gguf", "m.gguf", b"x");
+    server.serve("models/tests/none", "README.md", b"x");
     assert_eq!(
-        fault("hf:tests/gguf"),
-        "model `hf:tests/gguf`: has no config.json, but m.gguf: download that file and give its path"
+        fault("hf:tests/none"),
+        "model `hf:tests/none`: has no config.json and no .gguf file, so it is no model that can be read"
     );
+}
+
+#[test]
+fn a_repository_of_gguf_files_gives_the_one_that_is_meant() {
+    let gguf =
+        |name: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gguf").join(name)).unwrap();
+    let server = HubServer::new();
+    server.serve("models/tests/one", "README.md", b"x");
+    server.serve("models/tests/one", "q8/m.gguf", &gguf(GGUF));
+    let place = Place::new(&server);
+    let found = place.model_of("hf:tests/one", &Silent).unwrap();
+    assert_eq!(found.gguf, Some(found.folder.join("q8/m.gguf")));
+    assert_eq!(fs::read(found.gguf.unwrap()).unwrap(), gguf(GGUF));
+    let fault = |name: &str| place.model_of(name, &Silent).unwrap_err().to_string();
+    assert_eq!(fault("hf:tests/one/x.gguf"), "model `hf:tests/one/x.gguf`: has no x.gguf (GGUF files: q8/m.gguf)");
+    server.serve("models/tests/two", "a.gguf", b"x");
+    server.serve("models/tests/two", "b.gguf", b"y");
+    assert_eq!(
+        fault("hf:tests/two"),
+        "model `hf:tests/two`: has no config.json, but several GGUF files: choose one with hf:owner/name/FILE (a.gguf, b.gguf)"
+    );
+    server.seen();
+    assert_eq!(fs::read(place.model_of("hf:tests/two/b.gguf", &Silent).unwrap().gguf.unwrap()).unwrap(), b"y");
+    assert!(server.seen().iter().all(|seen| !seen.line.contains("a.gguf")));
+    server.serve("models/tests/parts", "m-00001-of-00002.gguf", b"x");
+    assert!(fault("hf:tests/parts").ends_with("a part of a file; models in one GGUF file are read"));
+    // Beside a folder's model a file is taken where it is named.
+    server.serve_folder("models/tests/tiny", "bert");
+    server.serve("models/tests/tiny", "m.gguf", &gguf(GGUF));
+    assert_eq!(place.model().unwrap().gguf, None);
+    let named = format!("{TINY}@{COMMIT}/m.gguf");
+    assert!(place.model_of(&named, &Silent).unwrap().gguf.is_some());
+    // The binary reads it, says its commit, and needs no network afterwards.
+    let workplace = Workplace::new();
+    let fill = ["fill", "--model", "hf:tests/one@main/q8/m.gguf", "a b"];
+    let first = online(&workplace, &server, &fill);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    workplace.write("m.gguf", gguf(GGUF));
+    assert_eq!(first.stdout, workplace.done(&["fill", "--model", "m.gguf", "a b"]).stdout);
+    assert_eq!(first.stdout, workplace.done(&fill).stdout);
+    let listed = workplace.done(&["models"]).stdout;
+    assert!(listed.contains("hf:tests/one") && listed.contains("complete"), "{listed}");
 }
 
 #[test]

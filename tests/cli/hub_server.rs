@@ -133,7 +133,7 @@ pub fn git_blob(bytes: &[u8]) -> String {
 
 /// Whether the hub keeps a file in its store.
 pub fn is_large(file: &str) -> bool {
-    [".safetensors", ".bin", ".parquet"].iter().any(|ending| file.ends_with(ending))
+    [".safetensors", ".bin", ".parquet", ".gguf"].iter().any(|ending| file.ends_with(ending))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -11,7 +11,8 @@ use crate::task::{DatasetSource, HubFiles};
 /// [`HubError`].
 pub fn fetch_model(source: &mut ModelSource, watch: &dyn Watch) -> Result<(), HubError> {
     if let ModelSource::Hub { name, snapshot } = source {
-        *snapshot = Some(Hub::new(Settings::from_environment()?, watch)?.model(name)?.folder);
+        let found = Hub::new(Settings::from_environment()?, watch)?.model(name)?;
+        *snapshot = Some(found.gguf.unwrap_or(found.folder));
     }
     Ok(())
 }

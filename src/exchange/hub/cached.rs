@@ -63,8 +63,11 @@ fn one(cache: &Path, repository: &Repository) -> Option<CachedRepo> {
         let path = folder.join(file);
         if path.is_file() { Ok(path) } else { Err(HubFault::NoFile(format!("has no {file}"))) }
     };
-    let complete =
-        repository.kind == RepoKind::Data || model_files::fetch(&mut Reader { names, get: &mut get }).is_ok();
+    // Each GGUF file is a model of its own.
+    let has_gguf = names.iter().any(|name| name.ends_with(".gguf") && folder.join(name).is_file());
+    let complete = repository.kind == RepoKind::Data
+        || has_gguf
+        || model_files::fetch(&mut Reader { names, get: &mut get }, None).is_ok();
     Some(CachedRepo { name: repository.name.clone(), commit, folder, bytes, complete })
 }
 

@@ -18,7 +18,8 @@
 //!   cannot be reached, or no longer lets the user in, and the cache has all that is needed, the cached commit is taken and a
 //!   note says so. A full commit that is
 //!   cached asks nobody.
-//! - 2026-11: only the files that this program reads are fetched, `pytorch_model.bin` only where there is no safetensors.
+//! - 2026-11: only the files that this program reads are fetched, `pytorch_model.bin` only where there is no safetensors. A GGUF file
+//!   is fetched where it is named, or is the only one in a repository without `config.json`: of several nobody guesses one.
 
 mod asked;
 mod cache;
@@ -65,6 +66,8 @@ pub struct Snapshot {
     pub folder: PathBuf,
     /// The commit.
     pub commit: String,
+    /// The GGUF file in it that is the model, where it is one.
+    pub gguf: Option<PathBuf>,
 }
 
 /// The data files of a commit by split, in the order of their names.
@@ -105,8 +108,9 @@ impl<'a> Hub<'a> {
     /// # Errors
     /// [`HubError`] for whatever keeps it from being complete.
     pub fn model(&self, name: &HubName) -> Result<Snapshot, HubError> {
-        let (_, snapshot) = self.snapshot(RepoKind::Model, name, &model_files::fetch)?;
-        Ok(snapshot)
+        let choose = |reader: &mut Reader<'_>| model_files::fetch(reader, name.file.as_deref());
+        let (gguf, snapshot) = self.snapshot(RepoKind::Model, name, &choose)?;
+        Ok(Snapshot { gguf, ..snapshot })
     }
 
     /// The files of a data set by split, fetched where they are not cached.
@@ -162,7 +166,7 @@ impl<'a> Hub<'a> {
         let mut get = |file: &str| download::file(client, repository, cache, &listing.commit, file, self.watch);
         let chosen = choose(&mut Reader { names: listing.files, get: &mut get })?;
         cache.remember(repository.name.revision(), &listing.commit)?;
-        Ok((chosen, Snapshot { folder, commit: listing.commit }))
+        Ok((chosen, Snapshot { folder, commit: listing.commit, gguf: None }))
     }
 
     /// The cached commit of a revision; `missing` makes a fault of what is not there.
@@ -183,7 +187,7 @@ impl<'a> Hub<'a> {
             HubFault::NoFile(what) => missing(format!("a commit {commit} that {what}")),
             other => other,
         })?;
-        Ok((chosen, Snapshot { folder, commit }))
+        Ok((chosen, Snapshot { folder, commit, gguf: None }))
     }
 }
 

@@ -28,23 +28,23 @@ const TOKENIZERS: [&[&str]; 6] = [
     &["sentencepiece.bpe.model"],
     &["tokenizer.model"],
 ];
+/// How many names a message lists.
+const LISTED: usize = 12;
 /// Weights, the kind that is preferred first: whole, or in shards with an index.
 const WEIGHTS: [(&str, &str); 2] =
     [("model.safetensors", "model.safetensors.index.json"), ("pytorch_model.bin", "pytorch_model.bin.index.json")];
 
-/// Fetches what a model needs, the small files first.
+/// Fetches what a model needs, the small files first: the folder's, or `file`, a GGUF file, or the only one that there is where
+/// there is no folder's model. The place of a GGUF file, where it is one.
 ///
 /// # Errors
-/// [`HubFault::NoFile`] where a part is missing, and what a fetch says.
-pub(super) fn fetch(reader: &mut Reader<'_>) -> Result<(), HubFault> {
+/// [`HubFault::NoFile`] where a part is missing or several files could be meant, and what a fetch says.
+pub(super) fn fetch(reader: &mut Reader<'_>, file: Option<&str>) -> Result<Option<PathBuf>, HubFault> {
     let names: BTreeSet<String> = reader.names.iter().cloned().collect();
     let has = |name: &str| names.contains(name);
-    if !has(CONFIG) {
-        let gguf = names.iter().find(|name| name.ends_with(".gguf"));
-        return Err(HubFault::NoFile(match gguf {
-            Some(gguf) => format!("has no {CONFIG}, but {gguf}: download that file and give its path"),
-            None => format!("has no {CONFIG}, so it is no model that can be read"),
-        }));
+    if file.is_some() || !has(CONFIG) {
+        let file = gguf_file(&names, file).map_err(HubFault::NoFile)?;
+        return Ok(Some((reader.get)(file)?));
     }
     let weights = WEIGHTS.into_iter().find(|(whole, index)| has(whole) || has(index));
     let Some((whole, index)) = weights else {
@@ -61,7 +61,7 @@ pub(super) fn fetch(reader: &mut Reader<'_>) -> Result<(), HubFault> {
     }
     if has(whole) {
         (reader.get)(whole)?;
-        return Ok(());
+        return Ok(None);
     }
     for shard in shards(index, (reader.get)(index)?)? {
         if !has(&shard) {
@@ -69,7 +69,49 @@ pub(super) fn fetch(reader: &mut Reader<'_>) -> Result<(), HubFault> {
         }
         (reader.get)(&shard)?;
     }
-    Ok(())
+    Ok(None)
+}
+
+/// The GGUF file that is meant.
+///
+/// # Errors
+/// What there is, as it goes on from the repository's name.
+fn gguf_file<'n>(names: &'n BTreeSet<String>, asked: Option<&str>) -> Result<&'n str, String> {
+    let ggufs: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| name.to_ascii_lowercase().ends_with(".gguf")).collect();
+    let known = || match ggufs.len() {
+        0 => "none".to_owned(),
+        n if n > LISTED => format!("{} and {} more", ggufs[..LISTED].join(", "), n - LISTED),
+        _ => ggufs.join(", "),
+    };
+    let file = match (asked, ggufs.as_slice()) {
+        (Some(asked), _) => *ggufs
+            .iter()
+            .find(|name| **name == asked)
+            .ok_or_else(|| format!("has no {asked} (GGUF files: {})", known()))?,
+        (None, [only]) => only,
+        (None, []) => return Err(format!("has no {CONFIG} and no .gguf file, so it is no model that can be read")),
+        (None, _) => {
+            return Err(format!(
+                "has no {CONFIG}, but several GGUF files: choose one with hf:owner/name/FILE ({})",
+                known()
+            ));
+        }
+    };
+    match is_part(file) {
+        true => Err(format!("has {file}, a part of a file; models in one GGUF file are read")),
+        false => Ok(file),
+    }
+}
+
+/// Whether a file is one of several that make a model: `m-00001-of-00003.gguf`.
+fn is_part(file: &str) -> bool {
+    let digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    match stem.rsplit_once("-of-") {
+        Some((before, n)) => digits(n) && before.rsplit_once('-').is_some_and(|(_, number)| digits(number)),
+        None => false,
+    }
 }
 
 /// The files that an index names.

@@ -29,6 +29,11 @@ impl Token {
         Ok((!text.is_empty()).then(|| Self(text.to_owned())))
     }
 
+    /// A text without the token in it.
+    pub(in crate::exchange) fn hidden_in(&self, text: &str) -> String {
+        text.replace(&self.0, "...")
+    }
+
     /// The value of the header `authorization`.
     pub(in crate::exchange) fn header(&self) -> String {
         format!("Bearer {}", self.0)

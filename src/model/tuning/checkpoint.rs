@@ -47,6 +47,11 @@ impl Checkpoint {
     pub fn open(source: &ModelSource) -> Result<Self, ModelError> {
         let fault = |what: &str| Err(ModelError::Tuning { model: source.to_string(), what: what.into() });
         let config = match source {
+            of_gguf if of_gguf.gguf().is_some() => {
+                return fault(
+                    "a GGUF file holds no tensors to train (use the folder in Hugging Face layout that it was made of)",
+                );
+            }
             ModelSource::Builtin(name) if [toy::NAME, toy_causal::NAME].contains(&name.as_str()) => {
                 return fault("its numbers are formulas");
             }
@@ -58,11 +63,7 @@ impl Checkpoint {
                 let bytes = std::fs::read(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
                 ConfigFile::parse(&bytes, path.display().to_string())?
             }
-            ModelSource::Gguf(_) => {
-                return fault(
-                    "a GGUF file holds no tensors to train (use the folder in Hugging Face layout that it was made of)",
-                );
-            }
+            ModelSource::Gguf(_) => return fault("a GGUF file holds no tensors to train"),
             ModelSource::Hub { name, snapshot: None } => {
                 return Err(ModelError::NotFetched { name: name.to_string() });
             }

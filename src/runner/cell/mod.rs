@@ -8,9 +8,9 @@ use crate::model::LoadedModel;
 use crate::prompt::{Candidate, Prompt, Template, TriggerTokens, Verbalizer};
 use crate::scoring::Scorer;
 use crate::search::Search;
-use crate::search::discrete::{Manual, Synonyms};
+use crate::search::discrete::{Manual, Rephrase, Synonyms};
 use crate::seed::Stream;
-use crate::spec::{Method, SearchItem, SoftInit};
+use crate::spec::{Endpoint, Method, SearchItem, SoftInit};
 
 use super::RunnerError;
 use soft_prompt::Start;
@@ -50,6 +50,8 @@ pub struct TaskPrompt {
     pub verbalizer: Arc<Verbalizer>,
     /// The lists of synonyms that items name, by their paths as written.
     pub synonyms: BTreeMap<PathBuf, Arc<Synonyms>>,
+    /// The services that items ask for rewordings, with what they gave.
+    pub rephrase: Vec<(Endpoint, Arc<dyn Rephrase>)>,
     /// The template of the winners that items start from, by the label of the item that finds them.
     pub starts: BTreeMap<String, Template>,
     /// The winner that the trial at hand starts from.

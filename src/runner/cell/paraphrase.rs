@@ -12,7 +12,7 @@ use crate::spec::{Generator, Paraphrase};
 use super::TaskPrompt;
 
 /// The templates that it starts from.
-pub(super) fn templates(method: &Paraphrase, task: &TaskPrompt) -> Vec<Template> {
+pub(in crate::runner) fn templates(method: &Paraphrase, task: &TaskPrompt) -> Vec<Template> {
     if method.templates.is_empty() { vec![task.template.clone()] } else { method.templates.clone() }
 }
 
@@ -25,7 +25,12 @@ pub(super) fn search(
     place: &str,
 ) -> Result<Box<dyn Search>, RunnerError> {
     let thesaurus = thesaurus(method, task, place)?;
-    Ok(Box::new(Rounds::new(config(method), Arc::new(thesaurus), prompts, stream)))
+    let rounds = Rounds::new(config(method), Arc::new(thesaurus), prompts, stream);
+    let given = task.rephrase.iter().find(|(endpoint, _)| Some(endpoint) == method.endpoint.as_ref());
+    Ok(Box::new(match given {
+        Some((_, rephrase)) => rounds.with_rephrase(Arc::clone(rephrase)),
+        None => rounds,
+    }))
 }
 
 /// The words that its rounds may put for others. `place` is the item's key path.

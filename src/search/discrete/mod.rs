@@ -26,7 +26,9 @@ pub use gcg::{Gcg, GcgConfig};
 pub use label_words::{LabelWords, LabelWordsConfig, Lexicon, TemplateAndWords, WordScore};
 pub use manual::Manual;
 pub use objective::Objective;
-pub use paraphrase::{Generators, Offer, Paraphrase, ParaphraseConfig, Synonyms, SynonymsError, Thesaurus, has_han};
+pub use paraphrase::{
+    Generators, Offer, Paraphrase, ParaphraseConfig, Rephrase, Synonyms, SynonymsError, Thesaurus, has_han, stands_for,
+};
 pub use pez::{Pez, PezConfig};
 pub use probe::ProbeConfig;
 pub use random::Random;

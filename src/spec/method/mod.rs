@@ -3,6 +3,7 @@
 mod autoprompt;
 mod bbt;
 mod demonstrations;
+mod endpoint;
 mod filter;
 mod fine_tune;
 mod gcg;
@@ -26,6 +27,7 @@ mod word_search;
 pub use autoprompt::Autoprompt;
 pub use bbt::BbtParameters;
 pub use demonstrations::{Choose, Demonstrations, Order};
+pub use endpoint::{Endpoint, NO_VARIABLE, Price};
 pub use filter::{Script, VocabularyFilter};
 pub use fine_tune::{FineTuneParameters, TunedSoft};
 pub use gcg::{Gcg, Probe};

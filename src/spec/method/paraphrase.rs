@@ -6,6 +6,7 @@ use super::super::error::SpecError;
 use super::super::reader::{At, Fields, Reader};
 use super::super::task::template;
 use super::Method;
+use super::endpoint::{Endpoint, endpoint};
 use super::sweep::{each, sweep, within};
 use crate::prompt::Template;
 
@@ -16,17 +17,22 @@ pub enum Generator {
     Thesaurus,
     /// The model's own answers at masked places of the template: words replaced, put in or left out.
     MaskFill,
+    /// Rewordings that a service gave, `endpoint`.
+    Endpoint,
 }
 
 impl Generator {
+    /// Those that need nothing but the model.
+    pub const OWN: [Self; 2] = [Self::Thesaurus, Self::MaskFill];
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Thesaurus, Self::MaskFill];
+    pub const ALL: [Self; 3] = [Self::Thesaurus, Self::MaskFill, Self::Endpoint];
 
     /// The name in YAML and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Thesaurus => "thesaurus",
             Self::MaskFill => "mask_fill",
+            Self::Endpoint => "endpoint",
         }
     }
 }
@@ -37,7 +43,7 @@ pub struct Paraphrase {
     /// The templates to start from; default those of the first `manual` item, else the task's. None at all means that of the
     /// data set's card.
     pub templates: Vec<Template>,
-    /// Default all.
+    /// Default those that need nothing but the model.
     pub generators: Vec<Generator>,
     /// Rewritten templates tried a round; default 8.
     pub n_candidates: usize,
@@ -53,10 +59,12 @@ pub struct Paraphrase {
     pub rounds: Option<usize>,
     /// A list of synonyms beside the built-in ones: a group of words a line, parted by spaces.
     pub synonyms: Option<PathBuf>,
+    /// The service that is asked for rewordings, where that is a generator.
+    pub endpoint: Option<Endpoint>,
 }
 
 /// Its keys.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "method",
     "templates",
     "generators",
@@ -67,6 +75,7 @@ const KEYS: [&str; 11] = [
     "likelihood",
     "rounds",
     "synonyms",
+    "endpoint",
     "multi_token",
 ];
 
@@ -92,8 +101,8 @@ pub(super) fn parameters(
     let given: Vec<Template> = given.into_iter().flatten().collect();
     let templates = if given.is_empty() { written } else { given };
     let known = Generator::ALL.map(|generator| (generator.name(), generator));
-    let generators = sweep(reader, fields, "generators", Generator::ALL.to_vec(), |reader, at| {
-        reader.choice(at, "generator", &known, &["back_translation", "endpoint", "span_fill"])
+    let generators = sweep(reader, fields, "generators", Generator::OWN.to_vec(), |reader, at| {
+        reader.choice(at, "generator", &known, &["back_translation", "span_fill"])
     })?;
     let mut whole = |key: &str, default: usize, most: u64| {
         sweep(reader, fields, key, vec![default], |reader, at| Ok(reader.whole(at, 1..=most)? as usize))
@@ -112,6 +121,21 @@ pub(super) fn parameters(
         }
         Ok(Some(PathBuf::from(text)))
     })?;
+    let asked = generators.contains(&Generator::Endpoint);
+    let endpoint = match fields.get("endpoint") {
+        Some(at) => {
+            if !asked {
+                reader.value(&at, "`generators` does not name `endpoint`, so nobody would ask it");
+            }
+            endpoint(reader, at)?
+        }
+        None => {
+            if let (Some(at), true) = (fields.get("generators"), asked) {
+                reader.value(&at, "`endpoint` needs `endpoint: { base_url: ..., model: ... }` beside it");
+            }
+            None
+        }
+    };
     let lengths = [
         n_candidates.len(),
         beam.len(),
@@ -134,6 +158,7 @@ pub(super) fn parameters(
         likelihood: 0.0,
         rounds: None,
         synonyms: None,
+        endpoint,
     };
     let mut cells = vec![first];
     cells = each(cells, &n_candidates, |cell, &value| cell.n_candidates = value);

@@ -133,7 +133,7 @@ impl Indexed {
     /// # Errors
     /// Whatever is wrong with it, named by line or row.
     pub fn read(path: &Path, want: Want<'_>) -> Result<Self, TaskError> {
-        let Some(rows) = RowFile::open(path)? else {
+        let Some(rows) = RowFile::open(path, want.options.class_numbers)? else {
             return Self::held(Rows::read(path, want.options, want.need_label)?, want);
         };
         let mut scan = Scan::new(rows.file(), want);

@@ -14,6 +14,7 @@
 mod append;
 mod band;
 mod blocks;
+mod class_names;
 mod columns;
 mod delimited;
 mod divide;
@@ -59,6 +60,8 @@ pub struct TableOptions {
     pub skip_blank: bool,
     /// Whether some rows may have a label and others none.
     pub partly_labelled: bool,
+    /// Whether classes stay numbers where a Parquet file names them: bands of numbers are of those.
+    pub class_numbers: bool,
 }
 
 /// One file's examples.
@@ -183,7 +186,7 @@ impl Rows {
             Format::Tsv => delimited::read(file, bytes, Dialect::Tsv)?,
             Format::Csv => delimited::read(file, bytes, Dialect::Csv)?,
             Format::Json => json::read(file, bytes)?,
-            Format::Parquet => parquet::read(file, bytes)?,
+            Format::Parquet => parquet::read(file, bytes, options.class_numbers)?,
         };
         let layout = layout(file, &sheet, options, need_label)?;
         if sheet.rows.len() == layout.first_row {

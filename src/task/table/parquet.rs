@@ -1,5 +1,7 @@
-//! Parquet. Integers, floats and booleans become their text; columns of anything else (lists, bytes, dates) are left out.
+//! Parquet. Integers, floats and booleans become their text; columns of anything else (lists, bytes, dates) are left out. Numbers
+//! of classes become the names that Hugging Face's `datasets` wrote beside them, where it did.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,6 +9,7 @@ use std::sync::Arc;
 use polars::io::mmap::MmapBytesReader;
 use polars::prelude::{ArrowDataType, ArrowSchema, FileMetadata, ParquetReader, PolarsResult, SerReader};
 
+use super::class_names::{KEY, class_names, name_class};
 use super::sheet::{Sheet, cells, guarded};
 use crate::task::error::{Position, TaskError};
 
@@ -19,23 +22,33 @@ pub(super) struct ParquetFile {
     metadata: Arc<FileMetadata>,
     names: Vec<String>,
     left_out: Vec<String>,
+    /// Columns of `names` that hold numbers of classes, with the names of those.
+    classes: Vec<(usize, Vec<String>)>,
 }
 
 impl ParquetFile {
-    /// Reads what the file says of itself.
-    pub(super) fn open<R: MmapBytesReader>(file: &str, reader: R) -> Result<Self, TaskError> {
-        let (metadata, schema) = guarded(|| describe(reader)).map_err(|reason| malformed(file, reason))?;
-        let (mut names, mut left_out) = (Vec::new(), Vec::new());
+    /// Reads what the file says of itself. With `class_numbers` classes stay numbers where they have names, too.
+    pub(super) fn open<R: MmapBytesReader>(file: &str, reader: R, class_numbers: bool) -> Result<Self, TaskError> {
+        let (metadata, schema, mut named) = guarded(|| describe(reader)).map_err(|reason| malformed(file, reason))?;
+        if class_numbers {
+            named.clear();
+        }
+        let (mut names, mut left_out, mut classes) = (Vec::new(), Vec::new(), Vec::new());
         for (name, field) in schema.iter() {
             match kind(&field.dtype) {
-                None => names.push(name.to_string()),
+                None => {
+                    if let Some(of_column) = named.remove(name.as_str()).filter(|_| is_whole(&field.dtype)) {
+                        classes.push((names.len(), of_column));
+                    }
+                    names.push(name.to_string());
+                }
                 Some(kind) => left_out.push(format!("{name} ({kind})")),
             }
         }
         if metadata.num_rows == 0 {
             return Err(TaskError::Empty { file: file.to_owned(), but: "" });
         }
-        Ok(Self { file: file.to_owned(), metadata, names, left_out })
+        Ok(Self { file: file.to_owned(), metadata, names, left_out, classes })
     }
 
     /// The rows of the file.
@@ -52,7 +65,7 @@ impl ParquetFile {
     /// The columns that have a textual form, of these rows.
     pub(super) fn read<R: MmapBytesReader>(&self, reader: R, rows: Range<usize>) -> Result<Sheet, TaskError> {
         let n = rows.len();
-        let read = if self.names.is_empty() {
+        let mut read = if self.names.is_empty() {
             vec![Vec::new(); n]
         } else {
             cells(|| {
@@ -66,6 +79,9 @@ impl ParquetFile {
         if read.len() != n {
             return Err(malformed(&self.file, format!("it holds {n} rows, {} were read", read.len())));
         }
+        for row in &mut read {
+            self.classes.iter().for_each(|(column, names)| name_class(&mut row[*column], names));
+        }
         let positions = rows.map(|row| Position::Row(row + 1)).collect();
         let (names, left_out) = (Some(self.names.clone()), self.left_out.clone());
         Ok(Sheet { names, rows: read, positions, starts: Vec::new(), left_out })
@@ -73,8 +89,8 @@ impl ParquetFile {
 }
 
 /// Reads the columns that have a textual form.
-pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Sheet, TaskError> {
-    let parquet = ParquetFile::open(file, Cursor::new(bytes))?;
+pub(super) fn read(file: &str, bytes: &[u8], class_numbers: bool) -> Result<Sheet, TaskError> {
+    let parquet = ParquetFile::open(file, Cursor::new(bytes), class_numbers)?;
     let n = parquet.n_rows();
     parquet.read(Cursor::new(bytes), 0..n)
 }
@@ -83,15 +99,26 @@ fn malformed(file: &str, reason: String) -> TaskError {
     TaskError::Malformed { file: file.to_owned(), format: "Parquet", reason }
 }
 
-fn describe<R: MmapBytesReader>(reader: R) -> PolarsResult<(Arc<FileMetadata>, Arc<ArrowSchema>)> {
+/// What a file says of itself: its parts, its columns, and the names of classes.
+type Described = (Arc<FileMetadata>, Arc<ArrowSchema>, BTreeMap<String, Vec<String>>);
+
+fn describe<R: MmapBytesReader>(reader: R) -> PolarsResult<Described> {
     let mut reader = ParquetReader::new(reader);
     let mut metadata = FileMetadata::clone(reader.get_metadata()?);
+    let written = metadata.key_value_metadata.iter().flatten().find(|entry| entry.key == KEY);
+    let named = written.and_then(|entry| entry.value.as_deref()).map(class_names).unwrap_or_default();
     // pandas and pyarrow keep their own types there (categories, for one), which would replace the plain ones.
     metadata.key_value_metadata = None;
     let metadata = Arc::new(metadata);
     reader.set_metadata(metadata.clone());
     let schema = reader.schema()?;
-    Ok((metadata, schema))
+    Ok((metadata, schema, named))
+}
+
+/// Whether a column holds whole numbers.
+fn is_whole(dtype: &ArrowDataType) -> bool {
+    use ArrowDataType as A;
+    matches!(dtype, A::Int32 | A::Int64 | A::UInt32 | A::UInt64)
 }
 
 /// What a column holds, if it has no textual form.
@@ -118,7 +145,7 @@ mod tests {
 
     #[test]
     fn scalars_become_their_text_and_other_columns_are_left_out() {
-        let sheet = read("x", KINDS).unwrap();
+        let sheet = read("x", KINDS, false).unwrap();
         assert_eq!(sheet.names.as_deref().unwrap(), ["text", "label", "flag", "rating", "category", "wide"]);
         assert_eq!(sheet.rows[0], ["a good film", "1", "true", "0.5", "drama", "3"]);
         assert_eq!(sheet.rows[1], ["无聊", "0", "false", "-2.0", "comedy", "4"]);
@@ -130,15 +157,24 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_classes_become_the_names_that_the_file_has_for_them() {
+        let classes = include_bytes!("../../../tests/fixtures/task/classes.parquet");
+        let rows = |class_numbers| read("x", classes, class_numbers).unwrap().rows;
+        let first = [["a good film", "pos", "film", "1", "-1"], ["无聊", "neg", "音乐", "0", "-1"]];
+        assert_eq!(rows(false)[..2], first);
+        assert_eq!(rows(true)[1], ["无聊", "0", "1", "0", "-1"]);
+    }
+
+    #[test]
     fn a_damaged_file_is_an_error_and_no_panic() {
         for bytes in [&b""[..], b"PAR1", b"text\tlabel\n", &KINDS[..KINDS.len() / 2]] {
-            let message = read("x", bytes).map(|_| ()).unwrap_err().to_string();
+            let message = read("x", bytes, false).map(|_| ()).unwrap_err().to_string();
             assert!(message.starts_with("cannot read `x` as Parquet: "), "{message}");
         }
         for at in (0..KINDS.len()).step_by(37) {
             let mut bytes = KINDS.to_vec();
             bytes[at] ^= 0x55;
-            let _ = read("x", &bytes);
+            let _ = read("x", &bytes, false);
         }
     }
 }

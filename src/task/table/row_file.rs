@@ -40,7 +40,10 @@ enum Content {
     Records(Dialect),
     /// A line for each object, with the keys of the file and those that hold no text.
     Lines(Vec<String>, Vec<String>),
-    Parquet,
+    Parquet {
+        /// Whether classes stay numbers.
+        class_numbers: bool,
+    },
 }
 
 /// What tells that a file was written since.
@@ -51,18 +54,19 @@ struct Stamp {
 }
 
 impl RowFile {
-    /// Opens a file; `None` if it is of a kind that can only be read whole: an array of JSON objects.
+    /// Opens a file; `None` if it is of a kind that can only be read whole: an array of JSON objects. With `class_numbers` classes
+    /// stay numbers where a file names them.
     ///
     /// # Errors
     /// [`TaskError`] if it cannot be read, or is of no known format.
-    pub(super) fn open(path: &Path) -> Result<Option<Self>, TaskError> {
+    pub(super) fn open(path: &Path, class_numbers: bool) -> Result<Option<Self>, TaskError> {
         let file = path.display().to_string();
         let format = Format::named(path)?;
         let stamp = Stamp::of(path, &file)?;
         let content = match format {
             Format::Tsv => Content::Records(Dialect::Tsv),
             Format::Csv => Content::Records(Dialect::Csv),
-            Format::Parquet => Content::Parquet,
+            Format::Parquet => Content::Parquet { class_numbers },
             Format::Json => {
                 let mut keys = Keys::default();
                 let mut blocks = Blocks::open(path, Dialect::Tsv)?;
@@ -89,8 +93,8 @@ impl RowFile {
         mut take: impl FnMut(Sheet, Vec<Span>) -> Result<(), TaskError>,
     ) -> Result<String, TaskError> {
         let hash = match &self.content {
-            Content::Parquet => {
-                let parquet = ParquetFile::open(&self.file, self.reader()?)?;
+            &Content::Parquet { class_numbers } => {
+                let parquet = ParquetFile::open(&self.file, self.reader()?, class_numbers)?;
                 for rows in parquet.steps() {
                     let spans = rows.clone().map(|row| Span { at: row as u64, length: 0 }).collect();
                     take(parquet.read(self.reader()?, rows)?, spans)?;
@@ -133,8 +137,8 @@ impl RowFile {
         let mut order: Vec<usize> = (0..spans.len()).collect();
         order.sort_unstable_by_key(|&place| spans[place].at);
         let mut rows = vec![Vec::new(); spans.len()];
-        if self.content == Content::Parquet {
-            let parquet = ParquetFile::open(&self.file, self.reader()?)?;
+        if let Content::Parquet { class_numbers } = self.content {
+            let parquet = ParquetFile::open(&self.file, self.reader()?, class_numbers)?;
             let mut order = order.into_iter().peekable();
             for step in parquet.steps() {
                 let within = |place: &usize| spans[*place].at < step.end as u64;
@@ -183,7 +187,7 @@ impl RowFile {
         match self.content {
             Content::Records(dialect) => dialect,
             // Lines end at every line break.
-            Content::Lines(..) | Content::Parquet => Dialect::Tsv,
+            Content::Lines(..) | Content::Parquet { .. } => Dialect::Tsv,
         }
     }
 
@@ -224,6 +228,107 @@ impl Stamp {
         match metadata.is_dir() {
             true => Err(TaskError::IsFolder { file: file.to_owned() }),
             false => Ok(Self { size: metadata.len(), changed: metadata.modified().ok() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use polars::prelude::{Column, DataFrame, ParquetWriter};
+
+    use super::super::indexed::{Indexed, Texts, Want};
+    use super::super::{Rows, TableOptions};
+    use super::*;
+
+    /// More than two parts of a Parquet file, the last one short.
+    const N: usize = 40_000;
+
+    /// A Parquet file of texts, some Chinese, labels and a column without a cell in every seventh row.
+    fn parquet(folder: &Path, n: usize, row_group: usize) -> PathBuf {
+        let texts: Vec<String> = (0..n).map(|row| format!("row {row} {}", ["film", "电影"][row % 2])).collect();
+        let labels: Vec<i64> = (0..n as i64).map(|row| row * row % 3).collect();
+        let notes: Vec<Option<f64>> = (0..n).map(|row| (row % 7 > 0).then_some(row as f64 / 8.0)).collect();
+        let columns =
+            [Column::new("text".into(), texts), Column::new("label".into(), labels), Column::new("note".into(), notes)];
+        let mut frame = DataFrame::new(n, columns.into()).unwrap();
+        let path = folder.join(format!("{n}-{row_group}.parquet"));
+        let writer = ParquetWriter::new(File::create(&path).unwrap());
+        writer.with_row_group_size(Some(row_group)).finish(&mut frame).unwrap();
+        path
+    }
+
+    fn whole(path: &Path) -> Vec<Vec<String>> {
+        super::super::parquet::read("x", &fs::read(path).unwrap(), false).unwrap().rows
+    }
+
+    #[test]
+    fn rows_of_a_parquet_file_read_by_their_places_are_those_of_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        // Groups that end within parts, where parts end, and one group of everything.
+        for row_group in [999, 16_384, N] {
+            let path = parquet(folder.path(), N, row_group);
+            let whole = whole(&path);
+            assert_eq!(whole.len(), N);
+            let rows = RowFile::open(&path, false).unwrap().unwrap();
+            let (mut parts, mut spans) = (Vec::new(), Vec::new());
+            let hash = rows.each(|sheet, places| {
+                // No more than a part is ever here, however long the file.
+                assert!(sheet.rows.len() <= 16_384 && sheet.rows.len() == places.len());
+                parts.extend(sheet.rows);
+                spans.extend(places);
+                Ok(())
+            });
+            assert_eq!(hash.unwrap(), blake3::hash(&fs::read(&path).unwrap()).to_hex().to_string());
+            assert!(parts == whole, "groups of {row_group}");
+            let places = [39_999, 0, 16_384, 16_383, 7, 998, 999, 1_000, 32_767, 32_768, 7, 20_001];
+            let asked: Vec<Span> = places.iter().map(|&place| spans[place]).collect();
+            let expected: Vec<Vec<String>> = places.iter().map(|&place| whole[place].clone()).collect();
+            assert_eq!(rows.rows(&asked).unwrap(), expected, "groups of {row_group}");
+            assert_eq!(rows.rows(&[]).unwrap(), Vec::<Vec<String>>::new());
+        }
+    }
+
+    #[test]
+    fn an_indexed_parquet_file_holds_no_texts_and_is_what_one_held_in_memory_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = parquet(folder.path(), N, 3_000);
+        let options = TableOptions::default();
+        let want = Want { options: &options, need_label: true, label_by: None, shares: None };
+        let lazy = Indexed::read(&path, want).unwrap();
+        let held = Indexed::held(Rows::read(&path, &options, true).unwrap(), want).unwrap();
+        assert_eq!((&lazy.columns, &lazy.hash), (&held.columns, &held.hash));
+        assert_eq!(lazy.distinct_labels().unwrap(), held.distinct_labels().unwrap());
+        assert!(lazy.labels == held.labels && lazy.hashes == held.hashes && lazy.bytes == held.bytes);
+        let Texts::File { spans, cells, .. } = &lazy.texts else { panic!("the texts are held") };
+        assert_eq!((spans.len(), cells.len()), (N, 2));
+        let places: Vec<usize> = (0..N).rev().step_by(1_777).collect();
+        assert_eq!(lazy.texts.read(&places).unwrap(), held.texts.read(&places).unwrap());
+    }
+
+    #[test]
+    fn a_parquet_file_that_was_written_anew_is_not_read_by_old_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = parquet(folder.path(), 100, 10);
+        let rows = RowFile::open(&path, false).unwrap().unwrap();
+        let span = Span { at: 3, length: 0 };
+        assert_eq!(rows.rows(&[span]).unwrap(), [["row 3 电影", "0", "0.375"]]);
+        fs::rename(parquet(folder.path(), 120, 10), &path).unwrap();
+        assert!(matches!(rows.rows(&[span]), Err(TaskError::Changed { .. })));
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(rows.rows(&[span]), Err(TaskError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn the_parts_of_a_file_are_all_of_it_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for n in [1, 16_384, 16_385, N] {
+            let path = parquet(folder.path(), n, 5_000);
+            let steps: Vec<Range<usize>> =
+                ParquetFile::open("x", File::open(path).unwrap(), false).unwrap().steps().collect();
+            assert!(steps.windows(2).all(|two| two[0].end == two[1].start && two[0].len() == 16_384));
+            assert_eq!((steps[0].start, steps.last().unwrap().end), (0, n));
         }
     }
 }

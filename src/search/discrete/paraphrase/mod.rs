@@ -1,11 +1,14 @@
 //! Templates said in other words: rounds of rewriting, each from the best so far.
 //!
 //! A round takes sites of the beam's templates (a word to replace or to leave out, a place to put one in), makes rewritten
-//! templates there and keeps those that the model finds likely enough. Two generators:
+//! templates there and keeps those that the model finds likely enough. Three generators:
 //!
 //! - `thesaurus`: synonyms, from WordNet with the form of the word kept, from a list for Chinese written for this project, and
 //!   from a list of the user's.
 //! - `mask_fill`: the model's own answers where the word is masked, where a mask is put in, and what is left without the word.
+//!
+//! - whole rewordings that someone else gave beforehand ([`Rephrase`]), which take their turns beside the others and are not
+//!   held to the model's likelihood: there is no single place to read it off. The train loss, or selection, judges them.
 //!
 //! A replacement passes if its mean log-probability over some unlabelled texts, in nats a token, is at most `likelihood` below
 //! that of what stands there, both read off masked passes of the same template. Something put in must be as near to the
@@ -47,6 +50,7 @@ mod inflection;
 mod irregular;
 mod likelihood;
 mod parent;
+mod rephrase;
 mod rewrite;
 mod search;
 mod site;
@@ -56,6 +60,7 @@ mod tests;
 mod thesaurus;
 mod word;
 
+pub use rephrase::{Rephrase, stands_for};
 pub use rewrite::Generators;
 pub use search::{Offer, Paraphrase, ParaphraseConfig, has_han};
 pub use synonyms::{Synonyms, SynonymsError};

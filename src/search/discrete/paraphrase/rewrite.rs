@@ -44,7 +44,8 @@ pub struct Rewrite {
     pub origin: String,
     /// The generator.
     pub by: &'static str,
-    /// How much likelier the model finds it than what was there, in nats a token; below 0 where less likely.
+    /// How much likelier the model finds it than what was there, in nats a token; below 0 where less likely. NaN, which the
+    /// record writes as null, where the model was not asked.
     pub nats: f64,
 }
 

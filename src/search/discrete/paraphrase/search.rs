@@ -8,6 +8,7 @@ use serde_json::json;
 use super::beam::{Member, beam};
 use super::likelihood::Questions;
 use super::parent::Parent;
+use super::rephrase::{Rephrase, stands_for};
 use super::rewrite::{Dropped, GAPS, GAPS_HAN, Generators, Rewrite, Rewriter};
 use super::site::{Site, sites};
 use super::thesaurus::Thesaurus;
@@ -95,6 +96,8 @@ pub struct Paraphrase {
     tokens: HashSet<String>,
     tried: HashSet<(usize, Site)>,
     left_over: Vec<Rewrite>,
+    rephrase: Option<Arc<dyn Rephrase>>,
+    rephrased: HashSet<usize>,
     looks: u64,
 }
 
@@ -118,8 +121,16 @@ impl Paraphrase {
             tokens: HashSet::new(),
             tried: HashSet::new(),
             left_over: Vec::new(),
+            rephrase: None,
+            rephrased: HashSet::new(),
             looks: 0,
         }
+    }
+
+    /// The same search with whole rewordings from somewhere else.
+    pub fn with_rephrase(mut self, rephrase: Arc<dyn Rephrase>) -> Self {
+        self.rephrase = Some(rephrase);
+        self
     }
 
     fn prompt(&self, template: &Template) -> Prompt {
@@ -207,6 +218,30 @@ impl Paraphrase {
             self.tried.insert((parents[*index].number, site.clone()));
         }
         chosen
+    }
+
+    /// Whole rewordings of parents that were not offered yet, a queue for each parent.
+    fn offered(&mut self, parents: &[Parent]) -> Vec<Vec<Rewrite>> {
+        let Some(rephrase) = self.rephrase.clone() else { return Vec::new() };
+        let mut queues = Vec::new();
+        for parent in parents {
+            if !self.rephrased.insert(parent.number) {
+                continue;
+            }
+            let new = rephrase.rewordings(&parent.template).into_iter();
+            let queue: Vec<Rewrite> = new
+                .filter(|template| stands_for(template, &parent.template))
+                .map(|template| Rewrite {
+                    origin: format!("{} says `{template}`", rephrase.name()),
+                    template,
+                    parent: parent.number,
+                    by: "endpoint",
+                    nats: f64::NAN,
+                })
+                .collect();
+            queues.extend((!queue.is_empty()).then_some(queue));
+        }
+        queues
     }
 
     /// Takes from the queues in turn, the best of each first, what is new; the rest is kept for later rounds.
@@ -326,8 +361,9 @@ impl Search for Paraphrase {
         let parents: Vec<Parent> =
             self.parents.iter().map(|&m| Parent::new(m, self.members[m].template.clone(), &self.thesaurus)).collect();
         let chosen = self.choose_sites(&parents, n_sites(most));
+        let offered = self.offered(&parents);
         let waiting = self.left_over.iter().any(|rewrite| self.parents.contains(&rewrite.parent));
-        if chosen.is_empty() && !waiting {
+        if chosen.is_empty() && offered.is_empty() && !waiting {
             return Ok(Proposal::Done);
         }
         let thesaurus = self.thesaurus.clone();
@@ -339,7 +375,8 @@ impl Search for Paraphrase {
             dropped: Dropped::default(),
         };
         let sites: Vec<(&Parent, Site)> = chosen.iter().map(|(p, site)| (&parents[*p], site.clone())).collect();
-        let queues = rewriter.rewrite(&sites, oracle)?;
+        let mut queues = rewriter.rewrite(&sites, oracle)?;
+        queues.extend(offered);
         let mut dropped = rewriter.dropped;
         let mut made = self.take(queues, most, oracle, &mut dropped);
         // A template may need more passes than its parent, where its label words come to stand otherwise.

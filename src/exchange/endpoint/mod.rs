@@ -1,0 +1,28 @@
+//! A service that speaks OpenAI's chat completions: asked for rewordings of templates, and for labels by which prompts are
+//! scored. Nothing needs it.
+//!
+//! # Decisions
+//!
+//! - 2026-11: a run asks before its first trial, for the templates that its items start from and no others: the number of
+//!   requests, and so the most that they can cost, is known before the first is sent, and trials, resumed or sharded, all read
+//!   the same answers. Refused: asking again in each round for the best so far, whose number nobody can tell beforehand.
+//! - 2026-11: the most that it can cost counts a token for each byte that is sent and every token that an answer may have, so
+//!   that it is a bound for every tokenizer. An attempt that was lost counts in full. No price is assumed: without one only the
+//!   number of requests is bounded.
+//! - 2026-11: answers are kept by what was asked ([`crate::record::AnswerStore`]). The key is in none of them.
+//! - 2026-11: a redirect is an error, since the key would go along.
+//! - 2026-11: a service scores prompts in `score` (`--model endpoint:MODEL@URL`) and is no model of an experiment: its trials ask
+//!   for gradients, vocabularies and perplexities, and a budget of a thousand evaluations would be a thousand requests a trial.
+
+mod allowance;
+mod ask;
+mod error;
+mod labels;
+mod question;
+mod rewordings;
+mod service;
+
+pub use error::EndpointError;
+pub use labels::{Asking, By, Labelled};
+pub use question::Estimate;
+pub use rewordings::{Answering, most, reword};
