@@ -167,7 +167,7 @@ impl Oracle for TrialOracle<'_> {
         Ok(gradient)
     }
 
-    fn charge_again(&mut self, cost: Cost) {
+    fn charge(&mut self, cost: Cost) {
         self.ledger.charge(cost);
     }
 

@@ -38,7 +38,8 @@ pub use method::{
     Autoprompt, BbtParameters, Choose, Decay, Demonstrations, FineTuneParameters, Gcg, Generator, LabelWords, METHODS,
     Manual, Method, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters, Paraphrase, Pez,
     PrefixInit, PrefixParameters, Probe, PromptEncoderKind, Random, Script, SearchItem, SoftInit, SoftPromptParameters,
-    TemplateAndWords, TrainingParameters, TriggerSlots, TunedSoft, VocabularyFilter, Walk, WordRanking, WordSearch,
+    SpanFill, TemplateAndWords, TemplateGeneration, TrainingParameters, TriggerSlots, TunedSoft, VocabularyFilter,
+    Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;

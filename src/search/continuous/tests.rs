@@ -49,7 +49,7 @@ impl Fake {
 }
 
 impl Oracle for Fake {
-    fn charge_again(&mut self, cost: Cost) {
+    fn charge(&mut self, cost: Cost) {
         self.spend(cost.evaluations);
     }
     fn n_texts(&self) -> usize {
