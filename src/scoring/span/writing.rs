@@ -146,7 +146,8 @@ impl Decoding {
                 SpanStep::Token(id) => vec![id],
                 SpanStep::End => self.source.after[row.gap - 1].clone(),
             };
-            let group = self.places.get(row.parent).map(|place| place.0);
+            let begins = row.step == SpanStep::Begin;
+            let group = self.places.get(row.parent).filter(|_| !begins).map(|place| place.0);
             batches.entry((group, ids.len())).or_default().push(number);
             steps.push(ids);
         }

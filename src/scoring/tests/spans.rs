@@ -138,7 +138,7 @@ fn masks_are_filled_with_the_label_word_in_its_place_over_all_examples() {
     let rows = [("great film", 1), ("a dull story , terrible plot", 0), ("boring", 0)];
     let examples: Vec<Example> =
         rows.iter().enumerate().map(|(row, (text, label))| example(row, text, *label)).collect();
-    let verbalizer = Arc::new(Verbalizer::parse("a=bad,b=really good|great").unwrap());
+    let verbalizer = Arc::new(Verbalizer::parse("a=bad,b=very good|great").unwrap());
     let skeleton = Skeleton::parse("{text}{span} {mask}{span}").unwrap();
     let gap = |filled: &[Option<u32>]| Gap {
         prompt: Prompt::plain(skeleton.with_places(&[2, 1]), verbalizer.clone()),
@@ -151,7 +151,7 @@ fn masks_are_filled_with_the_label_word_in_its_place_over_all_examples() {
     for (gap, (rendered, place)) in found.logprobs.iter().zip([("[MASK] [MASK]", 0), ("very very", 0)]) {
         let mut sums = vec![0.0; gap.len()];
         for (text, label) in rows {
-            let word = ["bad", "really good"][label];
+            let word = ["bad", "very good"][label];
             let ids = tokenizer.encode_reference(&format!("{text} {rendered} {word} [MASK]"));
             let masks: Vec<usize> = (0..ids.len()).filter(|&at| Some(ids[at]) == tokenizer.mask_id()).collect();
             let row = scorer.whole_vocabulary(&ids, &[masks[place]]).unwrap().remove(0);

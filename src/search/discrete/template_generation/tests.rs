@@ -23,7 +23,8 @@ fn nats(history: &[u32], next: u32) -> f64 {
     history.iter().chain([&next]).for_each(|id| {
         hasher.update(&id.to_le_bytes());
     });
-    f64::from(hasher.finalize().as_bytes()[0]) / -85.0
+    let [a, b, c, ..] = *hasher.finalize().as_bytes();
+    f64::from(u32::from_be_bytes([0, a, b, c])) / f64::from(1 << 24) * -3.0
 }
 
 /// What ends a gap, in a history.
@@ -311,7 +312,7 @@ fn run(mut search: TemplateGeneration, budget: u64) -> (Vec<String>, u64, Vec<St
 #[test]
 fn templates_of_both_skeletons_come_in_turn_once_each_and_say_no_label_word() {
     for fills_masks in [false, true] {
-        let (found, _, flags) = run(search(FakeFiller::new(fills_masks), 12), 1_000_000);
+        let (found, _, flags) = run(search(FakeFiller::new(fills_masks), 40), 1_000_000);
         assert!(found.len() > 12, "{found:?}");
         assert!(found[0].starts_with("{text}") != found[1].starts_with("{text}"), "{found:?}");
         assert!(found.iter().all(|text| !text.contains("good") && !text.contains("so")), "{found:?}");
@@ -320,7 +321,7 @@ fn templates_of_both_skeletons_come_in_turn_once_each_and_say_no_label_word() {
         once.dedup();
         assert_eq!(once.len(), found.len());
         assert!(flags.is_empty());
-        assert_eq!(found, run(search(FakeFiller::new(fills_masks), 12), 1_000_000).0, "the same again");
+        assert_eq!(found, run(search(FakeFiller::new(fills_masks), 40), 1_000_000).0, "the same again");
     }
 }
 
@@ -332,10 +333,8 @@ fn the_beam_is_as_wide_as_half_of_the_budget_covers() {
             assert_eq!(!found.is_empty(), some, "{fills_masks} {budget}: {found:?}");
             if some {
                 assert_eq!(flags, ["budget_cut"]);
-                assert!(
-                    found.len() as u64 * 8 * 2 + 8 >= budget / 2 || left >= budget / 2,
-                    "{budget}: {found:?} {left}"
-                );
+                let written = budget - left - 8 * found.len() as u64;
+                assert!(written <= budget / 2 && written > budget / 8, "{budget}: {found:?} {written}");
             }
         }
     }
