@@ -20,6 +20,7 @@ mod error;
 mod label_vectors;
 mod parse;
 mod prefix;
+mod skeleton;
 mod soft_prompt;
 mod softened;
 mod surface;
@@ -35,6 +36,7 @@ pub use demonstration::{Demonstration, DemonstrationPool, Nearest, Representatio
 pub use error::PromptError;
 pub use label_vectors::LabelVectors;
 pub use prefix::{Prefix, PrefixShape};
+pub use skeleton::Skeleton;
 pub use soft_prompt::SoftPrompt;
 pub use surface::{Surface, surfaces};
 pub use template::{

@@ -113,5 +113,8 @@ fn fitting(device: &ResolvedDevice, jobs: usize, each: u64, largest: u64) -> usi
 
 /// Whether a method passes backward through the model.
 pub(super) fn takes_gradients(method: &Method) -> bool {
-    !matches!(method, Method::Manual(_) | Method::Random(_) | Method::Paraphrase(_) | Method::Bbt(_))
+    !matches!(
+        method,
+        Method::Manual(_) | Method::Random(_) | Method::Paraphrase(_) | Method::Bbt(_) | Method::TemplateGeneration(_)
+    )
 }

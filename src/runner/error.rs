@@ -77,6 +77,16 @@ pub enum RunnerError {
         /// The model.
         model: String,
     },
+    /// A second model cannot do what an item asks of it.
+    #[error("{place}: {model}: {what}")]
+    Generator {
+        /// The key path of the item.
+        place: String,
+        /// The model.
+        model: String,
+        /// What is the matter and what is allowed.
+        what: String,
+    },
     /// The text that virtual tokens start from has no token for the model.
     #[error("{place}.init_text: `{text}` has no token for {model}")]
     InitText {
@@ -148,7 +158,8 @@ impl Fault for RunnerError {
             | Self::InitText { .. }
             | Self::NoToken { .. }
             | Self::TopK { .. }
-            | Self::ProbeTokenizer { .. } => ExitCode::Model,
+            | Self::ProbeTokenizer { .. }
+            | Self::Generator { .. } => ExitCode::Model,
             Self::Only { .. } => ExitCode::Usage,
             Self::Verbalizer(source) => source.exit_code(),
             Self::NoDefault { .. } | Self::Budget { .. } | Self::Demonstrations { .. } => ExitCode::Spec,

@@ -2,7 +2,7 @@
 
 use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Scorer};
-use crate::spec::{Calibration, Gcg, Method, SearchItem};
+use crate::spec::{Calibration, SearchItem};
 
 use super::oracle::set_hash;
 use super::plan::Plan;
@@ -33,8 +33,8 @@ impl Plan {
             }
         }
         for method in &item.cells {
-            if let Method::Gcg(Gcg { probe: Some(probe), .. }) = method {
-                let loaded = self.task.probes.get(&probe.model.to_string());
+            for (_, model) in method.second_models() {
+                let loaded = self.task.second_models.get(&model.to_string());
                 part(loaded.map_or(&b""[..], |loaded| loaded.weights_hash.as_bytes()));
             }
         }

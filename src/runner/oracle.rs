@@ -173,7 +173,7 @@ impl Oracle for TrialOracle<'_> {
         Cost { evaluations, forwards, backwards, tokens }
     }
 
-    fn charge_again(&mut self, cost: Cost) {
+    fn charge(&mut self, cost: Cost) {
         self.ledger.charge(cost);
     }
 

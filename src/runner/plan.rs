@@ -7,7 +7,7 @@ use crate::model::{self, ResolvedDevice};
 use crate::prompt::Prompt;
 use crate::record::{Answer, TrialKey};
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
-use crate::spec::{Calibration, Control, Experiment, Gcg, Method, SearchItem};
+use crate::spec::{Calibration, Control, Experiment, Method, SearchItem};
 use crate::task::{Dataset, Draw, Shots};
 
 use super::RunnerError;
@@ -18,7 +18,7 @@ use super::diagnosis;
 use super::draws::{SeedDraws, draws, examples};
 use super::ensemble::PlannedEnsemble;
 use super::rank_correlation::n_compared;
-use super::task_prompt::{open_probe, task_prompt};
+use super::task_prompt::{open_second_models, task_prompt};
 use super::trial::TrialData;
 
 /// An experiment with its data, its models and its trials.
@@ -130,8 +130,7 @@ impl Plan {
         let scorers: Vec<Arc<Scorer>> = sized.collect();
         for (index, item) in experiment.search.iter().enumerate() {
             for method in &item.cells {
-                let Method::Gcg(Gcg { probe: Some(probe), .. }) = method else { continue };
-                open_probe(&experiment, probe, &device, &scorers, index, &mut task)?;
+                open_second_models(&experiment, method, &device, &scorers, index, &mut task)?;
             }
             for scorer in &scorers {
                 let scorer = &with_rule(scorer, item);

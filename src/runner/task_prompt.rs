@@ -9,7 +9,7 @@ use crate::model::{self, ResolvedDevice};
 use crate::prompt::Verbalizer;
 use crate::scoring::Scorer;
 use crate::search::discrete::Synonyms;
-use crate::spec::{Experiment, Probe};
+use crate::spec::{Experiment, Method};
 use crate::task::Dataset;
 
 use super::RunnerError;
@@ -40,31 +40,36 @@ pub(super) fn task_prompt(experiment: &Experiment, dataset: &Dataset) -> Result<
         verbalizer: Arc::new(verbalizer),
         synonyms: synonyms(experiment)?,
         rephrase: Vec::new(),
-        probes: BTreeMap::new(),
+        second_models: BTreeMap::new(),
     })
 }
 
-/// Opens the second model of an item, where it is not open yet, and checks that it reads the same tokens.
-pub(super) fn open_probe(
+/// Opens the second models of a cell of an item, where they are not open yet, and checks that one for probe sampling reads the same
+/// tokens.
+pub(super) fn open_second_models(
     experiment: &Experiment,
-    probe: &Probe,
+    method: &Method,
     device: &ResolvedDevice,
     scorers: &[Arc<Scorer>],
     item: usize,
     task: &mut TaskPrompt,
 ) -> Result<()> {
-    let name = probe.model.to_string();
-    let place = format!("search[{item}]");
-    let loaded = match task.probes.get(&name) {
-        Some(loaded) => loaded.clone(),
-        None => model::load(&experiment.model(&probe.model), device)
-            .map_err(|e| Error::from(e).at(experiment.place(&place).map(|at| format!("{at}.probe.model"))))?,
-    };
-    if let Some(other) = scorers.iter().find(|scorer| scorer.loaded().tokenizer_hash != loaded.tokenizer_hash) {
-        let model = other.loaded().source.clone();
-        return Err(RunnerError::ProbeTokenizer { place, probe: name, model }.into());
+    for (key, source) in method.second_models() {
+        let name = source.to_string();
+        let place = format!("search[{item}]");
+        let loaded = match task.second_models.get(&name) {
+            Some(loaded) => loaded.clone(),
+            None => model::load(&experiment.model(source), device)
+                .map_err(|e| Error::from(e).at(experiment.place(&place).map(|at| format!("{at}.{key}"))))?,
+        };
+        if matches!(method, Method::Gcg(_))
+            && let Some(other) = scorers.iter().find(|scorer| scorer.loaded().tokenizer_hash != loaded.tokenizer_hash)
+        {
+            let model = other.loaded().source.clone();
+            return Err(RunnerError::ProbeTokenizer { place, probe: name, model }.into());
+        }
+        task.second_models.insert(name, loaded);
     }
-    task.probes.insert(name, loaded);
     Ok(())
 }
 

@@ -45,6 +45,7 @@ mod ready;
 mod scorer;
 mod settings;
 mod soft_rows;
+mod span;
 #[cfg(test)]
 mod tests;
 mod tuned;
@@ -71,4 +72,5 @@ pub use outcome::{Outcome, argmax, information_parts, mutual_information};
 pub use passes::{Pass, Passes, Read, Word, WordPlace, encode_words, log_sum_exp};
 pub use scorer::{Ask, Round, Scorer};
 pub use settings::Settings;
+pub use span::{MaskedSpans, SpanNext, SpanRow, SpanSource, SpanStep, SpanWriting};
 pub use vocabulary::{plain_tokens, trigger_vocabulary};

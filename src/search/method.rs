@@ -159,8 +159,9 @@ pub trait Oracle {
         Cost::default()
     }
 
-    /// Charges what an earlier attempt at the same proposal cost, which is not computed again.
-    fn charge_again(&mut self, cost: Cost) {
+    /// Charges what was not asked of this oracle: what an earlier attempt at the same proposal cost, which is not computed again, or
+    /// what a model of the search's own did.
+    fn charge(&mut self, cost: Cost) {
         let _ = cost;
     }
 

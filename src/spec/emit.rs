@@ -7,7 +7,7 @@ use super::emit_dataset::dataset;
 use super::experiment::{Experiment, FORMAT};
 use super::method::{
     Choose, Endpoint, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind, SearchItem, SoftInit,
-    TrainingParameters, TriggerSlots, Walk, WordSearch,
+    SpanFill, TrainingParameters, TriggerSlots, Walk, WordSearch,
 };
 use super::task::TaskSpec;
 use super::tree::{count, folded, hash, list, mapping, plain, text};
@@ -242,6 +242,23 @@ fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
             entries.extend(method.rounds.iter().map(|&rounds| ("rounds", count(rounds))));
             entries.extend(method.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
             entries.extend(method.endpoint.iter().map(|service| ("endpoint", endpoint(service))));
+            entries
+        }
+        Method::TemplateGeneration(method) => {
+            let mut entries = Vec::new();
+            entries.extend(method.generator.iter().map(|model| ("generator", text(model))));
+            entries.push(("fill", text(method.fill.name())));
+            entries.extend((!method.skeletons.is_empty()).then(|| ("skeletons", list(&method.skeletons))));
+            entries.push(("beam", count(method.beam)));
+            // Of what a kind of model has no use for nothing is said: it is refused.
+            if method.fill != SpanFill::MaskedLm {
+                entries.push(("max_length", count(method.max_length)));
+            }
+            if method.fill != SpanFill::Seq2Seq {
+                entries.push(("masks", Value::Sequence(method.masks.iter().map(|&n| count(n)).collect())));
+            }
+            entries.push(("n_examples", method.n_examples.map_or_else(|| text("all"), count)));
+            entries.push(("n_candidates", count(method.n_candidates)));
             entries
         }
         Method::LabelWords(method) => {

@@ -41,8 +41,8 @@ pub use method::{
     Autoprompt, BbtParameters, Choose, Decay, Demonstrations, Endpoint, FineTuneParameters, Gcg, Generator, LabelWords,
     METHODS, Manual, Method, NO_VARIABLE, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters,
     Paraphrase, Pez, PrefixInit, PrefixParameters, Price, Probe, PromptEncoderKind, Random, Script, SearchItem,
-    SoftInit, SoftPromptParameters, TemplateAndWords, TrainingParameters, TriggerSlots, TunedSoft, VocabularyFilter,
-    Walk, WordRanking, WordSearch,
+    SoftInit, SoftPromptParameters, SpanFill, TemplateAndWords, TemplateGeneration, TrainingParameters, TriggerSlots,
+    TunedSoft, VocabularyFilter, Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;

@@ -10,7 +10,7 @@ use crate::scoring::Scorer;
 use crate::search::Search;
 use crate::search::discrete::{Manual, Rephrase, Synonyms};
 use crate::seed::Stream;
-use crate::spec::{Endpoint, Method, SearchItem, SoftInit};
+use crate::spec::{Endpoint, Method, ModelSource, SearchItem, SoftInit};
 
 use super::RunnerError;
 use soft_prompt::Start;
@@ -24,6 +24,7 @@ mod p_tuning;
 pub(super) mod paraphrase;
 mod prefix;
 mod soft_prompt;
+pub(super) mod template_generation;
 mod training;
 pub(super) mod trigger;
 
@@ -57,7 +58,22 @@ pub struct TaskPrompt {
     /// The winner that the trial at hand starts from.
     pub winner: Option<Prompt>,
     /// The second models that items name, by their sources as written.
-    pub probes: BTreeMap<String, LoadedModel>,
+    pub second_models: BTreeMap<String, LoadedModel>,
+}
+
+impl TaskPrompt {
+    /// A second model that was opened before. `place` is the key path of the item, `key` the one under which it names the model.
+    ///
+    /// # Errors
+    /// [`RunnerError::Generator`] if it was not.
+    fn second_model(&self, source: &ModelSource, place: &str, key: &str) -> Result<&LoadedModel, RunnerError> {
+        let source = source.to_string();
+        self.second_models.get(&source).ok_or_else(|| RunnerError::Generator {
+            place: format!("{place}.{key}"),
+            model: source.clone(),
+            what: "it was not opened".into(),
+        })
+    }
 }
 
 /// Every prompt of an item whose trigger tokens and vectors do not matter, to be checked against a model before anything runs.
@@ -79,6 +95,7 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::Demonstrations(demonstrations) => demonstrations::templates(demonstrations, task),
         Method::LabelWords(method) => label_words::template(method.template.as_ref(), task),
         Method::TemplateAndWords(method) => label_words::template(method.template.as_ref(), task),
+        Method::TemplateGeneration(method) => template_generation::templates(method, task),
         Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
             method.trigger_template(&task.template).into_iter().collect()
         }
@@ -148,6 +165,9 @@ pub fn cells(
                     (soft_prompt::train(&start, prompts.remove(0), scorer, stream(), place)?, Vec::new())
                 }
                 Method::PTuning(method) => (p_tuning::search(method, prompts.remove(0), scorer, stream()), Vec::new()),
+                Method::TemplateGeneration(method) => {
+                    (template_generation::search(method, task, scorer, place)?, Vec::new())
+                }
                 Method::Demonstrations(method) => (demonstrations::search(method, task, stream()), Vec::new()),
                 Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
                     let prompt = prompts.remove(0);
@@ -183,6 +203,7 @@ fn describe(method: &Method) -> String {
         Method::Demonstrations(m) => demonstrations::describe(m),
         Method::LabelWords(m) => label_words::describe(&m.words, m.template.as_ref()),
         Method::TemplateAndWords(m) => label_words::describe(&m.words, m.template.as_ref()),
+        Method::TemplateGeneration(m) => template_generation::describe(m),
         Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => trigger::describe(method),
     }
 }

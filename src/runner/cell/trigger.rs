@@ -54,7 +54,7 @@ pub(super) fn search(method: &Method, parts: Parts<'_>) -> Result<(Box<dyn Searc
 /// The second model of a method, ready to score.
 pub(in crate::runner) fn probe(method: &Method, task: &TaskPrompt, scorer: &Scorer) -> Option<Arc<Scorer>> {
     let Method::Gcg(crate::spec::Gcg { probe: Some(Probe { model, .. }), .. }) = method else { return None };
-    let loaded = task.probes.get(&model.to_string())?;
+    let loaded = task.second_models.get(&model.to_string())?;
     Some(Arc::new(Scorer::new(loaded.clone(), *scorer.settings())))
 }
 

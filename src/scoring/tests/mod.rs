@@ -13,6 +13,7 @@ mod prefix;
 mod refusals;
 mod scores;
 mod soft;
+mod spans;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

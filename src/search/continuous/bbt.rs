@@ -133,7 +133,7 @@ impl Bbt {
         batch: &[usize],
     ) -> Result<Generation, SearchError> {
         if let Some(known) = self.again.pop_front() {
-            oracle.charge_again(known.cost);
+            oracle.charge(known.cost);
             return Ok(known);
         }
         let before = oracle.spent();

@@ -55,7 +55,7 @@ impl Oracle for Fake {
     fn spent(&self) -> Cost {
         Cost { evaluations: self.spent, ..Cost::default() }
     }
-    fn charge_again(&mut self, cost: Cost) {
+    fn charge(&mut self, cost: Cost) {
         self.spend(cost.evaluations);
     }
     fn n_texts(&self) -> usize {

@@ -227,7 +227,7 @@ impl Training {
     /// Proposes what an earlier attempt found, charges what it cost, and behind the last of it stands where that stood.
     fn propose_again(&mut self, found: Found, oracle: &mut dyn Oracle) -> Proposal {
         let Found { step, trace, losses, cost, vectors, diverged } = found;
-        oracle.charge_again(cost);
+        oracle.charge(cost);
         self.step = step;
         self.losses.extend(losses);
         (self.diverged, self.ended) = (diverged, self.ended || diverged);

@@ -11,6 +11,7 @@ mod paraphrase;
 mod pez;
 mod probe;
 mod random;
+mod template_generation;
 mod trail;
 
 #[cfg(test)]
@@ -32,3 +33,4 @@ pub use paraphrase::{
 pub use pez::{Pez, PezConfig};
 pub use probe::ProbeConfig;
 pub use random::Random;
+pub use template_generation::{ScorerFiller, SpanFiller, Spans, TemplateGeneration, TemplateGenerationConfig};

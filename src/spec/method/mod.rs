@@ -18,6 +18,7 @@ mod random;
 mod soft_prompt;
 mod soft_templates;
 mod sweep;
+mod template_generation;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -41,6 +42,7 @@ pub use prefix::{PrefixInit, PrefixParameters};
 pub use random::Random;
 pub use soft_prompt::{SoftInit, SoftPromptParameters};
 pub use sweep::TriggerSlots;
+pub use template_generation::{SpanFill, TemplateGeneration};
 pub use training::{Decay, OptimiserKind, TrainingParameters};
 pub use walk::Walk;
 pub use word_search::{WordRanking, WordSearch};
@@ -49,6 +51,7 @@ pub(super) use word_search::{is_search, searches};
 use std::path::PathBuf;
 
 use super::error::SpecError;
+use super::model_source::ModelSource;
 use super::reader::{At, Reader, not_yet, unknown};
 use super::strategy::Strategy;
 use super::task::MultiToken;
@@ -56,7 +59,7 @@ use crate::prompt::Template;
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 16] = [
+pub const METHODS: [&str; 17] = [
     "manual",
     "random",
     "paraphrase",
@@ -73,6 +76,7 @@ pub const METHODS: [&str; 16] = [
     "bbt",
     "warp",
     "fine_tune",
+    "template_generation",
 ];
 
 /// Methods that papers and the contract name and this version does not have.
@@ -162,6 +166,8 @@ pub enum Method {
     LabelWords(LabelWords),
     /// Label words and templates in turn.
     TemplateAndWords(Box<TemplateAndWords>),
+    /// Templates that a model writes.
+    TemplateGeneration(TemplateGeneration),
 }
 
 impl Method {
@@ -184,6 +190,7 @@ impl Method {
             Self::Bbt(_) => METHODS[13],
             Self::Warp(_) => METHODS[14],
             Self::FineTune(_) => METHODS[15],
+            Self::TemplateGeneration(_) => METHODS[16],
         }
     }
 
@@ -229,6 +236,15 @@ impl Method {
             Self::SoftPrompt(SoftPromptParameters { init: SoftInit::Winner(label), .. })
             | Self::Warp(SoftPromptParameters { init: SoftInit::Winner(label), .. }) => Some(label),
             _ => None,
+        }
+    }
+
+    /// The models that it asks beside the one that prompts are searched for.
+    pub fn second_models(&self) -> Vec<(&'static str, &ModelSource)> {
+        match self {
+            Self::Gcg(Gcg { probe: Some(probe), .. }) => vec![("probe.model", &probe.model)],
+            Self::TemplateGeneration(method) => method.generator.iter().map(|model| ("generator", model)).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -392,6 +408,7 @@ fn cells(
         "fine_tune" => fine_tune::read(reader, at)?,
         "optiprompt" => optiprompt::read(reader, at, manual)?,
         "demonstrations" => demonstrations::read(reader, at)?,
+        "template_generation" => template_generation::read(reader, at)?,
         "label_words" => label_words::read(reader, at, words)?,
         "template_and_words" => label_words::read_both(reader, at, words)?,
         _ => {

@@ -65,3 +65,4 @@ pub use rewrite::Generators;
 pub use search::{Offer, Paraphrase, ParaphraseConfig, has_han};
 pub use synonyms::{Synonyms, SynonymsError};
 pub use thesaurus::Thesaurus;
+pub(super) use word::{is_han, says_in_letters};

@@ -12,7 +12,7 @@ use super::rephrase::{Rephrase, stands_for};
 use super::rewrite::{Dropped, GAPS, GAPS_HAN, Generators, Rewrite, Rewriter};
 use super::site::{Site, sites};
 use super::thesaurus::Thesaurus;
-use super::word::is_han;
+use super::word::{is_han, says_in_letters};
 use crate::prompt::{Candidate, Piece, Prompt, Template, Verbalizer};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
@@ -454,8 +454,6 @@ fn tokens(template: &Template, oracle: &dyn Oracle) -> String {
 /// Whether a template's own text holds a word, by its tokens or by its letters.
 fn says(template: &Template, word: &str, oracle: &dyn Oracle) -> bool {
     let ids = oracle.encode(word, false);
-    let lower = word.to_lowercase();
-    let han = lower.chars().any(is_han);
     template.pieces().iter().any(|piece| {
         let Piece::Text(text) = piece else { return false };
         let own = oracle.encode(text, false);
@@ -463,15 +461,6 @@ fn says(template: &Template, word: &str, oracle: &dyn Oracle) -> bool {
             .iter()
             .zip(&own)
             .any(|(ids, own)| !ids.is_empty() && own.windows(ids.len()).any(|window| window == ids));
-        let text = text.to_lowercase();
-        let by_letters = if han {
-            text.contains(&lower)
-        } else {
-            text.match_indices(&lower).any(|(at, found)| {
-                !text[..at].ends_with(char::is_alphanumeric)
-                    && !text[at + found.len()..].starts_with(char::is_alphanumeric)
-            })
-        };
-        by_tokens || by_letters
+        by_tokens || says_in_letters(text, word)
     })
 }

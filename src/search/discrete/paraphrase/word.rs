@@ -41,6 +41,17 @@ pub fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
 }
 
+/// Whether a text says a word, whatever the case: a whole word between others, or Chinese characters anywhere.
+pub fn says_in_letters(text: &str, word: &str) -> bool {
+    let (text, word) = (text.to_lowercase(), word.to_lowercase());
+    if word.chars().any(is_han) {
+        return text.contains(&word);
+    }
+    text.match_indices(&word).any(|(at, found)| {
+        !text[..at].ends_with(char::is_alphanumeric) && !text[at + found.len()..].starts_with(char::is_alphanumeric)
+    })
+}
+
 fn is_letter(c: char) -> bool {
     c.is_alphabetic() && !is_han(c)
 }
