@@ -49,7 +49,7 @@ fn permuted(examples: &[&Example], seed: u64, split: &str) -> Vec<Example> {
 /// Whether there is such a control of an item at so many shots.
 pub fn applies(control: Control, item: &SearchItem, shots: &Shots) -> bool {
     let chooses = match item.cells.as_slice() {
-        [Method::Manual(manual)] => manual.templates.len() > 1,
+        [Method::Manual(manual)] => manual.templates.len() > 1 || !manual.templates_from.is_empty(),
         _ => true,
     };
     control != Control::ShuffledLabels || (chooses && *shots != Shots::Count(0))

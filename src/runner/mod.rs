@@ -21,6 +21,7 @@ mod diagnosis;
 mod draws;
 mod ensemble;
 mod error;
+mod facts;
 mod fingerprint;
 mod hardness;
 mod ledger;
@@ -41,6 +42,7 @@ mod schedule;
 mod selection;
 mod shortlist;
 mod task_prompt;
+mod template_lists;
 mod trial;
 mod winner;
 

@@ -7,7 +7,7 @@ use crate::model::{self, ResolvedDevice};
 use crate::prompt::Prompt;
 use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
-use crate::spec::{Calibration, Control, Experiment, Gcg, Method, SearchItem};
+use crate::spec::{Calibration, Control, Experiment, Gcg, Method, ModelSource, SearchItem};
 use crate::task::{Dataset, Draw, Shots};
 
 use super::RunnerError;
@@ -17,8 +17,9 @@ use super::control;
 use super::diagnosis;
 use super::draws::{SeedDraws, draws, examples};
 use super::ensemble::PlannedEnsemble;
+use super::facts::FactObjects;
 use super::rank_correlation::n_compared;
-use super::task_prompt::{open_probe, task_prompt};
+use super::task_prompt::{open_probe, task_prompt, template};
 use super::trial::TrialData;
 
 /// An experiment with its data, its models and its trials.
@@ -90,10 +91,6 @@ impl Plan {
     /// The first thing that keeps the experiment from running, in the order experiment, data, model.
     pub fn new(experiment: Experiment, device: ResolvedDevice, batch_size: Option<usize>) -> Result<Self> {
         let of_data = |e| Error::from(e).at(experiment.place("task.dataset"));
-        let mut dataset = Dataset::load(&experiment.dataset()).map_err(of_data)?;
-        let mut task = task_prompt(&experiment, &dataset)?;
-        let draws = draws(&experiment, &dataset)?;
-        dataset.hold(draws.iter().flat_map(|(_, draws)| draws).map(|(_, draw)| draw)).map_err(of_data)?;
         let gpu = device.kind == model::DeviceChoice::Wgpu;
         let settings = Settings {
             multi_token: experiment.task.multi_token,
@@ -101,6 +98,22 @@ impl Plan {
             batch_size: 1,
             length_step: if gpu { GPU_LENGTH_STEP } else { 1 },
         };
+        let mut facts = FactObjects::of(&experiment)?;
+        let load = |facts: Option<&FactObjects>| {
+            let options = facts.map(|facts| facts.options(&experiment)).unwrap_or_default();
+            Dataset::load_with(&experiment.dataset(), &options).map_err(of_data)
+        };
+        let mut dataset = load(facts.as_ref())?;
+        let mut opened = None;
+        if let Some(facts) = facts.as_mut().filter(|facts| facts.asks_models()) {
+            let models = open_models(&experiment, &device, settings)?;
+            facts.restrict(&dataset, &template(&experiment, &dataset)?, &models)?;
+            dataset = load(Some(facts))?;
+            opened = Some(models);
+        }
+        let mut task = task_prompt(&experiment, &dataset, facts.as_ref())?;
+        let draws = draws(&experiment, &dataset)?;
+        dataset.hold(draws.iter().flat_map(|(_, draws)| draws).map(|(_, draw)| draw)).map_err(of_data)?;
         for (item, label) in experiment.search.iter().zip(SearchItem::labels(&experiment.search)) {
             let asked = |other: &SearchItem| other.cells.iter().any(|cell| cell.starts_from() == Some(&label));
             if experiment.search.iter().any(asked)
@@ -109,12 +122,10 @@ impl Plan {
                 task.starts.insert(label, prompt.template);
             }
         }
-        let mut scorers = Vec::new();
-        for (index, source) in experiment.models.iter().enumerate() {
-            let place = || experiment.place(&format!("models[{index}]")).or_else(|| experiment.place("models"));
-            let loaded = model::load(&experiment.model(source), &device).map_err(|e| Error::from(e).at(place()))?;
-            scorers.push(Scorer::new(loaded, settings));
-        }
+        let scorers = match opened {
+            Some(opened) => opened,
+            None => open_models(&experiment, &device, settings)?,
+        };
         let all_prompts: Vec<Prompt> = experiment.search.iter().flat_map(|item| prompts(item, &task)).collect();
         let load = Load {
             prompts: &all_prompts,
@@ -350,6 +361,16 @@ impl Plan {
             _ => Ok(()),
         }
     }
+}
+
+/// The models of an experiment.
+fn open_models(experiment: &Experiment, device: &ResolvedDevice, settings: Settings) -> Result<Vec<Scorer>> {
+    let open = |(index, source): (usize, &ModelSource)| {
+        let place = || experiment.place(&format!("models[{index}]")).or_else(|| experiment.place("models"));
+        let loaded = model::load(&experiment.model(source), device).map_err(|e| Error::from(e).at(place()))?;
+        Ok(Scorer::new(loaded, settings))
+    };
+    experiment.models.iter().enumerate().map(open).collect()
 }
 
 /// The same scorer with batches of another size.

@@ -12,6 +12,7 @@ use crate::task::{Metric, Shots, Split};
 use super::cell::{label_words, paraphrase, prompts, trigger};
 use super::draws::{FEWEST_CANDIDATES, UNLABELLED};
 use super::plan::{Plan, PlannedTrial};
+use super::template_lists::list_notes;
 
 impl Plan {
     /// Gathers them.
@@ -48,11 +49,16 @@ impl Plan {
             ));
         }
         self.notes.extend(self.dataset.notes.iter().cloned());
+        self.notes.extend(list_notes(&self.task.lists));
+        if self.dataset.is_of_facts {
+            self.notes.push(format!("answers are ranked among {} objects", self.dataset.labels.len()));
+        }
         if self.dataset.split(Split::Test).is_none() {
             self.notes.push("the data has no test split: the leaderboard ranks on dev (flag dev_only)".into());
         }
         if self.trials.iter().any(|t| t.draw.dev_from_train) {
-            self.notes.push("the data has no dev split: a fixed half of each class of train is the dev pool".into());
+            let half = if self.dataset.is_of_facts { "a fixed half" } else { "a fixed half of each class" };
+            self.notes.push(format!("the data has no dev split: {half} of train is the dev pool"));
         }
         for (index, item) in self.experiment.search.iter().enumerate() {
             let budget = self.experiment.budget.evaluations;

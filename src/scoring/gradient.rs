@@ -14,6 +14,9 @@ use super::past::key_values;
 use super::scorer::{Reading, Ready, floats, ids_tensor};
 use super::{Cost, Scorer, ScoringError};
 
+/// Words from which on their scores are put together at once: word by word, the tape would be longer than the model's.
+const MANY_WORDS: usize = 16;
+
 /// The gradient of a prompt's loss.
 #[derive(Debug, Clone)]
 pub struct PromptGradient {
@@ -303,8 +306,39 @@ fn add(sums: &mut [f64], values: &[f32]) {
     }
 }
 
+/// [`Passes::word_scores`] on tensors, in as many operations as the longest word has tokens: `[batch_size, n_reads]` a pass ->
+/// `[batch_size, n_words]`.
+fn word_scores(passes: &Passes, reads: Vec<Tensor<2>>) -> Tensor<2> {
+    let mut places: Vec<Vec<u32>> = vec![Vec::new(); passes.words.len()];
+    let all = passes.passes.iter().flat_map(|pass| &pass.reads);
+    for (place, read) in all.enumerate() {
+        places[read.word].push(place as u32);
+    }
+    let values = Tensor::cat(reads, 1);
+    let device = values.device();
+    let longest = places.iter().map(Vec::len).max().unwrap_or(0);
+    let part = |n: usize| {
+        let columns: Vec<u32> = places.iter().map(|own| own.get(n).or(own.first()).copied().unwrap_or(0)).collect();
+        let weights: Vec<f32> = (places.iter().zip(&passes.words))
+            .map(|(own, word)| match own.get(n) {
+                Some(_) if passes.by_length() => 1.0 / word.ids.len() as f32,
+                Some(_) => 1.0,
+                None => 0.0,
+            })
+            .collect();
+        let n_words = weights.len();
+        let weights = Tensor::<2>::from_data(TensorData::new(weights, [1, n_words]), &device);
+        values.clone().select(1, ids_tensor(&columns, &device)) * weights
+    };
+    (1..longest).map(part).fold(part(0), |sum, part| sum + part)
+}
+
 /// [`Passes::label_logprobs`] on tensors: `[batch_size, n_reads]` a pass -> `[batch_size, n_labels]`.
 pub(super) fn label_logprobs(passes: &Passes, reads: Vec<Tensor<2>>) -> Tensor<2> {
+    let one_word_each = passes.words.iter().enumerate().all(|(place, word)| word.label == place);
+    if passes.words.len() > MANY_WORDS && one_word_each && passes.n_labels() == passes.words.len() {
+        return activation::log_softmax(word_scores(passes, reads), 1);
+    }
     let mut words: Vec<Option<Tensor<2>>> = vec![None; passes.words.len()];
     for (pass, values) in passes.passes.iter().zip(reads) {
         for (column, read) in pass.reads.iter().enumerate() {

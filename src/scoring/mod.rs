@@ -31,6 +31,7 @@ mod gap;
 mod generate;
 mod gradient;
 mod input;
+mod known_passes;
 mod label_vectors;
 mod likelihood;
 mod nearest;

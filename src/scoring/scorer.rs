@@ -15,6 +15,7 @@ use super::answer_way::AnswerWay;
 use super::batch::Sequence;
 use super::beginnings::{branches, encoders, in_common, key, same_encoder};
 use super::encode::{Encoded, Encoder};
+use super::known_passes::KnownPasses;
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
 use super::past::prefix_groups;
@@ -23,6 +24,14 @@ use super::{Cost, ScoringError, Settings};
 
 /// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
 const ROWS: usize = 32;
+
+/// Logits over the whole vocabulary that are held at a time: 16 MiB.
+const LOGITS: usize = 1 << 22;
+/// Rows of logits that are held at a time in any case.
+const FEWEST_ROWS: usize = 16;
+
+/// Sequences of one call that are held at a time, where it has several prompts.
+const SEQUENCES: usize = 1 << 18;
 
 /// The scores of a round of prompts on the same examples.
 #[derive(Debug, Clone)]
@@ -51,6 +60,7 @@ pub struct Scorer {
     loaded: LoadedModel,
     settings: Settings,
     way: AnswerWay,
+    known_passes: KnownPasses,
     /// The representations of demonstrations that the nearest are chosen from.
     pub(super) pools: Mutex<HashMap<[u8; 32], Arc<PoolVectors>>>,
     /// What prompts with trained weights are scored with.
@@ -80,7 +90,8 @@ impl Scorer {
     /// A scorer for `loaded`.
     pub fn new(loaded: LoadedModel, settings: Settings) -> Self {
         let way = AnswerWay::of(&loaded);
-        Self { way, loaded, settings, pools: Mutex::default(), tunables: Mutex::default(), tuned: None }
+        let (pools, tunables, known_passes) = (Mutex::default(), Mutex::default(), KnownPasses::default());
+        Self { way, known_passes, loaded, settings, pools, tunables, tuned: None }
     }
 
     /// The model, its tokenizer and hashes.
@@ -171,6 +182,10 @@ impl Scorer {
         };
         let decoded = matches!(self.way, AnswerWay::Sentinels { .. });
         let place = WordPlace { after_space, fixed, continues: causal.then_some(context), decoded };
+        self.known_passes.get(&prompt.verbalizer, place, rule, || self.passes_at(prompt, place, rule))
+    }
+
+    fn passes_at(&self, prompt: &Prompt, place: WordPlace<'_>, rule: MultiToken) -> Result<Passes, ScoringError> {
         let words = encode_words(&prompt.verbalizer, &self.loaded.tokenizer, place, &self.loaded.name)?;
         let n_labels = prompt.verbalizer.labels.len();
         if !self.way.continues() {
@@ -276,6 +291,16 @@ impl Scorer {
             return self.score_by_head(ask, columns, examples);
         }
         let ready = self.ready_all(asks, columns, examples)?;
+        let n_sequences: usize = ready.iter().map(|ready| ready.encoded.len() * examples.len()).sum();
+        if n_sequences > SEQUENCES && asks.len() > 1 {
+            let (first, second) = asks.split_at(asks.len() / 2);
+            let mut round = self.score_mixed(first, columns, examples)?;
+            let rest = self.score_mixed(second, columns, examples)?;
+            round.scores.extend(rest.scores);
+            round.truncated.extend(rest.truncated);
+            round.costs.extend(rest.costs);
+            return Ok(round);
+        }
         let mut sequences = Vec::new();
         let mut costs: Vec<Cost> = ready.iter().map(|ready| ready.found).collect();
         for (prompt, (ready, cost)) in ready.iter().zip(&mut costs).enumerate() {
@@ -428,6 +453,28 @@ impl Scorer {
         states.select(0, ids_tensor(&leaves, &device))
     }
 
+    /// The log-probabilities of `tokens` over the whole vocabulary, row by row; the logits of some rows at a time, since those of all
+    /// would take more memory than anything else where hundreds of words are read.
+    ///
+    /// # Shapes
+    /// - states: `[n, d_model]`, two rows at least -> `[n * tokens.len()]`
+    fn log_probabilities(&self, states: Tensor<2>, tokens: &[u32]) -> Vec<f32> {
+        let [n, _] = states.dims();
+        let most = (LOGITS / self.loaded.model.shape().vocab_size.max(1)).max(FEWEST_ROWS);
+        let mut values = Vec::with_capacity(n * tokens.len());
+        let mut from = 0;
+        while from < n {
+            let rest = n - from;
+            // No row is left alone: a product with one row sums in another order.
+            let rows = if rest <= most { rest } else { most.min(rest - 2) };
+            let logits = self.loaded.model.logits(states.clone().narrow(0, from, rows), None);
+            let device = logits.device();
+            values.extend(floats(activation::log_softmax(logits, 1).select(1, ids_tensor(tokens, &device))));
+            from += rows;
+        }
+        values
+    }
+
     /// Runs one batch and stores what its passes read.
     fn read_batch(&self, batch: &[Sequence], ready: &[Ready<'_>], reads: &mut [Vec<Vec<Vec<f64>>>]) {
         let states = self.predict_batch(batch, |prompt| Some(ready[prompt].prompt));
@@ -451,9 +498,7 @@ impl Scorer {
         }
         let whole = batch.iter().any(|s| ready[s.prompt].reading.passes.whole_vocabulary);
         let values = if whole {
-            let logits = self.loaded.model.logits(states, None);
-            let device = logits.device();
-            floats(activation::log_softmax(logits, 1).select(1, ids_tensor(&rows, &device)))
+            self.log_probabilities(states, &rows)
         } else {
             floats(self.loaded.model.logits(states, Some(&rows)))
         };

@@ -3,6 +3,7 @@
 use serde_yaml::{Mapping, Value};
 
 use super::experiment::{Experiment, FORMAT};
+use super::fact_task::{FactTask, Objects};
 use super::method::{
     Choose, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind, SearchItem, SoftInit,
     TrainingParameters, TriggerSlots, Walk, WordSearch,
@@ -92,7 +93,9 @@ impl SearchItem {
 }
 
 fn task(task: &TaskSpec) -> Value {
-    let mut entries = vec![("dataset", dataset(&task.dataset))];
+    let mut entries: Vec<(&str, Value)> = task.facts.iter().map(|_| ("kind", text("facts"))).collect();
+    entries.push(("dataset", dataset(&task.dataset)));
+    entries.extend(task.facts.iter().flat_map(facts));
     entries.extend(task.template.iter().map(|template| ("template", text(template))));
     if let Some(verbalizer) = &task.verbalizer {
         let words = verbalizer.labels.iter().map(|label| (text(&label.label), list(&label.words)));
@@ -106,6 +109,27 @@ fn task(task: &TaskSpec) -> Value {
         ("truncate", Value::from(task.truncate)),
     ]);
     mapping(entries)
+}
+
+fn facts(task: &FactTask) -> Vec<(&'static str, Value)> {
+    let mut entries = Vec::new();
+    match &task.objects {
+        Objects::OfData => {}
+        Objects::File(path) => entries.push(("objects", text(path.display()))),
+        Objects::Listed(objects) if objects.iter().all(|(object, words)| words == std::slice::from_ref(object)) => {
+            let objects: Vec<&String> = objects.iter().map(|(object, _)| object).collect();
+            entries.push(("objects", list(&objects)));
+        }
+        Objects::Listed(objects) => {
+            let words = objects.iter().map(|(object, words)| (text(object), list(words)));
+            entries.push(("objects", Value::Mapping(words.collect())));
+        }
+    }
+    if !task.leave_out.is_empty() {
+        let names: Vec<&str> = task.leave_out.iter().map(|which| which.name()).collect();
+        entries.push(("leave_out", list(&names)));
+    }
+    entries
 }
 
 fn dataset(source: &DatasetSource) -> Value {
@@ -275,8 +299,16 @@ fn word_search(words: &WordSearch) -> Value {
 
 fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
     match of {
-        Method::Manual(method) if method.templates.is_empty() => Vec::new(),
-        Method::Manual(method) => vec![("templates", list(&method.templates))],
+        Method::Manual(method) => {
+            let mut entries = Vec::new();
+            entries.extend((!method.templates.is_empty()).then(|| ("templates", list(&method.templates))));
+            if !method.templates_from.is_empty() {
+                let files: Vec<_> = method.templates_from.iter().map(|path| path.display()).collect();
+                entries.push(("templates_from", list(&files)));
+                entries.push(("cut_behind_mask", Value::from(method.cut_behind_mask)));
+            }
+            entries
+        }
         Method::Random(method) => triggers(&method.slots),
         Method::Autoprompt(method) => {
             let own = vec![

@@ -18,6 +18,7 @@ mod emit;
 mod ensemble;
 mod error;
 mod experiment;
+mod fact_task;
 mod hub_data;
 mod method;
 mod model_source;
@@ -34,6 +35,7 @@ pub use control::Control;
 pub use ensemble::{EnsembleKind, Ensembles};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
+pub use fact_task::{FactTask, LeaveOut, Objects};
 pub use method::{
     Autoprompt, BbtParameters, Choose, Decay, Demonstrations, FineTuneParameters, Gcg, Generator, LabelWords, METHODS,
     Manual, Method, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters, Paraphrase, Pez,

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::error::SpecError;
+use super::fact_task::{FactTask, KEYS, fact_task};
 use super::hub_data::{hub_data, hub_name};
 use super::method::{WordSearch, is_search, searches};
 use super::reader::{At, Fields, Reader};
-use crate::prompt::{Piece, PromptError, Template, Verbalizer};
-use crate::task::{Band, Columns, DatasetSource, Files, Header, HubData, LabelBy, Metric, Shares};
+use crate::prompt::{Notation, Piece, PromptError, Template, Verbalizer};
+use crate::task::{Band, Columns, DatasetSource, Files, Header, HubData, LabelBy, Metric, SUBJECT, Shares};
 
 /// What is to be done, and on which data.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +29,8 @@ pub struct TaskSpec {
     pub metric: Metric,
     /// Whether an input that is too long is shortened (default) or refused.
     pub truncate: bool,
+    /// What is said of a task of facts; none of a classification.
+    pub facts: Option<FactTask>,
 }
 
 /// How a label word of several tokens is scored (contract, definition 10).
@@ -55,6 +58,7 @@ impl TaskSpec {
             multi_token: MultiToken::default(),
             metric: Metric::Accuracy,
             truncate: true,
+            facts: None,
         }
     }
 }
@@ -78,8 +82,9 @@ impl MultiToken {
 const LATER_METRICS: [&str; 5] = ["rouge_l", "exact_match", "target_log_likelihood", "p_at_1", "mrr"];
 
 pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
-    let known = ["dataset", "template", "verbalizer", "multi_token", "metric", "truncate"];
+    let known = [&["kind", "dataset", "template", "verbalizer", "multi_token", "metric", "truncate"][..], &KEYS].concat();
     let fields = reader.fields(at, &known)?;
+    let facts = kind(reader, &fields)?;
     let dataset = match fields.get("dataset") {
         Some(at) => dataset(reader, at)?,
         None => {
@@ -118,13 +123,58 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
         Some(at) => reader.flag(&at)?,
         None => true,
     };
-    Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, metric, truncate })
+    if facts.is_some() {
+        check_facts(reader, &fields);
+    }
+    Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, metric, truncate, facts })
+}
+
+/// What is said of facts, where the task is of that kind; from then on templates are read in its notation.
+fn kind(reader: &mut Reader, fields: &Fields) -> Result<Option<FactTask>, SpecError> {
+    let of_facts = match fields.get("kind") {
+        Some(at) => {
+            reader.choice(&at, "kind of task", &[("classification", false), ("facts", true)], &["generation"])?
+        }
+        None => false,
+    };
+    if of_facts {
+        reader.notation = Notation::Facts;
+        return fact_task(reader, fields).map(Some);
+    }
+    for key in KEYS {
+        if let Some(at) = fields.get(key) {
+            reader.value(&at, "belongs to a task of facts (`kind: facts`)");
+        }
+    }
+    Ok(None)
+}
+
+/// Refuses what a task of facts has no use for.
+fn check_facts(reader: &mut Reader, fields: &Fields) {
+    if let Some(at) = fields.get("verbalizer") {
+        reader.value(&at, "objects are their own words; `objects: { OBJECT: [word, ...] }` gives them others");
+    }
+    let Some(dataset) = fields.get("dataset") else { return };
+    for (key, at) in dataset.entries().unwrap_or_default() {
+        if ["labels", "label_by"].contains(&key.as_str()) {
+            reader.value(&at, "the labels of facts are their objects; `objects` lists them");
+        }
+    }
 }
 
 /// A template with one mask and an input; `None` where it is at fault.
 fn checked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
     let text = reader.text(at)?;
-    match Template::parse(&text).and_then(|template| template.check_mask().map(|()| template)) {
+    let read = Template::parse_as(&text, reader.notation);
+    let no_subject = |template: &Template| !template.columns().contains(&SUBJECT);
+    if reader.notation == Notation::Facts
+        && let Ok(template) = &read
+        && no_subject(template)
+    {
+        reader.value(at, format!("template `{template}`: it does not show the subject ({{subject}}, [X] or 【x】)"));
+        return Ok(None);
+    }
+    match read.and_then(|template| template.check_mask().map(|()| template)) {
         Ok(template) => Ok(Some(template)),
         Err(error) => {
             reader.value(at, error);
@@ -136,7 +186,7 @@ fn checked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, Sp
 /// A template that a classification head reads: inputs and text alone; `None` where it is at fault.
 pub(super) fn unmasked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
     let text = reader.text(at)?;
-    let template = match Template::parse(&text) {
+    let template = match Template::parse_as(&text, reader.notation) {
         Ok(template) => template,
         Err(error) => {
             reader.value(at, error);
