@@ -343,6 +343,10 @@ fn check(scores: &SetScores, n_labels: usize, right_length: bool, expected: usiz
     if !right_length {
         return Err(format!("{n} predictions for {expected} examples"));
     }
+    let n_values = scores.values.len();
+    if n_values > 0 && n_values != n {
+        return Err(format!("{n_values} values of the metric for {n} predictions"));
+    }
     match scores.predicted.iter().find(|label| usize::from(**label) >= n_labels) {
         Some(label) => Err(format!("predicted label {label} of {n_labels} labels")),
         None => Ok(()),

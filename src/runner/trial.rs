@@ -22,6 +22,7 @@ use super::checkpoint::Keeper;
 use super::hardness::Hardness;
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
+use super::pool::Run;
 use super::race_tally::RaceTally;
 use super::rank_correlation::RankCorrelation;
 use super::selection::{below_complete, figures, gold, runs, set_scores};
@@ -308,7 +309,7 @@ impl Work<'_, '_> {
         let checkpoints = trial.checkpoints.as_ref().map(|(checkpoints, _)| checkpoints);
         let mut keeper = Keeper::resume(checkpoints, every, index, &mut *cell.search);
         // What the others of this search have to beat: the best that was scored to the end.
-        let mut best: Option<(Scored, Vec<Vec<f64>>)> = None;
+        let mut best: Option<(Scored, Run)> = None;
         for step in 0.. {
             if self.stop.load(Ordering::Relaxed) {
                 keeper.keep().map_err(Stopped::Fatal)?;
@@ -362,13 +363,13 @@ impl Work<'_, '_> {
         &mut self,
         cell: &Cell,
         candidates: Vec<Candidate>,
-        best: &mut Option<(Scored, Vec<Vec<f64>>)>,
+        best: &mut Option<(Scored, Run)>,
     ) -> Result<Vec<Scored>, Stopped> {
         let trial = self.trial;
         let columns = &trial.dataset.columns;
         let n_selection = trial.data.selection().len();
         let prompts: Vec<Prompt> = candidates.iter().map(|c| c.prompt.clone()).collect();
-        let to_beat = best.as_ref().map(|(_, scores)| scores.as_slice());
+        let to_beat = best.as_ref().map(|(_, run)| run);
         let calibrated_cache = (&mut self.calibrated, &mut self.cache);
         let runs = runs(trial, calibrated_cache, self.selection, &prompts, cell.search.races(), to_beat)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
@@ -377,11 +378,11 @@ impl Work<'_, '_> {
             self.ledger.charge(run.cost);
             self.ledger.charge(run.prior);
             let number = self.candidates.n();
-            let (scored, dev, label_free) = figures(trial, number, &run.scores);
+            let (scored, dev, label_free) = figures(trial, number, &run);
             let dropped = run.scores.len() < n_selection;
             self.races.count(&run, n_selection);
             if !dropped && best.as_ref().is_none_or(|(best, _)| scored.beats(best)) {
-                *best = Some((scored, run.scores.clone()));
+                *best = Some((scored, run.clone()));
             }
             let label_free_parts: Vec<f32> = match label_free {
                 Some(_) => information_parts(&run.scores).into_iter().map(|part| part as f32).collect(),

@@ -116,7 +116,11 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
         None => MultiToken::default(),
     };
     let metric = match fields.get("metric") {
-        Some(at) => reader.choice(&at, "metric", &Metric::ALL.map(|metric| (metric.name(), metric)), &LATER_METRICS)?,
+        Some(at) => {
+            let labelled = Metric::ALL.into_iter().filter(|metric| !metric.is_of_references());
+            let known: Vec<(&str, Metric)> = labelled.map(|metric| (metric.name(), metric)).collect();
+            reader.choice(&at, "metric", &known, &LATER_METRICS)?
+        }
         None => Metric::Accuracy,
     };
     let truncate = match fields.get("truncate") {

@@ -37,7 +37,7 @@ pub use self::examples::Examples;
 pub use self::facts::{FactRules, OBJECT, SUBJECT};
 pub use self::hub_data::{HubData, HubFiles};
 pub use self::hub_name::HubName;
-pub use self::metric::{Confusion, Metric};
+pub use self::metric::{Basis, Confusion, Metric};
 pub use self::shots::Shots;
 pub use self::source::{Columns, DatasetSource, Files, Header, LABEL};
 pub use self::split::Split;
