@@ -204,6 +204,11 @@ pub enum Event {
         /// Its scores.
         test: SetScores,
     },
+    /// The rank of the right object of each test fact, under the chosen prompt; in tasks of facts.
+    Ranked {
+        /// From 1, in the order of the test facts ([`crate::task::answer_rank`]).
+        ranks: Vec<u32>,
+    },
     /// What the vectors of the chosen prompt are like: a diagnostic, outside the budget.
     ReadBack(ReadBack),
     /// How much the chosen prompt hangs on its surface: a diagnostic, outside the budget.

@@ -75,7 +75,7 @@ impl Diagnostics {
         // Of one label nothing can be said: the answers are texts.
         let labels = entry.complete().next().map_or(&[][..], |trial| &trial.labels);
         let labels = if labels.len() < 2 { &[][..] } else { labels };
-        let class_accuracy = labels.iter().enumerate().filter_map(|(label, name)| {
+        let class_accuracy = classes(labels).iter().enumerate().filter_map(|(label, name)| {
             let of = |trial| on(trial).and_then(|(gold, predicted)| recall(&gold, &predicted, label as u16));
             Some((name.clone(), entry.mean(of)?))
         });
@@ -119,6 +119,12 @@ impl Diagnostics {
     }
 }
 
+/// The labels whose accuracy is told: none where they are as many as the objects of facts.
+fn classes(labels: &[String]) -> &[String] {
+    const MOST: usize = 32;
+    if labels.len() > MOST { &[] } else { labels }
+}
+
 /// What is said of a candidate.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CandidateDiagnostics {
@@ -142,8 +148,7 @@ impl CandidateDiagnostics {
             return Self { equivalence_class, n_equivalent, ..Self::default() };
         }
         let gold = &trial.dev_gold[..predicted.len()];
-        let class_accuracy = trial
-            .labels
+        let class_accuracy = classes(&trial.labels)
             .iter()
             .enumerate()
             .filter_map(|(label, name)| recall(gold, predicted, label as u16).map(|recall| (name.clone(), recall)));

@@ -22,6 +22,7 @@ mod diagnostics;
 mod digest;
 mod entry;
 mod error;
+mod fact_figures;
 mod flag;
 mod group;
 mod json;

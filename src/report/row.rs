@@ -24,6 +24,7 @@ use super::asked::Asked;
 use super::control::ControlOutcome;
 use super::diagnostics::Diagnostics;
 use super::entry::{Entry, deviation};
+use super::fact_figures::FactFigures;
 use super::flag;
 use super::group::Group;
 use super::outcome;
@@ -136,6 +137,8 @@ pub struct Row {
     pub controls: Vec<ControlOutcome>,
     /// The fewest and the most candidates of a trial, and the test examples, behind these correlations.
     pub correlated: Option<(usize, usize, usize)>,
+    /// The metrics of facts on test.
+    pub facts: Option<FactFigures>,
     /// What is to be said of it beside its scores.
     pub diagnostics: Diagnostics,
 }
@@ -222,6 +225,7 @@ impl Row {
                 .filter_map(|trial| trial.correlation)
                 .map(|of| (of.n_candidates, of.n_candidates, of.n_test))
                 .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1), a.2.min(b.2))),
+            facts: FactFigures::of(entry),
             diagnostics: Diagnostics::of(entry),
         }
     }

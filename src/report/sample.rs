@@ -100,6 +100,12 @@ impl Sample {
         self
     }
 
+    /// The rank of the right object of each test fact.
+    pub(super) fn ranked(mut self, ranks: &[u32]) -> Self {
+        self.events.push(Event::Ranked { ranks: ranks.to_vec() });
+        self
+    }
+
     fn of_values(&self, gold: &[u16], values: &[f64], margin: f32) -> SetScores {
         let digits: String = gold[..values.len()].iter().map(u16::to_string).collect();
         let metric = values.iter().sum::<f64>() / values.len() as f64;

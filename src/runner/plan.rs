@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
-use crate::prompt::Prompt;
+use crate::prompt::{Prompt, PromptError, Verbalizer};
 use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
 use crate::spec::{Calibration, Control, Experiment, Gcg, Method, ModelSource, SearchItem};
@@ -351,6 +351,18 @@ impl Plan {
     /// words of several tokens.
     pub(super) fn label(&self, item: usize) -> String {
         SearchItem::labels(&self.experiment.search).swap_remove(item)
+    }
+
+    /// The label words of a recorded candidate.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub(super) fn recorded_words(&self, text: &str) -> Result<Arc<Verbalizer>, PromptError> {
+        // A record of facts does not write them out.
+        match self.dataset.is_of_facts {
+            true => Ok(Arc::clone(&self.task.verbalizer)),
+            false => Verbalizer::parse(text).map(Arc::new),
+        }
     }
 
     /// Refuses a budget within which nothing can be scored.

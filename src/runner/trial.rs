@@ -14,7 +14,7 @@ use crate::scoring::{Calibrator, Outcome, Prior, ScoreCache, ScoreStore, Scorer,
 use crate::search::{Proposal, Scored, SearchError};
 use crate::spec::{MultiToken, SelectBy};
 use crate::task::racing::Racing;
-use crate::task::{Dataset, Example, Metric};
+use crate::task::{Dataset, Example, Metric, answer_rank};
 
 use super::calibrated::{Calibrated, Set};
 use super::cell::Cell;
@@ -268,6 +268,15 @@ impl Trial<'_> {
         }
     }
 
+    /// The label words for people and the record. Of facts, whose words no method changes, their number: hundreds of objects in
+    /// every row would say nothing.
+    fn words_text(&self, prompt: &Prompt) -> String {
+        match self.dataset.is_of_facts {
+            true => format!("{} objects", prompt.verbalizer.labels.len()),
+            false => prompt.verbalizer.to_string(),
+        }
+    }
+
     /// The prompt for people.
     fn text(&self, prompt: &Prompt) -> String {
         let slots: Vec<String> = prompt
@@ -404,7 +413,7 @@ impl Work<'_, '_> {
                 prompt: text.clone(),
                 template: candidate.prompt.template.to_string(),
                 trigger_ids: candidate.prompt.triggers.0.clone(),
-                verbalizer: candidate.prompt.verbalizer.to_string(),
+                verbalizer: self.trial.words_text(&candidate.prompt),
                 n_tokens,
                 flags,
                 perplexity: if cell.fluent { trial.perplexity(&candidate.prompt)? } else { None },
@@ -445,6 +454,10 @@ impl Work<'_, '_> {
             logprobs,
         };
         self.emit(Event::Tested { test: set_scores(outcome) })?;
+        if trial.dataset.is_of_facts {
+            let ranks = predictions.logprobs.iter().zip(gold(test)).filter_map(|(scores, gold)| answer_rank(scores, gold));
+            self.emit(Event::Ranked { ranks: ranks.map(|rank| rank as u32).collect() })?;
+        }
         Ok(Some(predictions))
     }
 }

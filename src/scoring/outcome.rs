@@ -15,7 +15,7 @@ pub struct Outcome {
     pub predicted: Vec<u16>,
     /// Each example's margin, in nats.
     pub margins: Vec<f32>,
-    /// Gold against predicted.
+    /// Gold against predicted; nothing counted where the metric is the mean of values, for which there may be thousands of labels.
     pub confusion: Confusion,
     /// Each example's value, where the metric is their mean; else empty.
     pub values: Vec<f64>,
@@ -48,8 +48,11 @@ impl Outcome {
         let predicted: Vec<u16> = scores.iter().map(|s| argmax(s) as u16).collect();
         let margins: Vec<f64> = scores.iter().zip(gold).map(|(s, &g)| margin(s, g)).collect();
         let n = gold.len() as f64;
-        let confusion =
-            Confusion::from_pairs(n_labels, gold.iter().copied().zip(predicted.iter().map(|&p| usize::from(p))));
+        let pairs = gold.iter().copied().zip(predicted.iter().map(|&p| usize::from(p)));
+        let confusion = match metric.is_of_values() {
+            true => Confusion::new(0),
+            false => Confusion::from_pairs(n_labels, pairs),
+        };
         Self {
             metric: match metric.is_of_values() {
                 true => values.iter().sum::<f64>() / n,

@@ -51,6 +51,9 @@ impl SelectBy {
         Self::Metric(Metric::ALL[3]),
         Self::Metric(Metric::ALL[4]),
         Self::Metric(Metric::ALL[5]),
+        Self::Metric(Metric::ALL[6]),
+        Self::Metric(Metric::ALL[7]),
+        Self::Metric(Metric::ALL[8]),
         Self::Margin,
         Self::MeanLogLikelihood,
         Self::ExpectedAccuracy,
@@ -63,8 +66,10 @@ impl SelectBy {
             Self::Metric(Metric::TargetLogLikelihood) | Self::MeanLogLikelihood => {
                 task.is_of_references() || *rule == Self::MeanLogLikelihood
             }
-            Self::Metric(metric) if metric.is_of_references() => *metric == task,
-            Self::Metric(_) | Self::Margin | Self::ExpectedAccuracy => !task.is_of_references(),
+            Self::Metric(metric) if metric.is_of_references() || metric.is_of_facts() => *metric == task,
+            // The record has each fact's value of the task's metric.
+            Self::Metric(_) => !task.is_of_references() && !task.is_of_facts(),
+            Self::Margin | Self::ExpectedAccuracy => !task.is_of_references(),
         })
     }
 
@@ -72,7 +77,7 @@ impl SelectBy {
     /// ties; any other metric itself.
     pub fn default_for(metric: Metric) -> Self {
         match metric {
-            Metric::Accuracy => Self::ExpectedAccuracy,
+            Metric::Accuracy | Metric::PAt1 => Self::ExpectedAccuracy,
             other => Self::Metric(other),
         }
     }

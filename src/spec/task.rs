@@ -79,7 +79,7 @@ impl MultiToken {
 }
 
 /// Metrics of tasks that this version does not have.
-const LATER_METRICS: [&str; 5] = ["rouge_l", "exact_match", "target_log_likelihood", "p_at_1", "mrr"];
+const LATER_METRICS: [&str; 3] = ["rouge_l", "exact_match", "target_log_likelihood"];
 
 pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
     let known = [&["kind", "dataset", "template", "verbalizer", "multi_token", "metric", "truncate"][..], &KEYS].concat();
@@ -117,10 +117,12 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
     };
     let metric = match fields.get("metric") {
         Some(at) => {
-            let labelled = Metric::ALL.into_iter().filter(|metric| !metric.is_of_references());
-            let known: Vec<(&str, Metric)> = labelled.map(|metric| (metric.name(), metric)).collect();
-            reader.choice(&at, "metric", &known, &LATER_METRICS)?
+            let of_kind = |metric: &Metric| !metric.is_of_references() && metric.is_of_facts() == facts.is_some();
+            let known = Metric::ALL.into_iter().filter(of_kind);
+            let known: Vec<(&str, Metric)> = known.map(|metric| (metric.name(), metric)).collect();
+            metric(reader, &at, &known, facts.is_some())?
         }
+        None if facts.is_some() => Metric::PAt1,
         None => Metric::Accuracy,
     };
     let truncate = match fields.get("truncate") {
@@ -131,6 +133,20 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
         check_facts(reader, &fields);
     }
     Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, metric, truncate, facts })
+}
+
+/// The metric, which is to be one of `known`, those of the kind of task.
+fn metric(reader: &mut Reader, at: &At, known: &[(&str, Metric)], of_facts: bool) -> Result<Metric, SpecError> {
+    let name = reader.text(at)?;
+    let of_other_kind = name.parse::<Metric>().is_ok_and(|metric| metric.is_of_facts() != of_facts);
+    if of_other_kind && !LATER_METRICS.contains(&name.as_str()) {
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        let (kind, other) = if of_facts { ("facts", "classification") } else { ("classification", "facts") };
+        let what = format!("metric `{name}` is of tasks of {other}, and this is one of {kind} ({})", names.join(", "));
+        reader.value(at, what);
+        return Ok(known[0].1);
+    }
+    reader.choice(at, "metric", known, &LATER_METRICS)
 }
 
 /// What is said of facts, where the task is of that kind; from then on templates are read in its notation.

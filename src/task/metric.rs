@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::task::TaskError;
+use crate::task::{TaskError, answer_rank};
 
 /// What a metric is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +41,29 @@ pub enum Metric {
     ExactMatch,
     /// The mean ROUGE-L F-measure of text and reference, in [0, 1].
     RougeL,
+    /// The share of facts whose object is ranked first ([`answer_rank`]), in [0, 1].
+    #[serde(rename = "p_at_1")]
+    PAt1,
+    /// The share of facts whose object is among the first ten, in [0, 1].
+    #[serde(rename = "p_at_10")]
+    PAt10,
+    /// The mean over facts of one over the rank of the object, in [0, 1].
+    Mrr,
 }
 
 impl Metric {
     /// All of them, in the order in which they are listed.
-    pub const ALL: [Self; 6] =
-        [Self::Accuracy, Self::MacroF1, Self::Matthews, Self::TargetLogLikelihood, Self::ExactMatch, Self::RougeL];
+    pub const ALL: [Self; 9] = [
+        Self::Accuracy,
+        Self::MacroF1,
+        Self::Matthews,
+        Self::TargetLogLikelihood,
+        Self::ExactMatch,
+        Self::RougeL,
+        Self::PAt1,
+        Self::PAt10,
+        Self::Mrr,
+    ];
 
     /// The name in YAML and tables.
     pub fn name(self) -> &'static str {
@@ -57,6 +74,9 @@ impl Metric {
             Self::TargetLogLikelihood => "target_log_likelihood",
             Self::ExactMatch => "exact_match",
             Self::RougeL => "rouge_l",
+            Self::PAt1 => "p_at_1",
+            Self::PAt10 => "p_at_10",
+            Self::Mrr => "mrr",
         }
     }
 
@@ -64,7 +84,7 @@ impl Metric {
     pub fn basis(self) -> Basis {
         match self {
             Self::Accuracy | Self::MacroF1 | Self::Matthews => Basis::Counts,
-            Self::TargetLogLikelihood => Basis::Scores,
+            Self::TargetLogLikelihood | Self::PAt1 | Self::PAt10 | Self::Mrr => Basis::Scores,
             Self::ExactMatch | Self::RougeL => Basis::Texts,
         }
     }
@@ -76,7 +96,7 @@ impl Metric {
 
     /// Whether it is a share of examples: each counts as 0 or 1, so that proportions' intervals and tests hold.
     pub fn is_share(self) -> bool {
-        matches!(self, Self::Accuracy | Self::ExactMatch)
+        matches!(self, Self::Accuracy | Self::ExactMatch | Self::PAt1 | Self::PAt10)
     }
 
     /// Whether it is of tasks whose examples have references, not labels.
@@ -84,10 +104,16 @@ impl Metric {
         matches!(self, Self::TargetLogLikelihood | Self::ExactMatch | Self::RougeL)
     }
 
+    /// Whether it is of tasks of facts, whose labels are objects that are ranked.
+    pub fn is_of_facts(self) -> bool {
+        matches!(self, Self::PAt1 | Self::PAt10 | Self::Mrr)
+    }
+
     /// The least and the greatest value that it can have, of one example or of many.
     pub fn range(self) -> (f64, f64) {
         match self {
             Self::Accuracy | Self::MacroF1 | Self::ExactMatch | Self::RougeL => (0.0, 1.0),
+            Self::PAt1 | Self::PAt10 | Self::Mrr => (0.0, 1.0),
             Self::Matthews => (-1.0, 1.0),
             Self::TargetLogLikelihood => (f64::NEG_INFINITY, 0.0),
         }
@@ -97,6 +123,9 @@ impl Metric {
     pub fn value(self, scores: &[f64], gold: usize) -> Option<f64> {
         match self {
             Self::TargetLogLikelihood => scores.get(gold).copied(),
+            Self::PAt1 => answer_rank(scores, gold).map(|rank| f64::from(u8::from(rank <= 1))),
+            Self::PAt10 => answer_rank(scores, gold).map(|rank| f64::from(u8::from(rank <= 10))),
+            Self::Mrr => answer_rank(scores, gold).map(|rank| 1.0 / rank as f64),
             Self::Accuracy | Self::MacroF1 | Self::Matthews | Self::ExactMatch | Self::RougeL => None,
         }
     }
@@ -111,7 +140,7 @@ impl Metric {
             Self::Accuracy => confusion.correct() as f64 / confusion.total() as f64,
             Self::MacroF1 => confusion.macro_f1(),
             Self::Matthews => confusion.matthews(),
-            Self::TargetLogLikelihood | Self::ExactMatch | Self::RougeL => f64::NAN,
+            Self::TargetLogLikelihood | Self::ExactMatch | Self::RougeL | Self::PAt1 | Self::PAt10 | Self::Mrr => f64::NAN,
         }
     }
 }

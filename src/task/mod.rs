@@ -6,6 +6,7 @@
 //!   split is refused. Dev must have labels; train may go without where the labels are told; test may always.
 //! - Splits may differ in columns; those that all have are kept. `text`, `text_a` and `text_b` may be missing in none.
 
+mod answer_rank;
 mod builtin;
 mod card;
 mod dataset;
@@ -26,6 +27,7 @@ mod split;
 pub mod statistics;
 mod table;
 
+pub use self::answer_rank::answer_rank;
 pub use self::builtin::{BuiltinDataset, builtin_datasets};
 pub use self::card::{Card, CardVerbalizer, ManualAccuracy, SplitCard};
 pub use self::dataset::Dataset;

@@ -92,7 +92,7 @@ fn contradictions_in_an_item_are_told() {
     );
     assert_eq!(
         message("  - { method: manual, template: '{mask}' }"),
-        "x.yaml:6:23: search[0]: unknown key `template` (did you mean templates? known: method, templates, multi_token)"
+        "x.yaml:6:23: search[0]: unknown key `template` (did you mean templates? known: method, templates, templates_from, cut_behind_mask, multi_token)"
     );
     assert_eq!(message("  - [manual]"), "x.yaml:6:5: search[0]: a mapping with `method` is expected, found a list");
     let long = (1..=40).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
