@@ -23,6 +23,7 @@ mod ensemble;
 mod error;
 mod fingerprint;
 mod hardness;
+mod judge;
 mod ledger;
 mod listener;
 mod matrix;

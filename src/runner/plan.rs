@@ -17,6 +17,7 @@ use super::control;
 use super::diagnosis;
 use super::draws::{SeedDraws, draws, examples};
 use super::ensemble::PlannedEnsemble;
+use super::judge::evaluations_a_pass;
 use super::rank_correlation::n_compared;
 use super::task_prompt::{open_probe, task_prompt};
 use super::trial::TrialData;
@@ -61,6 +62,8 @@ pub struct PlannedTrial {
     pub evaluations: u64,
     /// The passes of its prompts, at least.
     pub passes: u64,
+    /// Evaluations that selection takes of an example for each pass.
+    pub evaluations_a_pass: usize,
     /// Evaluations that one candidate costs, at least; those for its calibration included.
     pub candidate_evaluations: u64,
     /// Evaluations for test, outside the budget.
@@ -74,9 +77,10 @@ pub struct PlannedTrial {
 }
 
 impl PlannedTrial {
-    /// Examples that selection looks at.
+    /// Evaluations that selection takes of a prompt of one pass: its examples, twice where the metric looks at texts.
     pub fn n_selection(&self) -> usize {
-        if self.draw.dev.is_empty() { self.draw.unlabelled.len() } else { self.draw.dev.len() }
+        let n = if self.draw.dev.is_empty() { self.draw.unlabelled.len() } else { self.draw.dev.len() };
+        n * self.evaluations_a_pass
     }
 }
 
@@ -90,7 +94,12 @@ impl Plan {
     /// The first thing that keeps the experiment from running, in the order experiment, data, model.
     pub fn new(experiment: Experiment, device: ResolvedDevice, batch_size: Option<usize>) -> Result<Self> {
         let of_data = |e| Error::from(e).at(experiment.place("task.dataset"));
-        let mut dataset = Dataset::load(&experiment.dataset()).map_err(of_data)?;
+        let source = experiment.dataset();
+        let loaded = match &experiment.task.target {
+            Some(target) => Dataset::load_references(&source, target),
+            None => Dataset::load(&source),
+        };
+        let mut dataset = loaded.map_err(of_data)?;
         let mut task = task_prompt(&experiment, &dataset)?;
         let draws = draws(&experiment, &dataset)?;
         dataset.hold(draws.iter().flat_map(|(_, draws)| draws).map(|(_, draw)| draw)).map_err(of_data)?;
@@ -174,6 +183,11 @@ impl Plan {
         plan.check_budget()?;
         plan.note();
         Ok(plan)
+    }
+
+    /// The place of the column that holds the references; `None` where the data have labels.
+    pub(super) fn reference_place(&self) -> Option<usize> {
+        self.dataset.column(self.experiment.task.target.as_deref()?)
     }
 
     /// The examples of a trial.
@@ -261,7 +275,8 @@ impl Plan {
                         let (seeds, draw) = (seeds.clone(), draw.clone());
                         let data = examples(&self.dataset, &draw);
                         let n_texts = self.calibrator(calibration, &data)?.texts().len();
-                        let n_selection = (data.selection().len() + n_texts) as u64;
+                        let evaluations_a_pass = evaluations_a_pass(self.experiment.task.metric);
+                        let n_selection = (data.selection().len() * evaluations_a_pass + n_texts) as u64;
                         let all: u64 = passes.iter().sum::<u64>() * n_selection;
                         let budget = self.experiment.budget.evaluations;
                         let evaluations = if matches!(item.cells.first(), Some(Method::Manual(_))) {
@@ -281,7 +296,9 @@ impl Plan {
                             fingerprint: String::new(),
                         };
                         key.fingerprint = self.fingerprint(&key, item, scorer, &data);
-                        let test_evaluations = passes.iter().max().copied().unwrap_or(1) * data.test.len() as u64;
+                        let looks = 1 + u64::from(self.experiment.task.generate.is_some());
+                        let most_passes = passes.iter().max().copied().unwrap_or(1);
+                        let test_evaluations = most_passes * looks * data.test.len() as u64;
                         let fewest_passes = passes.iter().min().copied().unwrap_or(1);
                         let candidate_evaluations = fewest_passes * n_selection;
                         let n_candidates = evaluations / candidate_evaluations.max(1);
@@ -301,6 +318,7 @@ impl Plan {
                             calibration,
                             evaluations,
                             passes: fewest_passes,
+                            evaluations_a_pass,
                             candidate_evaluations,
                             test_evaluations,
                             backward: item.cells.iter().any(takes_gradients),

@@ -27,10 +27,17 @@ pub(super) fn task_prompt(experiment: &Experiment, dataset: &Dataset) -> Result<
         (None, Some(text)) => crate::prompt::Template::parse(text)?,
         (None, None) => return Err(missing("template").into()),
     };
-    let verbalizer = match (&experiment.task.verbalizer, card.and_then(|c| c.verbalizer.as_ref())) {
-        (Some(verbalizer), _) => verbalizer.clone(),
-        (None, Some(words)) => Verbalizer::new(words.iter().map(|(label, words)| (label.clone(), words.clone())))?,
-        (None, None) => return Err(missing("verbalizer").into()),
+    let of_labels = || match (&experiment.task.verbalizer, card.and_then(|c| c.verbalizer.as_ref())) {
+        (Some(verbalizer), _) => Ok(verbalizer.clone()),
+        (None, Some(words)) => {
+            let words = words.iter().map(|(label, words)| (label.clone(), words.clone()));
+            Verbalizer::new(words).map_err(Error::from)
+        }
+        (None, None) => Err(missing("verbalizer").into()),
+    };
+    let verbalizer = match &experiment.task.target {
+        Some(target) => Verbalizer::references(target)?,
+        None => of_labels()?,
     };
     let verbalizer = verbalizer.aligned(&dataset.labels).map_err(RunnerError::Verbalizer)?;
     Ok(TaskPrompt {

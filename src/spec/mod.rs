@@ -24,6 +24,7 @@ mod model_source;
 mod node;
 mod overrides;
 mod reader;
+mod references;
 mod strategy;
 mod task;
 mod write;

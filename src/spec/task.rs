@@ -7,8 +7,9 @@ use super::error::SpecError;
 use super::hub_data::{hub_data, hub_name};
 use super::method::{WordSearch, is_search, searches};
 use super::reader::{At, Fields, Reader};
+use super::references;
 use crate::prompt::{Piece, PromptError, Template, Verbalizer};
-use crate::task::{Band, Columns, DatasetSource, Files, Header, HubData, LabelBy, Metric, Shares};
+use crate::task::{Band, Columns, DatasetSource, Files, Header, HubData, LabelBy, Metric, Shares, Writing};
 
 /// What is to be done, and on which data.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +25,11 @@ pub struct TaskSpec {
     pub words: Vec<WordSearch>,
     /// How a word of several tokens is scored; default [`MultiToken::Joint`].
     pub multi_token: MultiToken,
-    /// How predictions are measured; default accuracy.
+    /// The column that holds the examples' references, of a task of generation; with it nothing is a label.
+    pub target: Option<String>,
+    /// How texts are written, where what the model writes is looked at: by the metric, or because it was asked for.
+    pub generate: Option<Writing>,
+    /// How predictions are measured; default accuracy, with `target` target_log_likelihood.
     pub metric: Metric,
     /// Whether an input that is too long is shortened (default) or refused.
     pub truncate: bool,
@@ -53,6 +58,8 @@ impl TaskSpec {
             verbalizer: None,
             words: Vec::new(),
             multi_token: MultiToken::default(),
+            target: None,
+            generate: None,
             metric: Metric::Accuracy,
             truncate: true,
         }
@@ -75,10 +82,10 @@ impl MultiToken {
 }
 
 /// Metrics of tasks that this version does not have.
-const LATER_METRICS: [&str; 5] = ["rouge_l", "exact_match", "target_log_likelihood", "p_at_1", "mrr"];
+const LATER_METRICS: [&str; 2] = ["p_at_1", "mrr"];
 
 pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
-    let known = ["dataset", "template", "verbalizer", "multi_token", "metric", "truncate"];
+    let known = ["dataset", "template", "verbalizer", "target", "generate", "multi_token", "metric", "truncate"];
     let fields = reader.fields(at, &known)?;
     let dataset = match fields.get("dataset") {
         Some(at) => dataset(reader, at)?,
@@ -111,18 +118,17 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
         None => MultiToken::default(),
     };
     let metric = match fields.get("metric") {
-        Some(at) => {
-            let labelled = Metric::ALL.into_iter().filter(|metric| !metric.is_of_references());
-            let known: Vec<(&str, Metric)> = labelled.map(|metric| (metric.name(), metric)).collect();
-            reader.choice(&at, "metric", &known, &LATER_METRICS)?
-        }
+        Some(at) => reader.choice(&at, "metric", &Metric::ALL.map(|metric| (metric.name(), metric)), &LATER_METRICS)?,
+        None if fields.get("target").is_some() => Metric::TargetLogLikelihood,
         None => Metric::Accuracy,
     };
     let truncate = match fields.get("truncate") {
         Some(at) => reader.flag(&at)?,
         None => true,
     };
-    Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, metric, truncate })
+    let target = references::target(reader, &fields, template.as_ref(), metric)?;
+    let generate = references::generate(reader, &fields, metric)?;
+    Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, target, generate, metric, truncate })
 }
 
 /// A template with one mask and an input; `None` where it is at fault.

@@ -54,21 +54,21 @@ impl BuiltinDataset {
         Card::parse(&format!("builtin:{}/CARD.yaml", self.name), self.card)
     }
 
-    pub(crate) fn load(&self, needed: &[String]) -> Result<Dataset, TaskError> {
+    pub(crate) fn load(&self, needed: &[String], target: Option<&str>) -> Result<Dataset, TaskError> {
         let card = self.card()?;
         let options =
             TableOptions { columns: card.columns.clone(), needed: needed.to_vec(), ..TableOptions::default() };
         let mut rows = BTreeMap::new();
         for (split, bytes) in Split::ALL.into_iter().zip(self.splits) {
             let file = format!("builtin:{}/{split}.tsv", self.name);
-            let need_label = needs_label(split, card.labels.is_some());
+            let need_label = target.is_none() && needs_label(split, card.labels.is_some());
             let read = Rows::parse(&file, bytes, Format::Tsv, &options, need_label)?;
             let want = Want { options: &options, need_label, label_by: None, shares: None };
             let read = Indexed::held(read, want)?;
             card.check_rows(split, &read)?;
             rows.insert(split, read);
         }
-        Dataset::assemble(card.name.clone(), rows, card.labels.clone(), Some(card))
+        Dataset::assemble(card.name.clone(), rows, card.labels.clone(), Some(card), target)
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn built_in_splits_are_balanced_and_share_no_text() {
         for builtin in builtin_datasets() {
-            let dataset = builtin.load(&[]).unwrap();
+            let dataset = builtin.load(&[], None).unwrap();
             let mut texts = BTreeSet::new();
             for split in Split::ALL {
                 let examples = dataset.split(split).unwrap();

@@ -51,10 +51,25 @@ impl Dataset {
     /// As [`Dataset::load`], and a column that is not there.
     pub fn load_with(source: &DatasetSource, needed: &[String]) -> Result<Self, TaskError> {
         match source {
-            DatasetSource::Builtin(name) => builtin::find(name)?.load(needed),
-            DatasetSource::Folder(folder) => load_folder(folder, needed),
-            DatasetSource::Files(files) => load_files(files, needed),
-            DatasetSource::Hub(data) => data.load(needed),
+            DatasetSource::Builtin(name) => builtin::find(name)?.load(needed, None),
+            DatasetSource::Folder(folder) => load_folder(folder, needed, None),
+            DatasetSource::Files(files) => load_files(files, needed, None),
+            DatasetSource::Hub(data) => data.load(needed, None),
+        }
+    }
+
+    /// Reads a data set whose answers are the texts of the column `target`, not labels: every example has the one label that is named as
+    /// the column is, whatever other labels there are.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`]; a reference that is blank, and a split without the column.
+    pub fn load_references(source: &DatasetSource, target: &str) -> Result<Self, TaskError> {
+        let needed = [target.to_owned()];
+        match source {
+            DatasetSource::Builtin(name) => builtin::find(name)?.load(&needed, Some(target)),
+            DatasetSource::Folder(folder) => load_folder(folder, &needed, Some(target)),
+            DatasetSource::Files(files) => load_files(files, &needed, Some(target)),
+            DatasetSource::Hub(data) => data.load(&needed, Some(target)),
         }
     }
 
@@ -128,19 +143,24 @@ impl Dataset {
         rows: BTreeMap<Split, Indexed>,
         labels: Option<Vec<String>>,
         card: Option<Card>,
+        target: Option<&str>,
     ) -> Result<Self, TaskError> {
-        let labels = match labels {
-            Some(labels) => {
+        let labels = match (target, labels) {
+            (Some(target), _) => vec![target.to_owned()],
+            (None, Some(labels)) => {
                 check_labels(&labels)?;
                 labels
             }
-            None => told_by_the_first_labelled(&rows)?,
+            (None, None) => told_by_the_first_labelled(&rows)?,
         };
         let columns = shared_columns(&rows)?;
         let mut hashes = BTreeMap::new();
         let mut examples = BTreeMap::new();
         for (split, mut rows) in rows {
-            rows.label(&labels)?;
+            match target {
+                Some(_) => rows.label_all(),
+                None => rows.label(&labels)?,
+            }
             hashes.insert(split, rows.hash.clone());
             examples.insert(split, Examples::new(rows, &columns)?);
         }
@@ -179,7 +199,7 @@ fn shared_columns(rows: &BTreeMap<Split, Indexed>) -> Result<Vec<String>, TaskEr
     Ok(shared)
 }
 
-fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
+fn load_files(source: &Files, needed: &[String], target: Option<&str>) -> Result<Dataset, TaskError> {
     let Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank } = source;
     let options = TableOptions {
         columns: columns.clone(),
@@ -195,7 +215,8 @@ fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
     let name = name.map_or_else(|| "files".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut notes = Vec::new();
     let mut read = |path: &Path, split: Option<Split>| -> Result<Indexed, TaskError> {
-        let need_label = label_by.is_none() && split.is_none_or(|split| needs_label(split, labels.is_some()));
+        let labelled = target.is_none() && label_by.is_none();
+        let need_label = labelled && split.is_none_or(|split| needs_label(split, labels.is_some()));
         let shares = split.is_none().then_some(*shares);
         let want = Want { options: &options, need_label, label_by: label_by.as_ref(), shares };
         let rows = Indexed::read(path, want)?;
@@ -221,12 +242,12 @@ fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
         }
     };
     let by_band = label_by.as_ref().map(|rule| rule.bands.iter().map(|(label, _)| label.clone()).collect());
-    let mut dataset = Dataset::assemble(name, rows, labels.clone().or(by_band), None)?;
+    let mut dataset = Dataset::assemble(name, rows, labels.clone().or(by_band), None, target)?;
     dataset.notes = notes;
     Ok(dataset)
 }
 
-fn load_folder(folder: &Path, needed: &[String]) -> Result<Dataset, TaskError> {
+fn load_folder(folder: &Path, needed: &[String], target: Option<&str>) -> Result<Dataset, TaskError> {
     let shown = folder.display().to_string();
     if folder.is_file() {
         return Err(TaskError::IsFile { file: shown });
@@ -251,7 +272,7 @@ fn load_folder(folder: &Path, needed: &[String]) -> Result<Dataset, TaskError> {
     let options = TableOptions { columns, needed: needed.to_vec(), ..TableOptions::default() };
     let mut rows = BTreeMap::new();
     for (split, path) in files {
-        let need_label = needs_label(split, labels.is_some());
+        let need_label = target.is_none() && needs_label(split, labels.is_some());
         let read = Indexed::read(&path, Want { options: &options, need_label, label_by: None, shares: None })?;
         if let Some(card) = &card {
             card.check_rows(split, &read)?;
@@ -260,7 +281,7 @@ fn load_folder(folder: &Path, needed: &[String]) -> Result<Dataset, TaskError> {
     }
     let folder_name = || folder.file_name().map_or(shown.clone(), |name| name.to_string_lossy().into_owned());
     let name = card.as_ref().map_or_else(folder_name, |card| card.name.clone());
-    Dataset::assemble(name, rows, labels, card)
+    Dataset::assemble(name, rows, labels, card, target)
 }
 
 /// The files `train.*`, `dev.*`, `test.*` of a folder with an ending that we read.

@@ -69,7 +69,7 @@ impl HubData {
     ///
     /// # Errors
     /// As [`Dataset::load_with`]; and if it was not fetched, or the files of a split differ in their columns.
-    pub(super) fn load(&self, needed: &[String]) -> Result<Dataset, TaskError> {
+    pub(super) fn load(&self, needed: &[String], target: Option<&str>) -> Result<Dataset, TaskError> {
         let Some(fetched) = &self.fetched else {
             return Err(TaskError::NotFetched { name: self.name.to_string() });
         };
@@ -83,7 +83,8 @@ impl HubData {
         let mut notes = Vec::new();
         let mut all = BTreeMap::new();
         for (&split, files) in &fetched.files {
-            let need_label = self.label_by.is_none() && needs_label(split, self.labels.is_some());
+            let labelled = target.is_none() && self.label_by.is_none();
+            let need_label = labelled && needs_label(split, self.labels.is_some());
             let want = Want { options: &options, need_label, label_by: self.label_by.as_ref(), shares: None };
             let mut rows = match files.as_slice() {
                 [] => continue,
@@ -103,14 +104,15 @@ impl HubData {
             if let Some(rule) = &self.label_by {
                 left_out(rows.out_of_band, &format!("`{}` is in no band of `label_by`", rule.column));
             }
-            if rows.labelled && rows.distinct_labels().is_ok_and(|labels| labels == [SECRET]) {
+            if target.is_none() && rows.labelled && rows.distinct_labels().is_ok_and(|labels| labels == [SECRET]) {
                 rows.forget_labels();
                 notes.push(format!("{}, {split}: all labels are {SECRET}, so it counts as unlabelled", self.name));
             }
             all.insert(split, rows);
         }
         let by_band = self.label_by.as_ref().map(|rule| rule.bands.iter().map(|(label, _)| label.clone()).collect());
-        let mut dataset = Dataset::assemble(self.name.short().to_owned(), all, self.labels.clone().or(by_band), None)?;
+        let (name, labels) = (self.name.short().to_owned(), self.labels.clone().or(by_band));
+        let mut dataset = Dataset::assemble(name, all, labels, None, target)?;
         dataset.notes = notes;
         Ok(dataset)
     }
@@ -135,7 +137,7 @@ mod tests {
         data.columns = Some(Columns::Names(names.collect()));
         data.fetched = Some(HubFiles { files, commit: "c".into() });
         let place = folder.path().display().to_string();
-        data.load(&[]).map_err(|error| error.to_string().replace(&place, "DIR"))
+        data.load(&[], None).map_err(|error| error.to_string().replace(&place, "DIR"))
     }
 
     #[test]

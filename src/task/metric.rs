@@ -37,9 +37,9 @@ pub enum Metric {
     Matthews,
     /// The mean log-probability of the examples' references, in nats: at most 0, and without a least value.
     TargetLogLikelihood,
-    /// The share of examples whose text is the reference , in [0, 1].
+    /// The share of examples whose text is the reference ([`crate::task::overlap::exact_match`]), in [0, 1].
     ExactMatch,
-    /// The mean ROUGE-L F-measure of text and reference, in [0, 1].
+    /// The mean ROUGE-L F-measure of text and reference ([`crate::task::overlap::rouge_l`]), in [0, 1].
     RougeL,
 }
 

@@ -209,6 +209,13 @@ impl Indexed {
         self.words.clear();
     }
 
+    /// Takes all rows for ones of the only label that there is.
+    pub fn label_all(&mut self) {
+        self.labelled = true;
+        self.labels.fill(0);
+        self.words.clear();
+    }
+
     /// Makes the labels places in `labels`.
     ///
     /// # Errors
