@@ -21,7 +21,8 @@ fn numbers(value: &Value) -> Vec<f64> {
 fn objects_of_several_tokens_are_ranked_as_by_transformers() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/model");
     let fixture: Value = serde_json::from_slice(&std::fs::read(folder.join("facts.json")).unwrap()).unwrap();
-    let objects: Vec<&str> = fixture["objects"].as_array().unwrap().iter().map(|object| object.as_str().unwrap()).collect();
+    let objects: Vec<&str> =
+        fixture["objects"].as_array().unwrap().iter().map(|object| object.as_str().unwrap()).collect();
     let words = objects.iter().map(|object| ((*object).to_owned(), vec![(*object).to_owned()]));
     let verbalizer = Arc::new(Verbalizer::new(words).unwrap());
     let facts: Vec<Example> = (fixture["facts"].as_array().unwrap().iter().enumerate())

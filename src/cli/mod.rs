@@ -41,6 +41,7 @@ mod predict;
 mod prediction;
 mod progress;
 mod prompt_option;
+mod references;
 mod run;
 mod score;
 mod select;

@@ -234,8 +234,7 @@ impl Listener for Progress {
             | Event::Ranked { .. }
             | Event::ReadBack(_)
             | Event::Diagnosed(_)
-            | Event::Rules(_) => {
-            }
+            | Event::Rules(_) => {}
         }
     }
 

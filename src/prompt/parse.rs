@@ -361,7 +361,8 @@ mod tests {
     fn templates_of_facts_are_read_as_lama_and_the_seed_write_them() {
         let of_facts = |text: &str| pieces(text, Notation::Facts).unwrap();
         let expected = [column("subject"), text(" is developed by "), Piece::Mask(None), text(" .")];
-        for written in ["[X] is developed by [Y] .", "{subject} is developed by {mask} .", "[x] is developed by [z] ."] {
+        for written in ["[X] is developed by [Y] .", "{subject} is developed by {mask} .", "[x] is developed by [z] ."]
+        {
             assert_eq!(of_facts(written), expected);
         }
         let expected = [column("subject"), text(" 是 "), Piece::Mask(None), text(" 研发的")];

@@ -50,7 +50,9 @@ pub enum TemplateListError {
         what: String,
     },
     /// Prompts of several relations stand in one list.
-    #[error("line {line}: a prompt of the relation {found}, and those before it are of {first}: a list is of one relation")]
+    #[error(
+        "line {line}: a prompt of the relation {found}, and those before it are of {first}: a list is of one relation"
+    )]
     Relations {
         /// The line.
         line: usize,
@@ -81,7 +83,8 @@ impl TemplateList {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = || text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         // A template may begin with a slot, `{subject}`, or with literal text, `{"[X]"}`, which is no JSON.
-        let json = lines().next().is_some_and(|(_, line)| serde_json::from_str::<Value>(line).is_ok_and(|v| v.is_object()));
+        let json =
+            lines().next().is_some_and(|(_, line)| serde_json::from_str::<Value>(line).is_ok_and(|v| v.is_object()));
         let mut list = Self::default();
         let mut relation: Option<String> = None;
         for (at, line) in lines() {
@@ -149,12 +152,16 @@ mod tests {
 
     #[test]
     fn lines_and_the_published_json_lines_are_read() {
-        let pararel = "{\"pattern\": \"[X] is developed by [Y].\", \"lemma\": \"develop\"}\n{\"pattern\": \"[Y] made [X]\"}\n";
+        let pararel =
+            "{\"pattern\": \"[X] is developed by [Y].\", \"lemma\": \"develop\"}\n{\"pattern\": \"[Y] made [X]\"}\n";
         let expected = ["{subject} is developed by {mask}.", "{mask} made {subject}"];
         assert_eq!(list(pararel, false).unwrap(), expected);
         let lpaqa = "{\"template\": \"[X] is developed by [Y].\", \"weight\": 0.5}\n\n{\"template\": \"[Y] made [X]\", \"weight\": 1e-5}";
         assert_eq!(list(lpaqa, false).unwrap(), expected);
-        assert_eq!(list("[X] is developed by [Y].\r\n\r\n{mask} made {subject}\n[Y] made [X]\n", false).unwrap(), expected);
+        assert_eq!(
+            list("[X] is developed by [Y].\r\n\r\n{mask} made {subject}\n[Y] made [X]\n", false).unwrap(),
+            expected
+        );
         assert_eq!(list("【x】 是 【z】 研发的\n", false).unwrap(), ["{subject} 是 {mask} 研发的"]);
     }
 
@@ -173,7 +180,11 @@ mod tests {
             list("[X] made [Y]\n\nmade by [Y]\n", false).unwrap_err(),
             "line 3: template `made by {mask}`: it has no slot for the input ({text}, or another column of the data)"
         );
-        assert!(list("[X] made it\n", false).unwrap_err().starts_with("line 1: template `{subject} made it`: it has no {mask}"));
+        assert!(
+            list("[X] made it\n", false)
+                .unwrap_err()
+                .starts_with("line 1: template `{subject} made it`: it has no {mask}")
+        );
         assert_eq!(
             list("{\"template\": \"[X] [Y]\"}\n{\"text\": \"[X] [Y]\"}\n", false).unwrap_err(),
             "line 2: no text under one of the keys pattern, template, prompt"

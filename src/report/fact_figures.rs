@@ -46,7 +46,10 @@ impl Section {
             })
             .collect();
         (!said.is_empty()).then(|| {
-            format!("Precision at 1, precision at 10 and mean reciprocal rank on test, mean over seeds: {}.", said.join("; "))
+            format!(
+                "Precision at 1, precision at 10 and mean reciprocal rank on test, mean over seeds: {}.",
+                said.join("; ")
+            )
         })
     }
 }

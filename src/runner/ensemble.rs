@@ -154,6 +154,7 @@ pub fn make(
         calibrator,
         budget: plan.experiment.budget.evaluations,
         metric: plan.experiment.task.metric,
+        writing: None,
         select_by: plan.experiment.select.by,
         racing: Racing::None,
         store: None,
@@ -349,6 +350,7 @@ fn test(
         gold: gold.into_iter().map(|l| l as u16).collect(),
         predicted: outcome.predicted.clone(),
         logprobs,
+        references: None,
     };
     let test: SetScores = set_scores(outcome);
     emit(Event::Tested { test }).map_err(Stopped::Fatal)?;

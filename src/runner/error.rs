@@ -173,7 +173,9 @@ impl Fault for RunnerError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Prompt { source, .. } => source.exit_code(),
-            Self::NoSplit { .. } | Self::Synonyms { .. } | Self::Templates { .. } | Self::Objects { .. } => ExitCode::Data,
+            Self::NoSplit { .. } | Self::Synonyms { .. } | Self::Templates { .. } | Self::Objects { .. } => {
+                ExitCode::Data
+            }
             Self::NoObjects { .. }
             | Self::Initial { .. }
             | Self::InitText { .. }

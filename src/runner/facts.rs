@@ -60,7 +60,7 @@ impl FactObjects {
                 needed.push(column.to_owned());
             }
         }
-        DatasetOptions { needed, facts: Some(self.rules.clone()) }
+        DatasetOptions { needed, facts: Some(self.rules.clone()), target: None }
     }
 
     /// Whether the models decide which facts are left out.

@@ -34,7 +34,9 @@ impl Plan {
         }
         for method in &item.cells {
             let Method::Manual(manual) = method else { continue };
-            for template in written_templates(manual, &self.task.lists).iter().filter(|_| !manual.templates_from.is_empty()) {
+            for template in
+                written_templates(manual, &self.task.lists).iter().filter(|_| !manual.templates_from.is_empty())
+            {
                 part(template.to_string().as_bytes());
             }
         }

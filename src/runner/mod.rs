@@ -24,6 +24,7 @@ mod error;
 mod facts;
 mod fingerprint;
 mod hardness;
+mod judge;
 mod ledger;
 mod listener;
 mod matrix;

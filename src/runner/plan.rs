@@ -8,7 +8,7 @@ use crate::prompt::{Prompt, PromptError, Verbalizer};
 use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
 use crate::spec::{Calibration, Control, Experiment, Gcg, Method, ModelSource, SearchItem};
-use crate::task::{Dataset, Draw, Shots};
+use crate::task::{Dataset, DatasetOptions, Draw, Shots};
 
 use super::RunnerError;
 use super::batch_size::{BatchSize, GPU_LENGTH_STEP, Load, takes_gradients};
@@ -18,6 +18,7 @@ use super::diagnosis;
 use super::draws::{SeedDraws, draws, examples};
 use super::ensemble::PlannedEnsemble;
 use super::facts::FactObjects;
+use super::judge::evaluations_a_pass;
 use super::rank_correlation::n_compared;
 use super::task_prompt::{open_probe, task_prompt, template};
 use super::trial::TrialData;
@@ -62,6 +63,8 @@ pub struct PlannedTrial {
     pub evaluations: u64,
     /// The passes of its prompts, at least.
     pub passes: u64,
+    /// Evaluations that selection takes of an example for each pass.
+    pub evaluations_a_pass: usize,
     /// Evaluations that one candidate costs, at least; those for its calibration included.
     pub candidate_evaluations: u64,
     /// Evaluations for test, outside the budget.
@@ -75,9 +78,10 @@ pub struct PlannedTrial {
 }
 
 impl PlannedTrial {
-    /// Examples that selection looks at.
+    /// Evaluations that selection takes of a prompt of one pass: its examples, twice where the metric looks at texts.
     pub fn n_selection(&self) -> usize {
-        if self.draw.dev.is_empty() { self.draw.unlabelled.len() } else { self.draw.dev.len() }
+        let n = if self.draw.dev.is_empty() { self.draw.unlabelled.len() } else { self.draw.dev.len() };
+        n * self.evaluations_a_pass
     }
 }
 
@@ -100,7 +104,11 @@ impl Plan {
         };
         let mut facts = FactObjects::of(&experiment)?;
         let load = |facts: Option<&FactObjects>| {
-            let options = facts.map(|facts| facts.options(&experiment)).unwrap_or_default();
+            let options = match (facts, &experiment.task.target) {
+                (Some(facts), _) => facts.options(&experiment),
+                (None, Some(target)) => DatasetOptions::of_references(target),
+                (None, None) => DatasetOptions::default(),
+            };
             Dataset::load_with(&experiment.dataset(), &options).map_err(of_data)
         };
         let mut dataset = load(facts.as_ref())?;
@@ -185,6 +193,11 @@ impl Plan {
         plan.check_budget()?;
         plan.note();
         Ok(plan)
+    }
+
+    /// The place of the column that holds the references; `None` where the data have labels.
+    pub(super) fn reference_place(&self) -> Option<usize> {
+        self.dataset.column(self.experiment.task.target.as_deref()?)
     }
 
     /// The examples of a trial.
@@ -272,7 +285,8 @@ impl Plan {
                         let (seeds, draw) = (seeds.clone(), draw.clone());
                         let data = examples(&self.dataset, &draw);
                         let n_texts = self.calibrator(calibration, &data)?.texts().len();
-                        let n_selection = (data.selection().len() + n_texts) as u64;
+                        let evaluations_a_pass = evaluations_a_pass(self.experiment.task.metric);
+                        let n_selection = (data.selection().len() * evaluations_a_pass + n_texts) as u64;
                         let all: u64 = passes.iter().sum::<u64>() * n_selection;
                         let budget = self.experiment.budget.evaluations;
                         let evaluations = if matches!(item.cells.first(), Some(Method::Manual(_))) {
@@ -292,7 +306,9 @@ impl Plan {
                             fingerprint: String::new(),
                         };
                         key.fingerprint = self.fingerprint(&key, item, scorer, &data);
-                        let test_evaluations = passes.iter().max().copied().unwrap_or(1) * data.test.len() as u64;
+                        let looks = 1 + u64::from(self.experiment.task.generate.is_some());
+                        let most_passes = passes.iter().max().copied().unwrap_or(1);
+                        let test_evaluations = most_passes * looks * data.test.len() as u64;
                         let fewest_passes = passes.iter().min().copied().unwrap_or(1);
                         let candidate_evaluations = fewest_passes * n_selection;
                         let n_candidates = evaluations / candidate_evaluations.max(1);
@@ -312,6 +328,7 @@ impl Plan {
                             calibration,
                             evaluations,
                             passes: fewest_passes,
+                            evaluations_a_pass,
                             candidate_evaluations,
                             test_evaluations,
                             backward: item.cells.iter().any(takes_gradients),

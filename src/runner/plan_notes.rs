@@ -7,7 +7,7 @@ use crate::search::discrete::{Offer, has_han};
 use crate::spec::{
     Calibration, Control, LabelWords, Method, Paraphrase, Racing, SearchItem, Select, SelectBy, WordSearch,
 };
-use crate::task::{Metric, Shots, Split};
+use crate::task::{Basis, Metric, Shots, Split};
 
 use super::cell::{label_words, paraphrase, prompts, trigger};
 use super::draws::{FEWEST_CANDIDATES, UNLABELLED};
@@ -37,6 +37,7 @@ impl Plan {
                 }
             }
         }
+        self.notes.extend(self.writing_note());
         self.notes.extend(self.racing_note());
         self.notes.extend(self.control_note());
         self.notes.extend(calibration_note(&self.trials));
@@ -142,6 +143,24 @@ impl Plan {
         trigger::step_cost(method, examples, prompt.template.n_trigger(), likelihood + prior, probe_cost)
     }
 
+    /// What it costs to look at what the model writes.
+    fn writing_note(&self) -> Option<String> {
+        let task = &self.experiment.task;
+        let writing = task.generate.as_ref()?;
+        let most = writing.max_new_tokens;
+        Some(match task.metric.basis() {
+            Basis::Texts => format!(
+                "{} is of what the model writes: selection costs 2 evaluations an example, one for the likelihood of its reference and \
+                 one for at most {most} new tokens; train losses are likelihoods alone",
+                task.metric
+            ),
+            Basis::Counts | Basis::Scores => format!(
+                "on test the chosen prompts also write texts of at most {most} new tokens, outside the budget; {} does not look at them",
+                task.metric
+            ),
+        })
+    }
+
     /// What controls cost, and where there are none.
     fn control_note(&self) -> Option<String> {
         let names: Vec<&str> = self.experiment.controls.iter().map(|control| control.name()).collect();
@@ -163,14 +182,16 @@ impl Plan {
     /// A racing that cannot drop anybody, since what dev chooses by has no bounds.
     fn racing_note(&self) -> Option<String> {
         let Select { by, racing, .. } = self.experiment.select;
+        let of_references = self.experiment.task.target.is_some();
         let bounded = match racing {
             Racing::Exact => {
                 !matches!(by, SelectBy::Margin | SelectBy::Metric(Metric::MacroF1) | SelectBy::Metric(Metric::Matthews))
             }
-            Racing::Confidence => by == SelectBy::Metric(Metric::Accuracy),
+            Racing::Confidence => matches!(by, SelectBy::Metric(metric) if metric.is_share()),
             Racing::None | Racing::SuccessiveHalving | Racing::ContinuouslyReject => true,
         };
         let allowed = match racing {
+            Racing::Confidence if of_references => "exact_match",
             Racing::Confidence => "accuracy",
             _ => "accuracy, expected_accuracy and mean_log_likelihood",
         };

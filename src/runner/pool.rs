@@ -23,6 +23,7 @@ use crate::task::racing::{self, Field, Racing};
 use crate::task::{Basis, Example, Metric, statistics};
 
 use super::calibrated::{Calibrated, Set};
+use super::judge::Judge;
 use super::oracle::set_hash;
 
 /// Looks at most at the scores of a race.
@@ -73,6 +74,7 @@ pub struct Pool<'a> {
     n_labels: usize,
     metric: Metric,
     select_by: SelectBy,
+    judge: Option<Judge<'a>>,
     prompts: &'a [Prompt],
     names: Vec<String>,
     block_ends: Vec<usize>,
@@ -94,6 +96,8 @@ pub struct PoolSettings<'a> {
     pub metric: Metric,
     /// What dev chooses by.
     pub select_by: SelectBy,
+    /// What judges texts, where the metric looks at them.
+    pub judge: Option<Judge<'a>>,
 }
 
 impl<'a> Pool<'a> {
@@ -104,7 +108,7 @@ impl<'a> Pool<'a> {
         prompts: &'a [Prompt],
         best: Option<&Run>,
     ) -> Self {
-        let PoolSettings { scorer, columns, examples, n_labels, metric, select_by } = settings;
+        let PoolSettings { scorer, columns, examples, n_labels, metric, select_by, judge } = settings;
         let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
         let mut runs = vec![Run::default(); prompts.len()];
         runs.extend(best.map(|best| Run { cost: Cost::default(), prior: Cost::default(), ..best.clone() }));
@@ -122,6 +126,7 @@ impl<'a> Pool<'a> {
             n_labels,
             metric,
             select_by,
+            judge,
             prompts,
             names,
             block_ends,
@@ -228,6 +233,11 @@ impl Field for Pool<'_> {
                 run.scores.extend(found.scores);
                 run.cost += found.cost;
                 run.prior += found.prior;
+                if let Some(judge) = self.judge {
+                    let judged = judge.judge(self.scorer, &self.prompts[candidate], self.columns, examples)?;
+                    run.values.extend(judged.values);
+                    run.cost += judged.cost;
+                }
             }
         }
         Ok(())

@@ -29,8 +29,17 @@ pub(super) fn runs(
     if trial.data.dev.is_empty() || !may_race || trial.racing == Racing::None {
         let set = Set { columns, examples, hash: selection };
         let found = calibrated.score(cache, trial.scorer, prompts, set)?;
-        let run = |Corrected { scores, cost, prior }| Run { scores, cost, prior, values: Vec::new() };
-        return Ok(found.into_iter().map(run).collect());
+        let mut runs: Vec<Run> = Vec::with_capacity(found.len());
+        for (prompt, Corrected { scores, mut cost, prior }) in prompts.iter().zip(found) {
+            let mut values = Vec::new();
+            if let Some(judge) = trial.judge().filter(|_| !trial.data.dev.is_empty()) {
+                let judged = judge.judge(trial.scorer, prompt, columns, examples)?;
+                values = judged.values;
+                cost += judged.cost;
+            }
+            runs.push(Run { scores, values, cost, prior });
+        }
+        return Ok(runs);
     }
     let settings = PoolSettings {
         scorer: trial.scorer,
@@ -39,6 +48,7 @@ pub(super) fn runs(
         n_labels: trial.dataset.labels.len(),
         metric: trial.metric,
         select_by: trial.select_by,
+        judge: trial.judge(),
     };
     Pool::new(settings, (calibrated, cache), prompts, best).race(trial.racing)
 }

@@ -26,9 +26,10 @@ pub(super) fn task_prompt(
     dataset: &Dataset,
     facts: Option<&FactObjects>,
 ) -> Result<TaskPrompt> {
-    let verbalizer = match facts {
-        Some(facts) => facts.verbalizer(&dataset.labels)?,
-        None => Arc::new(verbalizer(experiment, dataset)?),
+    let verbalizer = match (facts, &experiment.task.target) {
+        (Some(facts), _) => facts.verbalizer(&dataset.labels)?,
+        (None, Some(target)) => Arc::new(Verbalizer::references(target)?),
+        (None, None) => Arc::new(verbalizer(experiment, dataset)?),
     };
     Ok(TaskPrompt {
         starts: BTreeMap::new(),

@@ -7,19 +7,20 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::prompt::{Candidate, Prompt, Tuning, Vectors};
 use crate::record::{
-    CandidateRecord, Checkpoints, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SavedTuning,
-    SoftRecord, Spent, TrialKey, adapter,
+    CandidateRecord, Checkpoints, Event, FORMAT, Predictions, References, SavedLabel, SavedPrior, SavedPrompt,
+    SavedTuning, SoftRecord, Spent, TrialKey, adapter,
 };
-use crate::scoring::{Calibrator, Outcome, Prior, ScoreCache, ScoreStore, Scorer, SetHash, information_parts};
+use crate::scoring::{Calibrator, Prior, ScoreCache, ScoreStore, Scorer, ScoringError, SetHash, information_parts};
 use crate::search::{Proposal, Scored, SearchError};
 use crate::spec::{MultiToken, SelectBy};
 use crate::task::racing::Racing;
-use crate::task::{Dataset, Example, Metric, answer_rank};
+use crate::task::{Dataset, Example, Metric, Writing, answer_rank};
 
 use super::calibrated::{Calibrated, Set};
 use super::cell::Cell;
 use super::checkpoint::Keeper;
 use super::hardness::Hardness;
+use super::judge::{Judge, evaluations_a_pass, references};
 use super::ledger::Ledger;
 use super::oracle::{TrialOracle, set_hash};
 use super::pool::Run;
@@ -74,6 +75,8 @@ pub struct Trial<'a> {
     pub budget: u64,
     /// What the leaderboard shows.
     pub metric: Metric,
+    /// How texts are written, where somebody looks at them.
+    pub writing: Option<Writing>,
     /// What dev chooses by.
     pub select_by: SelectBy,
     /// Which candidates are scored to the end.
@@ -120,6 +123,11 @@ pub struct Files {
 }
 
 impl Trial<'_> {
+    /// What judges texts, where the metric looks at them.
+    pub(super) fn judge(&self) -> Option<Judge<'_>> {
+        Judge::new(self.metric, self.writing.as_ref())
+    }
+
     /// Runs the trial; `emit` records each event and `progress` hears what has been spent.
     ///
     /// # Errors
@@ -263,6 +271,7 @@ impl Trial<'_> {
             weights_blake3: loaded.weights_hash.clone(),
             tokenizer_blake3: loaded.tokenizer_hash.clone(),
             method: self.key.method.clone(),
+            writing: self.writing.clone(),
             pool: prompt.pool.as_deref().cloned(),
             tuned: prompt.tuned.as_deref().map(SavedTuning::of),
         }
@@ -333,7 +342,7 @@ impl Work<'_, '_> {
                 train: &self.trial.data.train,
                 texts: self.trial.data.texts(),
                 unlabelled: &self.trial.data.unlabelled,
-                n_selection: self.trial.data.selection().len(),
+                n_selection: self.trial.data.selection().len() * evaluations_a_pass(self.trial.metric),
                 vocabulary: &cell.vocabulary,
                 probe: cell.probe.as_deref(),
                 hardness: &mut self.hardness,
@@ -445,17 +454,34 @@ impl Work<'_, '_> {
             .score(&mut self.cache, trial.scorer, std::slice::from_ref(chosen), set)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         let logprobs = known.into_iter().next().map(|known| known.scores).unwrap_or_default();
-        let outcome = Outcome::of(&logprobs, &gold(test), trial.dataset.labels.len(), trial.metric);
+        let failed = |e: ScoringError| Stopped::Failed(e.to_string());
+        let columns = &trial.dataset.columns;
+        let judged = trial.judge().map(|judge| judge.judge(trial.scorer, chosen, columns, test)).transpose();
+        let judged = judged.map_err(failed)?;
+        let texts = match (&judged, &trial.writing) {
+            (Some(judged), _) => Some(judged.texts.clone()),
+            (None, Some(writing)) => Some(trial.scorer.write(chosen, columns, test, writing).map_err(failed)?.texts),
+            (None, None) => None,
+        };
+        let values = judged.map(|judged| judged.values).unwrap_or_default();
+        let run = Run { scores: logprobs, values, ..Run::default() };
+        let outcome = run.outcome(&gold(test), trial.dataset.labels.len(), trial.metric);
+        let references = chosen
+            .verbalizer
+            .reference_column()
+            .map(|_| References { references: references(chosen, columns, test), generated: texts });
         let predictions = Predictions {
             rows: test.iter().map(|e| e.row as u32).collect(),
             labels: trial.dataset.labels.clone(),
             gold: gold(test).into_iter().map(|l| l as u16).collect(),
             predicted: outcome.predicted.clone(),
-            logprobs,
+            logprobs: run.scores,
+            references,
         };
         self.emit(Event::Tested { test: set_scores(outcome) })?;
         if trial.dataset.is_of_facts {
-            let ranks = predictions.logprobs.iter().zip(gold(test)).filter_map(|(scores, gold)| answer_rank(scores, gold));
+            let ranks =
+                predictions.logprobs.iter().zip(gold(test)).filter_map(|(scores, gold)| answer_rank(scores, gold));
             self.emit(Event::Ranked { ranks: ranks.map(|rank| rank as u32).collect() })?;
         }
         Ok(Some(predictions))

@@ -157,7 +157,7 @@ impl Scorer {
 }
 
 /// The keys and values of these rows, a row as often as it is named.
-fn rows(past: KeyValues, parents: &[u32]) -> KeyValues {
+pub(super) fn rows(past: KeyValues, parents: &[u32]) -> KeyValues {
     let same = parents.iter().enumerate().all(|(row, &parent)| row == parent as usize);
     let n_rows = past.layers.first().map_or(0, |(keys, _)| keys.dims()[0]);
     if same && n_rows == parents.len() {

@@ -20,7 +20,7 @@ const MANY_WORDS: usize = 16;
 /// The gradient of a prompt's loss.
 #[derive(Debug, Clone)]
 pub struct PromptGradient {
-    /// Mean cross-entropy of the gold labels among the labels, in nats.
+    /// Mean cross-entropy of the gold labels among the labels, or of the references, in nats.
     pub loss: f64,
     /// The loss's gradient with respect to each trigger's embedding: `[n_trigger][d_model]`.
     pub triggers: Vec<Vec<f32>>,
@@ -76,6 +76,9 @@ impl Scorer {
     ) -> Result<Vec<PromptGradient>, ScoringError> {
         if prompts.iter().any(|prompt| prompt.tuned.is_some()) {
             return prompts.iter().map(|prompt| self.tuning_gradient(prompt, columns, examples)).collect();
+        }
+        if prompts.iter().any(|prompt| prompt.verbalizer.reference_column().is_some()) {
+            return prompts.iter().map(|prompt| self.reference_gradient(prompt, columns, examples)).collect();
         }
         let asks: Vec<_> = prompts.iter().map(|prompt| self.ask(prompt)).collect();
         let ready = self.ready_all(&asks, columns, examples)?;
@@ -270,15 +273,15 @@ impl Scorer {
 }
 
 /// The sums of one prompt over examples.
-struct Sums {
-    loss: f64,
-    triggers: Vec<Vec<f64>>,
-    soft: Vec<f64>,
-    cost: Cost,
+pub(super) struct Sums {
+    pub(super) loss: f64,
+    pub(super) triggers: Vec<Vec<f64>>,
+    pub(super) soft: Vec<f64>,
+    pub(super) cost: Cost,
 }
 
 impl Sums {
-    fn of(prompt: &Prompt, d_model: usize) -> Self {
+    pub(super) fn of(prompt: &Prompt, d_model: usize) -> Self {
         let n_numbers = Vectors::of(prompt).numbers().len();
         Self {
             loss: 0.0,
@@ -288,7 +291,7 @@ impl Sums {
         }
     }
 
-    fn mean(self, prompt: &Prompt, n: usize) -> Result<PromptGradient, ScoringError> {
+    pub(super) fn mean(self, prompt: &Prompt, n: usize) -> Result<PromptGradient, ScoringError> {
         let n = n as f64;
         let mean = |sums: Vec<f64>| -> Vec<f32> { sums.into_iter().map(|sum| (sum / n) as f32).collect() };
         let (triggers, soft) = (self.triggers.into_iter().map(mean).collect::<Vec<_>>(), mean(self.soft));
@@ -300,7 +303,7 @@ impl Sums {
     }
 }
 
-fn add(sums: &mut [f64], values: &[f32]) {
+pub(super) fn add(sums: &mut [f64], values: &[f32]) {
     for (sum, &value) in sums.iter_mut().zip(values) {
         *sum += f64::from(value);
     }

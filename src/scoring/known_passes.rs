@@ -95,7 +95,10 @@ mod tests {
         };
         let (small, large) = (verbalizer(2), verbalizer(20));
         assert_eq!([ask(&small, true), ask(&small, true)], [(true, 2), (true, 2)]);
-        assert_eq!([ask(&large, true), ask(&large, true), ask(&verbalizer(20), true)], [(true, 20), (false, 20), (false, 20)]);
+        assert_eq!(
+            [ask(&large, true), ask(&large, true), ask(&verbalizer(20), true)],
+            [(true, 20), (false, 20), (false, 20)]
+        );
         assert_eq!([ask(&large, false), ask(&verbalizer(21), true)], [(true, 20), (true, 21)]);
     }
 }

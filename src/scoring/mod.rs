@@ -41,6 +41,8 @@ mod passes;
 mod past;
 mod perplexity;
 mod prompt_flags;
+mod reference_gradient;
+mod references;
 mod scorer;
 mod settings;
 mod soft_rows;
@@ -48,6 +50,7 @@ mod soft_rows;
 mod tests;
 mod tuned;
 mod vocabulary;
+mod writing;
 mod written;
 
 pub use answer_way::AnswerWay;
@@ -70,3 +73,4 @@ pub use passes::{Pass, Passes, Read, Word, WordPlace, encode_words, log_sum_exp}
 pub use scorer::{Ask, Round, Scorer};
 pub use settings::Settings;
 pub use vocabulary::{plain_tokens, trigger_vocabulary};
+pub use writing::WrittenTexts;

@@ -281,7 +281,8 @@ mod tests {
         let read = |word, mask, token| Read { word, mask, token };
         // What every word begins with is read off one pass.
         assert_eq!(passes.passes[0].reads, [read(3, 1, 7)]);
-        let first = [read(2, 0, 6), read(2, 1, 7), read(2, 2, 8), read(1, 0, 6), read(1, 1, 7), read(3, 0, 9), read(0, 0, 5)];
+        let first =
+            [read(2, 0, 6), read(2, 1, 7), read(2, 2, 8), read(1, 0, 6), read(1, 1, 7), read(3, 0, 9), read(0, 0, 5)];
         assert_eq!(passes.passes[1].reads, first);
         assert!(passes.whole_vocabulary);
         // Word 0 at the first place, word 1 at two, word 2 at three, word 3 at two of different passes.

@@ -130,6 +130,9 @@ impl Scorer {
             }
         }
         self.check_sides(&prompt.template)?;
+        if prompt.verbalizer.reference_column().is_some() {
+            return self.check_references(prompt, columns);
+        }
         let passes = self.passes(prompt)?;
         for n_mask in mask_counts(&passes) {
             self.encoder(&prompt.template, columns, n_mask)?;
@@ -142,7 +145,7 @@ impl Scorer {
     /// # Errors
     /// [`ScoringError`] if the words cannot be written.
     pub fn evaluations_per_example(&self, prompt: &Prompt) -> Result<u64, ScoringError> {
-        if prompt.classifies() {
+        if prompt.classifies() || prompt.verbalizer.reference_column().is_some() {
             return Ok(1);
         }
         let nearest = u64::from(prompt.template.nearest().is_some());
@@ -224,6 +227,9 @@ impl Scorer {
     /// # Errors
     /// As [`Scorer::passes`].
     pub(super) fn fewest_masks(&self, prompt: &Prompt) -> Result<usize, ScoringError> {
+        if prompt.verbalizer.reference_column().is_some() {
+            return Ok(1);
+        }
         let passes = self.passes(prompt)?;
         Ok(passes.passes.iter().map(|pass| pass.filled.len()).min().unwrap_or(1))
     }
@@ -284,6 +290,9 @@ impl Scorer {
     ) -> Result<Round, ScoringError> {
         if asks.iter().any(|ask| !self.is_own(ask.prompt)) {
             return self.score_by_model(asks, columns, examples);
+        }
+        if asks.iter().any(|ask| ask.prompt.verbalizer.reference_column().is_some()) {
+            return self.score_references(asks, columns, examples);
         }
         if let [ask] = asks
             && ask.prompt.classifies()
@@ -431,7 +440,11 @@ impl Scorer {
     }
 
     /// The states of a batch where it is read `[batch_size, n_predict, d_model]`, what sequences begin with alike computed once.
-    fn predict_batch<'p>(&self, batch: &[Sequence], prompt_of: impl Fn(usize) -> Option<&'p Prompt>) -> Tensor<3> {
+    pub(super) fn predict_batch<'p>(
+        &self,
+        batch: &[Sequence],
+        prompt_of: impl Fn(usize) -> Option<&'p Prompt>,
+    ) -> Tensor<3> {
         if !self.shares() {
             return self.states(self.inputs(batch, prompt_of), batch);
         }

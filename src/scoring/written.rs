@@ -55,7 +55,7 @@ impl Scorer {
         Ok(Written { memory: None, begins: ids.to_vec(), room, first: None, last: Vec::new() })
     }
 
-    fn inputs_of(&self, ids: &[Vec<u32>], past: Option<KeyValues>) -> Inputs {
+    pub(super) fn inputs_of(&self, ids: &[Vec<u32>], past: Option<KeyValues>) -> Inputs {
         let length = ids.first().map_or(0, Vec::len);
         Inputs {
             embeddings: self.loaded().model.embed(ids),

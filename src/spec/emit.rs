@@ -103,6 +103,11 @@ fn task(task: &TaskSpec) -> Value {
     } else if !task.words.is_empty() {
         entries.push(("verbalizer", folded(task.words.iter().map(word_search).collect())));
     }
+    entries.extend(task.target.iter().map(|target| ("target", text(target))));
+    entries.extend(task.generate.iter().map(|writing| {
+        let most = Value::from(writing.max_new_tokens as u64);
+        ("generate", mapping([("max_new_tokens", most), ("stop", list(&writing.stop))]))
+    }));
     entries.extend([
         ("multi_token", text(task.multi_token.name())),
         ("metric", text(task.metric.name())),

@@ -13,6 +13,7 @@ use super::model_source::ModelSource;
 use super::node::{Node, Place, Value, shortened};
 use super::overrides;
 use super::reader::{At, Reader};
+use super::references;
 use super::task::{TaskSpec, task};
 use super::yaml::{self, MAX_BYTES, Syntax};
 use crate::task::{DatasetSource, Files, Limits, Shots};
@@ -183,6 +184,9 @@ impl Experiment {
         let ensembles = ensembles(reader, fields.get("ensembles"))?;
         let limits = limits(reader, fields.get("limits"))?;
         let controls = controls(reader, fields.get("controls"))?;
+        if task.target.is_some() {
+            references::check(reader, &fields, &task, &search)?;
+        }
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut places = BTreeMap::new();
         gather_places(reader, &At { node: &top, path: String::new() }, DEEPEST_PLACE, &mut places);

@@ -25,6 +25,7 @@ mod model_source;
 mod node;
 mod overrides;
 mod reader;
+mod references;
 mod strategy;
 mod task;
 mod write;

@@ -8,8 +8,9 @@ use super::fact_task::{FactTask, KEYS, fact_task};
 use super::hub_data::{hub_data, hub_name};
 use super::method::{WordSearch, is_search, searches};
 use super::reader::{At, Fields, Reader};
+use super::references;
 use crate::prompt::{Notation, Piece, PromptError, Template, Verbalizer};
-use crate::task::{Band, Columns, DatasetSource, Files, Header, HubData, LabelBy, Metric, SUBJECT, Shares};
+use crate::task::{Band, Columns, DatasetSource, Files, Header, HubData, LabelBy, Metric, SUBJECT, Shares, Writing};
 
 /// What is to be done, and on which data.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +26,11 @@ pub struct TaskSpec {
     pub words: Vec<WordSearch>,
     /// How a word of several tokens is scored; default [`MultiToken::Joint`].
     pub multi_token: MultiToken,
-    /// How predictions are measured; default accuracy.
+    /// The column that holds the examples' references, of a task of generation; with it nothing is a label.
+    pub target: Option<String>,
+    /// How texts are written, where what the model writes is looked at: by the metric, or because it was asked for.
+    pub generate: Option<Writing>,
+    /// How predictions are measured; default accuracy, with `target` target_log_likelihood.
     pub metric: Metric,
     /// Whether an input that is too long is shortened (default) or refused.
     pub truncate: bool,
@@ -56,6 +61,8 @@ impl TaskSpec {
             verbalizer: None,
             words: Vec::new(),
             multi_token: MultiToken::default(),
+            target: None,
+            generate: None,
             metric: Metric::Accuracy,
             truncate: true,
             facts: None,
@@ -79,10 +86,10 @@ impl MultiToken {
 }
 
 /// Metrics of tasks that this version does not have.
-const LATER_METRICS: [&str; 3] = ["rouge_l", "exact_match", "target_log_likelihood"];
-
 pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
-    let known = [&["kind", "dataset", "template", "verbalizer", "multi_token", "metric", "truncate"][..], &KEYS].concat();
+    let known =
+        ["kind", "dataset", "template", "verbalizer", "target", "generate", "multi_token", "metric", "truncate"];
+    let known = [&known[..], &KEYS].concat();
     let fields = reader.fields(at, &known)?;
     let facts = kind(reader, &fields)?;
     let dataset = match fields.get("dataset") {
@@ -116,13 +123,9 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
         None => MultiToken::default(),
     };
     let metric = match fields.get("metric") {
-        Some(at) => {
-            let of_kind = |metric: &Metric| !metric.is_of_references() && metric.is_of_facts() == facts.is_some();
-            let known = Metric::ALL.into_iter().filter(of_kind);
-            let known: Vec<(&str, Metric)> = known.map(|metric| (metric.name(), metric)).collect();
-            metric(reader, &at, &known, facts.is_some())?
-        }
+        Some(at) => metric(reader, &at, facts.is_some())?,
         None if facts.is_some() => Metric::PAt1,
+        None if fields.get("target").is_some() => Metric::TargetLogLikelihood,
         None => Metric::Accuracy,
     };
     let truncate = match fields.get("truncate") {
@@ -132,29 +135,39 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
     if facts.is_some() {
         check_facts(reader, &fields);
     }
-    Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, metric, truncate, facts })
+    let target = references::target(reader, &fields, template.as_ref(), metric)?;
+    let generate = references::generate(reader, &fields, metric)?;
+    Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, target, generate, metric, truncate, facts })
 }
 
-/// The metric, which is to be one of `known`, those of the kind of task.
-fn metric(reader: &mut Reader, at: &At, known: &[(&str, Metric)], of_facts: bool) -> Result<Metric, SpecError> {
+/// The metric, which is to be one of facts where the task is.
+fn metric(reader: &mut Reader, at: &At, of_facts: bool) -> Result<Metric, SpecError> {
+    let known = Metric::ALL.into_iter().filter(|metric| metric.is_of_facts() == of_facts);
+    let known: Vec<(&str, Metric)> = known.map(|metric| (metric.name(), metric)).collect();
     let name = reader.text(at)?;
-    let of_other_kind = name.parse::<Metric>().is_ok_and(|metric| metric.is_of_facts() != of_facts);
-    if of_other_kind && !LATER_METRICS.contains(&name.as_str()) {
+    if name.parse::<Metric>().is_ok_and(|metric| metric.is_of_facts() != of_facts) {
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-        let (kind, other) = if of_facts { ("facts", "classification") } else { ("classification", "facts") };
-        let what = format!("metric `{name}` is of tasks of {other}, and this is one of {kind} ({})", names.join(", "));
+        let what = match of_facts {
+            true => format!("{name} is not for tasks of facts (these have {})", names.join(", ")),
+            false => format!("{name} is for tasks of facts (`kind: facts`; others have {})", names.join(", ")),
+        };
         reader.value(at, what);
         return Ok(known[0].1);
     }
-    reader.choice(at, "metric", known, &LATER_METRICS)
+    reader.choice(at, "metric", &known, &[])
 }
 
 /// What is said of facts, where the task is of that kind; from then on templates are read in its notation.
 fn kind(reader: &mut Reader, fields: &Fields) -> Result<Option<FactTask>, SpecError> {
     let of_facts = match fields.get("kind") {
-        Some(at) => {
-            reader.choice(&at, "kind of task", &[("classification", false), ("facts", true)], &["generation"])?
+        Some(at) if reader.text(&at)? == "generation" => {
+            reader.value(
+                &at,
+                "a task of generation names the column of its references: `target: COLUMN`, without `kind`",
+            );
+            false
         }
+        Some(at) => reader.choice(&at, "kind of task", &[("classification", false), ("facts", true)], &[])?,
         None => false,
     };
     if of_facts {
@@ -173,6 +186,11 @@ fn kind(reader: &mut Reader, fields: &Fields) -> Result<Option<FactTask>, SpecEr
 fn check_facts(reader: &mut Reader, fields: &Fields) {
     if let Some(at) = fields.get("verbalizer") {
         reader.value(&at, "objects are their own words; `objects: { OBJECT: [word, ...] }` gives them others");
+    }
+    for key in ["target", "generate"] {
+        if let Some(at) = fields.get(key) {
+            reader.value(&at, "is of tasks with references, and the answers of facts are their objects");
+        }
     }
     let Some(dataset) = fields.get("dataset") else { return };
     for (key, at) in dataset.entries().unwrap_or_default() {

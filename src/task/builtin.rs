@@ -66,7 +66,7 @@ impl BuiltinDataset {
         let (mut rows, mut notes) = (BTreeMap::new(), Vec::new());
         for (split, bytes) in Split::ALL.into_iter().zip(self.splits) {
             let file = format!("builtin:{}/{split}.tsv", self.name);
-            let need_label = needs_label(split, card.labels.is_some());
+            let need_label = asked.target.is_none() && needs_label(split, card.labels.is_some());
             let read = Rows::parse(&file, bytes, Format::Tsv, &options, need_label)?;
             let want = Want { options: &options, need_label, label_by: None, shares: None };
             let read = Indexed::held(read, want)?;
@@ -88,13 +88,14 @@ mod tests {
 
     fn options(builtin: &BuiltinDataset) -> DatasetOptions {
         let facts = builtin.card().unwrap().is_of_facts().then(FactRules::default);
-        DatasetOptions { needed: Vec::new(), facts }
+        DatasetOptions { facts, ..DatasetOptions::default() }
     }
 
     #[test]
     fn every_built_in_data_set_is_what_its_card_says() {
         for builtin in builtin_datasets() {
-            let dataset = Dataset::load_with(&DatasetSource::Builtin(builtin.name.to_owned()), &options(builtin)).unwrap();
+            let dataset =
+                Dataset::load_with(&DatasetSource::Builtin(builtin.name.to_owned()), &options(builtin)).unwrap();
             let card = dataset.card.as_ref().unwrap();
             assert_eq!(card.name, builtin.name);
             assert!(card.language.is_some() && card.licence.is_some() && card.made_how.is_some());

@@ -60,6 +60,15 @@ impl Dataset {
         }
     }
 
+    /// Reads a data set whose answers are the texts of the column `target`, not labels: every example has the one label that is named as
+    /// the column is, whatever other labels there are.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`]; a reference that is blank, and a split without the column.
+    pub fn load_references(source: &DatasetSource, target: &str) -> Result<Self, TaskError> {
+        Self::load_with(source, &DatasetOptions::of_references(target))
+    }
+
     /// A data set from its parts, as a test builds one.
     pub fn from_parts(
         name: &str,
@@ -133,24 +142,29 @@ impl Dataset {
         card: Option<Card>,
         asked: &DatasetOptions,
     ) -> Result<Self, TaskError> {
-        let labels = match (&asked.facts, labels) {
-            (Some(rules), _) => rules.labels(&rows)?,
-            (None, Some(labels)) => {
+        let labels = match (&asked.target, &asked.facts, labels) {
+            (Some(target), ..) => vec![target.clone()],
+            (None, Some(rules), _) => rules.labels(&rows)?,
+            (None, None, Some(labels)) => {
                 check_labels(&labels)?;
                 labels
             }
-            (None, None) => told_by_the_first_labelled(&rows)?,
+            (None, None, None) => told_by_the_first_labelled(&rows)?,
         };
         let columns = shared_columns(&rows)?;
         let mut hashes = BTreeMap::new();
         let mut examples = BTreeMap::new();
         for (split, mut rows) in rows {
-            rows.label(&labels).map_err(|error| match (error, &asked.facts) {
-                (TaskError::UnknownLabel { place, label: object, known }, Some(_)) => {
-                    TaskError::UnlistedObject { place, object, n_listed: known.len() }
-                }
-                (error, _) => error,
-            })?;
+            if asked.target.is_some() {
+                rows.label_all();
+            } else {
+                rows.label(&labels).map_err(|error| match (error, &asked.facts) {
+                    (TaskError::UnknownLabel { place, label: object, known }, Some(_)) => {
+                        TaskError::UnlistedObject { place, object, n_listed: known.len() }
+                    }
+                    (error, _) => error,
+                })?;
+            }
             hashes.insert(split, rows.hash.clone());
             examples.insert(split, Examples::new(rows, &columns)?);
         }
@@ -200,7 +214,8 @@ fn load_files(source: &Files, asked: &DatasetOptions) -> Result<Dataset, TaskErr
     let name = name.map_or_else(|| "files".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut notes = Vec::new();
     let mut read = |path: &Path, split: Option<Split>| -> Result<Indexed, TaskError> {
-        let need_label = label_by.is_none() && split.is_none_or(|split| needs_label(split, labels.is_some()));
+        let labelled = asked.target.is_none() && label_by.is_none();
+        let need_label = labelled && split.is_none_or(|split| needs_label(split, labels.is_some()));
         let shares = split.is_none().then_some(*shares);
         let want = Want { options: &options, need_label, label_by: label_by.as_ref(), shares };
         let rows = Indexed::read(path, want)?;
@@ -257,7 +272,7 @@ fn load_folder(folder: &Path, asked: &DatasetOptions) -> Result<Dataset, TaskErr
     let options = asked.of_table(columns);
     let (mut rows, mut notes) = (BTreeMap::new(), Vec::new());
     for (split, path) in files {
-        let need_label = needs_label(split, labels.is_some());
+        let need_label = asked.target.is_none() && needs_label(split, labels.is_some());
         let read = Indexed::read(&path, Want { options: &options, need_label, label_by: None, shares: None })?;
         if let Some(card) = &card {
             card.check_rows(split, &read)?;
@@ -386,7 +401,7 @@ mod tests {
     fn needed_columns_are_asked_for() {
         let folder = folder(&[("train.csv", "premise,label\na,1\n")]);
         let source = DatasetSource::Folder(folder.path().to_owned());
-        let asked = |column: &str| DatasetOptions { needed: vec![column.to_owned()], facts: None };
+        let asked = |column: &str| DatasetOptions { needed: vec![column.to_owned()], ..DatasetOptions::default() };
         assert!(Dataset::load_with(&source, &asked("premise")).is_ok());
         let message = Dataset::load_with(&source, &asked("text")).unwrap_err().to_string();
         assert!(message.ends_with("no column `text` (columns: premise)"), "{message}");

@@ -13,9 +13,16 @@ pub struct DatasetOptions {
     pub needed: Vec<String>,
     /// How its facts are read; none for a data set of texts with labels.
     pub facts: Option<FactRules>,
+    /// The column whose texts are the answers, where these are references and no labels.
+    pub target: Option<String>,
 }
 
 impl DatasetOptions {
+    /// Of a data set whose answers are the texts of a column.
+    pub fn of_references(target: &str) -> Self {
+        Self { needed: vec![target.to_owned()], facts: None, target: Some(target.to_owned()) }
+    }
+
     /// How its files are read, whose columns are called `columns`.
     pub(super) fn of_table(&self, columns: Option<Columns>) -> TableOptions {
         let Some(rules) = &self.facts else {

@@ -102,8 +102,12 @@ mod tests {
 
     #[test]
     fn the_object_of_columns_is_the_label() {
-        let names = Columns::Names([("subject".to_owned(), "a".to_owned()), ("object".to_owned(), "b".to_owned())].into());
-        assert_eq!(with_label(&names), Columns::Names([("label".to_owned(), "b".to_owned()), ("subject".to_owned(), "a".to_owned())].into()));
+        let names =
+            Columns::Names([("subject".to_owned(), "a".to_owned()), ("object".to_owned(), "b".to_owned())].into());
+        assert_eq!(
+            with_label(&names),
+            Columns::Names([("label".to_owned(), "b".to_owned()), ("subject".to_owned(), "a".to_owned())].into())
+        );
         let order = Columns::Order(vec!["obj_label".to_owned(), "subject".to_owned()]);
         assert_eq!(with_label(&order), Columns::Order(vec!["label".to_owned(), "subject".to_owned()]));
     }

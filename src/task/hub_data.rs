@@ -78,7 +78,8 @@ impl HubData {
         let mut notes = Vec::new();
         let mut all = BTreeMap::new();
         for (&split, files) in &fetched.files {
-            let need_label = self.label_by.is_none() && needs_label(split, self.labels.is_some());
+            let labelled = asked.target.is_none() && self.label_by.is_none();
+            let need_label = labelled && needs_label(split, self.labels.is_some());
             let want = Want { options: &options, need_label, label_by: self.label_by.as_ref(), shares: None };
             let mut rows = match files.as_slice() {
                 [] => continue,
@@ -98,7 +99,8 @@ impl HubData {
             if let Some(rule) = &self.label_by {
                 left_out(rows.out_of_band, &format!("`{}` is in no band of `label_by`", rule.column));
             }
-            if rows.labelled && rows.distinct_labels().is_ok_and(|labels| labels == [SECRET]) {
+            if asked.target.is_none() && rows.labelled && rows.distinct_labels().is_ok_and(|labels| labels == [SECRET])
+            {
                 rows.forget_labels();
                 notes.push(format!("{}, {split}: all labels are {SECRET}, so it counts as unlabelled", self.name));
             }

@@ -37,9 +37,9 @@ pub enum Metric {
     Matthews,
     /// The mean log-probability of the examples' references, in nats: at most 0, and without a least value.
     TargetLogLikelihood,
-    /// The share of examples whose text is the reference , in [0, 1].
+    /// The share of examples whose text is the reference ([`crate::task::overlap::exact_match`]), in [0, 1].
     ExactMatch,
-    /// The mean ROUGE-L F-measure of text and reference, in [0, 1].
+    /// The mean ROUGE-L F-measure of text and reference ([`crate::task::overlap::rouge_l`]), in [0, 1].
     RougeL,
     /// The share of facts whose object is ranked first ([`answer_rank`]), in [0, 1].
     #[serde(rename = "p_at_1")]
@@ -140,7 +140,9 @@ impl Metric {
             Self::Accuracy => confusion.correct() as f64 / confusion.total() as f64,
             Self::MacroF1 => confusion.macro_f1(),
             Self::Matthews => confusion.matthews(),
-            Self::TargetLogLikelihood | Self::ExactMatch | Self::RougeL | Self::PAt1 | Self::PAt10 | Self::Mrr => f64::NAN,
+            Self::TargetLogLikelihood | Self::ExactMatch | Self::RougeL | Self::PAt1 | Self::PAt10 | Self::Mrr => {
+                f64::NAN
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod controls;
 mod damage;
 mod demonstrations;
 mod disk;
+mod facts;
 mod fine_tuning;
 mod gpu;
 mod gradient_searches;

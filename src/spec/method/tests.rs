@@ -46,7 +46,10 @@ fn random_takes_over_from_the_trigger_method_beside_it() {
     };
     assert_eq!(items[0].cells, [random(2, None, false), random(4, None, false)]);
     assert!(!items[0].added);
-    assert_eq!(items[2].cells, [Method::Manual(Manual { templates: vec![template("{text} {mask}")], ..Manual::default() })]);
+    assert_eq!(
+        items[2].cells,
+        [Method::Manual(Manual { templates: vec![template("{text} {mask}")], ..Manual::default() })]
+    );
     assert!(items[2].added);
     let own = self::items("  - { method: autoprompt, template: '{trigger:2} {text} {mask}' }").unwrap();
     assert_eq!(own[2].name(), "random");

@@ -212,6 +212,13 @@ impl Indexed {
         self.words.clear();
     }
 
+    /// Takes all rows for ones of the only label that there is.
+    pub fn label_all(&mut self) {
+        self.labelled = true;
+        self.labels.fill(0);
+        self.words.clear();
+    }
+
     /// Makes the labels places in `labels`.
     ///
     /// # Errors
@@ -337,7 +344,11 @@ impl<'a> Scan<'a> {
             blank: 0,
             out_of_band: 0,
             facts: FactsLeftOut::default(),
-            listed: want.options.facts.as_ref().and_then(|rules| Some(rules.objects.as_ref()?.iter().cloned().collect())),
+            listed: want
+                .options
+                .facts
+                .as_ref()
+                .and_then(|rules| Some(rules.objects.as_ref()?.iter().cloned().collect())),
             left_out: Vec::new(),
             guessed_headerless: false,
         }

@@ -378,7 +378,10 @@ fn label_cells(
         None => Ok(Some(labels)),
         Some(_) if !need_label && labels.iter().all(String::is_empty) => Ok(None),
         Some(_) if options.partly_labelled => Ok(Some(labels)),
-        Some(i) => Err(TaskError::MissingLabel { place: sheet.place(file, rows.start + i), column: options.label_name().to_owned() }),
+        Some(i) => Err(TaskError::MissingLabel {
+            place: sheet.place(file, rows.start + i),
+            column: options.label_name().to_owned(),
+        }),
     }
 }
 
