@@ -130,6 +130,7 @@ fn facts(task: &FactTask) -> Vec<(&'static str, Value)> {
             entries.push(("objects", Value::Mapping(words.collect())));
         }
     }
+    entries.extend(task.relation.iter().map(|relation| ("relation", text(relation))));
     if !task.leave_out.is_empty() {
         let names: Vec<&str> = task.leave_out.iter().map(|which| which.name()).collect();
         entries.push(("leave_out", list(&names)));

@@ -216,8 +216,11 @@ impl Experiment {
 
     /// A path of the file: as it stands if it is absolute or exists from the working directory, else from the file's folder if
     /// it exists there, else as it stands.
+    ///
+    /// Of facts `{relation}` in it is the name of the relation.
     pub fn resolve_path(&self, path: &Path) -> PathBuf {
-        resolve_path(path, &self.folder)
+        let of_relation = self.task.facts.as_ref().and_then(|facts| facts.path_of(path));
+        resolve_path(of_relation.as_deref().unwrap_or(path), &self.folder)
     }
 
     /// Where the data are, paths resolved.

@@ -7,7 +7,7 @@
 //! - 2026-11: an object that a model cannot write, or writes in several tokens, is no fault of the data; whether its facts are left
 //!   out is for the experiment to say. All models then see the same facts, those that every one of them can answer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::SpecError;
 use super::reader::{At, Fields, Reader};
@@ -19,6 +19,8 @@ pub struct FactTask {
     pub objects: Objects,
     /// Which facts are left out, in the order of [`LeaveOut::ALL`].
     pub leave_out: Vec<LeaveOut>,
+    /// What stands for `{relation}` in the experiment's paths, so that one file serves all relations of a benchmark.
+    pub relation: Option<String>,
 }
 
 /// The objects among which answers are ranked.
@@ -61,7 +63,16 @@ impl LeaveOut {
     }
 }
 
+/// What the name of the relation is put in the place of, in paths.
+const RELATION: &str = "{relation}";
+
 impl FactTask {
+    /// A path with the name of the relation in it, where it asks for that.
+    pub(super) fn path_of(&self, path: &Path) -> Option<PathBuf> {
+        let text = path.to_str().filter(|text| text.contains(RELATION))?;
+        Some(PathBuf::from(text.replace(RELATION, self.relation.as_ref()?)))
+    }
+
     /// Whether such facts are left out.
     pub fn leaves_out(&self, which: LeaveOut) -> bool {
         self.leave_out.contains(&which)
@@ -69,7 +80,7 @@ impl FactTask {
 }
 
 /// The keys of a task that are of facts alone.
-pub(super) const KEYS: [&str; 2] = ["objects", "leave_out"];
+pub(super) const KEYS: [&str; 3] = ["objects", "leave_out", "relation"];
 
 /// Reads them.
 pub(super) fn fact_task(reader: &mut Reader, fields: &Fields) -> Result<FactTask, SpecError> {
@@ -93,7 +104,19 @@ pub(super) fn fact_task(reader: &mut Reader, fields: &Fields) -> Result<FactTask
         }
         leave_out.sort_by_key(|which| LeaveOut::ALL.iter().position(|known| known == which));
     }
-    Ok(FactTask { objects, leave_out })
+    let relation = match fields.get("relation") {
+        Some(at) => {
+            let relation = reader.text(&at)?;
+            let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+            if relation.is_empty() || relation.starts_with('.') || !relation.chars().all(allowed) {
+                let what = "is no part of a path (letters, digits, `-`, `_` and `.`, the last not in front)";
+                reader.value(&at, format!("`{relation}` {what}"));
+            }
+            Some(relation)
+        }
+        None => None,
+    };
+    Ok(FactTask { objects, leave_out, relation })
 }
 
 /// A path, a list of objects, or a mapping from objects to their words.
