@@ -132,6 +132,43 @@ fn scores_are_the_same_to_the_last_bit_whatever_is_scored_beside_them() {
 }
 
 #[test]
+fn prompts_that_differ_in_their_words_share_what_is_computed_and_score_the_same_to_the_last_bit() {
+    let models = CAUSAL.map(load).into_iter().chain([load_builtin("reviews-en", &ResolvedDevice::cpu()).unwrap()]);
+    for loaded in models {
+        let columns = ["text".to_owned()];
+        let mut examples = examples();
+        // A text that is there twice.
+        examples.push(Example { row: 4, ..examples[1].clone() });
+        let every: Vec<&Example> = examples.iter().collect();
+        let one_token =
+            ["negative=bad|awful,positive=good", "negative=awful,positive=good|fine", "negative=bad,positive=fine"];
+        let several = ["negative=unwatchable,positive=good", "negative=unwatchable,positive=unforgettable|good"];
+        // What is read among the labels alone and what is normalised over the vocabulary come from one pass.
+        let both = [one_token[0], several[0], "negative=unwatchable,positive=great"];
+        for words in [&one_token[..], &several, &both] {
+            let prompt = |words: &&str| {
+                let template = Template::parse("{text} It was {mask}").unwrap();
+                Prompt::plain(template, Arc::new(Verbalizer::parse(words).unwrap()))
+            };
+            let prompts: Vec<Prompt> = words.iter().map(prompt).collect();
+            let scorer = Scorer::new(loaded.clone(), Settings::default());
+            let together = scorer.score(&prompts, &columns, &every).unwrap();
+            for ((prompt, scores), cost) in prompts.iter().zip(&together.scores).zip(&together.costs) {
+                let alone = scorer.score(std::slice::from_ref(prompt), &columns, &every).unwrap();
+                assert_eq!(
+                    (&alone.scores[0], alone.costs[0]),
+                    (scores, *cost),
+                    "{} {}",
+                    loaded.name,
+                    prompt.verbalizer
+                );
+                assert_eq!(scores[1], scores[4]);
+            }
+        }
+    }
+}
+
+#[test]
 fn gradients_are_the_same_to_the_last_bit_whatever_is_computed_beside_them() {
     let loaded = load_builtin("reviews-en", &ResolvedDevice::cpu()).unwrap();
     let verbalizer = Arc::new(Verbalizer::parse("negative=terrible,positive=great").unwrap());

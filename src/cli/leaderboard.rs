@@ -73,7 +73,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Several folders: their average.
 fn averaged(arguments: &Arguments) -> Result<()> {
     if arguments.by.is_some() {
-        return Err(CliError::Usage("--by orders the rows of one folder; several are averaged, best first".into()).into());
+        return Err(
+            CliError::Usage("--by orders the rows of one folder; several are averaged, best first".into()).into()
+        );
     }
     let average = Average::load(&arguments.folders)?;
     match arguments.format {
@@ -89,7 +91,19 @@ fn averaged(arguments: &Arguments) -> Result<()> {
 
 fn table(average: &Average) -> String {
     let of_facts = average.rows.iter().any(|row| row.test_mrr.is_some());
-    let mut titles = vec!["method", "model", "shots", "calibration", ">folders", ">test", ">lowest", ">highest", ">vs manual", ">p", ">better"];
+    let mut titles = vec![
+        "method",
+        "model",
+        "shots",
+        "calibration",
+        ">folders",
+        ">test",
+        ">lowest",
+        ">highest",
+        ">vs manual",
+        ">p",
+        ">better",
+    ];
     if of_facts {
         titles.extend([">P@1", ">P@10", ">MRR"]);
     }

@@ -76,8 +76,8 @@ mod tests {
         assert!((gcg.test_mean.unwrap() - expected.mrr).abs() < 1e-12);
         assert_eq!(
             section.fact_words().unwrap(),
-            "Precision at 1, precision at 10 and mean reciprocal rank on test, mean over seeds: gcg 0.750, 0.750, 0.773; \
-             manual 0.250, 0.750, 0.450."
+            "Precision at 1, precision at 10 and mean reciprocal rank on test, mean over seeds: gcg 0.75, 0.75, 0.773; \
+             manual 0.25, 0.75, 0.45."
         );
     }
 }

@@ -11,7 +11,8 @@ use crate::task::Example;
 use super::batch::{Sequence, model_inputs, put_vectors};
 use super::passes::Passes;
 use super::past::key_values;
-use super::scorer::{Reading, Ready, floats, ids_tensor};
+use super::ready::{Reading, Ready};
+use super::scorer::{floats, ids_tensor};
 use super::{Cost, Scorer, ScoringError};
 
 /// Words from which on their scores are put together at once: word by word, the tape would be longer than the model's.

@@ -41,6 +41,8 @@ mod passes;
 mod past;
 mod perplexity;
 mod prompt_flags;
+mod read;
+mod ready;
 mod reference_gradient;
 mod references;
 mod scorer;
@@ -49,6 +51,7 @@ mod soft_rows;
 #[cfg(test)]
 mod tests;
 mod tuned;
+mod twins;
 mod vocabulary;
 mod writing;
 mod written;

@@ -1,34 +1,30 @@
 //! The engine: prompts x examples through a frozen model.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
 
 use crate::model::{LoadedModel, ModelKind, TunedModel};
-use crate::prompt::{Piece, Prompt, Template, Verbalizer};
+use crate::prompt::{Piece, Prompt, Template};
 use crate::spec::MultiToken;
 use crate::task::Example;
 
 use super::answer_way::AnswerWay;
 use super::batch::Sequence;
-use super::beginnings::{branches, encoders, in_common, key, same_encoder};
-use super::encode::{Encoded, Encoder};
+use super::beginnings::{in_common, key, same_encoder};
+use super::encode::Encoder;
 use super::known_passes::KnownPasses;
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
 use super::past::prefix_groups;
+use super::read::Reads;
 use super::tuned::Tunables;
+use super::twins::Twins;
 use super::{Cost, ScoringError, Settings};
 
 /// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
 const ROWS: usize = 32;
-
-/// Logits over the whole vocabulary that are held at a time: 16 MiB.
-const LOGITS: usize = 1 << 22;
-/// Rows of logits that are held at a time in any case.
-const FEWEST_ROWS: usize = 16;
 
 /// Sequences of one call that are held at a time, where it has several prompts.
 const SEQUENCES: usize = 1 << 18;
@@ -67,23 +63,6 @@ pub struct Scorer {
     pub(super) tunables: Mutex<Tunables>,
     /// The trained weights that the model has, and what reads them.
     pub(super) tuned: Option<([u8; 32], TunedModel)>,
-}
-
-/// The passes of a template with a verbalizer.
-pub(super) struct Reading {
-    pub(super) passes: Passes,
-    /// The distinct masks that each pass reads, ascending.
-    pub(super) places: Vec<Vec<usize>>,
-}
-
-/// A prompt made ready. Prompts that differ in their triggers and vectors only share both parts.
-pub(super) struct Ready<'p> {
-    pub(super) prompt: &'p Prompt,
-    pub(super) reading: Arc<Reading>,
-    /// The examples as each pass wants them, in the order of passes; those with equally many masks share them.
-    pub(super) encoded: Vec<Arc<Vec<Encoded>>>,
-    /// What it cost to find each example's demonstrations.
-    pub(super) found: Cost,
 }
 
 impl Scorer {
@@ -160,7 +139,7 @@ impl Scorer {
         self.passes_by(prompt, self.settings.multi_token)
     }
 
-    fn passes_by(&self, prompt: &Prompt, rule: MultiToken) -> Result<Passes, ScoringError> {
+    pub(super) fn passes_by(&self, prompt: &Prompt, rule: MultiToken) -> Result<Passes, ScoringError> {
         if prompt.label_vectors.is_some() {
             let n_mask = usize::from(!self.continues());
             return Ok(Passes::of_vectors(prompt.verbalizer.label_names(), n_mask));
@@ -324,12 +303,14 @@ impl Scorer {
             }
         }
         let group = prefix_groups(asks.iter().map(|ask| ask.prompt));
+        let (mut sequences, twins) =
+            Twins::part(sequences, |prompt| (asks[prompt].prompt.soft.as_deref(), group[prompt]));
         if self.shares() {
             sequences.sort_by_cached_key(|s| (s.positions.len(), group[s.prompt], key(s)));
         } else {
             sequences.sort_by_key(|s| (s.positions.len(), group[s.prompt], s.ids.len()));
         }
-        let mut reads: Vec<Vec<Vec<Vec<f64>>>> = ready
+        let mut reads: Reads = ready
             .iter()
             .map(|r| vec![r.reading.passes.passes.iter().map(|p| vec![0.0; p.reads.len()]).collect(); examples.len()])
             .collect();
@@ -337,7 +318,7 @@ impl Scorer {
             |a: &Sequence, b: &Sequence| (a.positions.len(), group[a.prompt]) == (b.positions.len(), group[b.prompt]);
         for batch in sequences.chunk_by(alike) {
             for batch in self.batches(batch) {
-                self.read_batch(batch, &ready, &mut reads);
+                self.read_batch(batch, &ready, &twins, &mut reads);
             }
         }
         let scores: Vec<Vec<Vec<f64>>> = ready
@@ -355,52 +336,6 @@ impl Scorer {
             .map(|r| (0..examples.len()).filter(|&e| r.encoded.iter().any(|all| !all[e].shortened.is_empty())).count())
             .collect();
         Ok(Round { scores, truncated, costs })
-    }
-
-    pub(super) fn ready_all<'p>(
-        &self,
-        asks: &[Ask<'p>],
-        columns: &[String],
-        examples: &[&Example],
-    ) -> Result<Vec<Ready<'p>>, ScoringError> {
-        // Candidates of a step share their template: what differs, trigger ids and vectors, is filled in later.
-        let mut readings: HashMap<(&Template, &Verbalizer, MultiToken, bool), Arc<Reading>> = HashMap::new();
-        let mut encodings: HashMap<(&Template, usize, bool), Arc<Vec<Encoded>>> = HashMap::new();
-        let mut ready: Vec<Ready<'p>> = Vec::with_capacity(asks.len());
-        for &Ask { prompt, multi_token, truncate } in asks {
-            let reading = match readings.entry((
-                &prompt.template,
-                &*prompt.verbalizer,
-                multi_token,
-                prompt.label_vectors.is_some(),
-            )) {
-                Entry::Occupied(known) => Arc::clone(known.get()),
-                Entry::Vacant(place) => {
-                    Arc::clone(place.insert(Arc::new(Reading::new(self.passes_by(prompt, multi_token)?))))
-                }
-            };
-            let nearest = self.nearest_templates(prompt, columns, examples)?;
-            let mut encoded = Vec::with_capacity(reading.passes.passes.len());
-            for pass in &reading.passes.passes {
-                let n_mask = pass.filled.len();
-                if let Some(nearest) = &nearest {
-                    encoded.push(Arc::new(self.encode_each(nearest, columns, n_mask, truncate, examples)?));
-                    continue;
-                }
-                encoded.push(match encodings.entry((&prompt.template, n_mask, truncate)) {
-                    Entry::Occupied(known) => Arc::clone(known.get()),
-                    Entry::Vacant(place) => {
-                        let encoder = self.encoder_by(&prompt.template, columns, n_mask, truncate)?;
-                        let all = examples.iter().map(|e| encoder.encode(e)).collect::<Result<_, _>>()?;
-                        Arc::clone(place.insert(Arc::new(all)))
-                    }
-                });
-            }
-            self.check_vectors(prompt)?;
-            let found = nearest.map_or_else(Cost::default, |nearest| nearest.cost);
-            ready.push(Ready { prompt, reading, encoded, found });
-        }
-        Ok(ready)
     }
 
     /// The batches of sequences that are read at equally many places: by their number, or where no padding is computed by rows
@@ -432,149 +367,6 @@ impl Scorer {
         }
         batches.extend((!rest.is_empty()).then_some(rest));
         batches
-    }
-
-    /// Whether what sequences have in common is computed once: their beginnings, or what an encoder reads.
-    fn shares(&self) -> bool {
-        self.loaded.model.shares_beginnings() || matches!(self.way, AnswerWay::Sentinels { .. })
-    }
-
-    /// The states of a batch where it is read `[batch_size, n_predict, d_model]`, what sequences begin with alike computed once.
-    pub(super) fn predict_batch<'p>(
-        &self,
-        batch: &[Sequence],
-        prompt_of: impl Fn(usize) -> Option<&'p Prompt>,
-    ) -> Tensor<3> {
-        if !self.shares() {
-            return self.states(self.inputs(batch, prompt_of), batch);
-        }
-        let decoded = batch.iter().all(|sequence| sequence.decoder_from.is_some());
-        let tree = if decoded { encoders(batch) } else { branches(batch) };
-        let (mut rows, mut parents, mut leaves) = (Vec::new(), Vec::new(), vec![0u32; batch.len()]);
-        for (row, branch) in tree.into_iter().enumerate() {
-            if let Some(leaf) = branch.leaf {
-                leaves[leaf] = row as u32;
-            }
-            rows.push(branch.sequence);
-            parents.push(branch.parent);
-        }
-        let mut inputs = self.inputs(&rows, prompt_of);
-        let shared = parents.iter().any(Option::is_some);
-        inputs.parents = shared.then_some(parents);
-        let states = self.states(inputs, &rows);
-        let device = states.device();
-        states.select(0, ids_tensor(&leaves, &device))
-    }
-
-    /// The log-probabilities of `tokens` over the whole vocabulary, row by row; the logits of some rows at a time, since those of all
-    /// would take more memory than anything else where hundreds of words are read.
-    ///
-    /// # Shapes
-    /// - states: `[n, d_model]`, two rows at least -> `[n * tokens.len()]`
-    fn log_probabilities(&self, states: Tensor<2>, tokens: &[u32]) -> Vec<f32> {
-        let [n, _] = states.dims();
-        let most = (LOGITS / self.loaded.model.shape().vocab_size.max(1)).max(FEWEST_ROWS);
-        let mut values = Vec::with_capacity(n * tokens.len());
-        let mut from = 0;
-        while from < n {
-            let rest = n - from;
-            // No row is left alone: a product with one row sums in another order.
-            let rows = if rest <= most { rest } else { most.min(rest - 2) };
-            let logits = self.loaded.model.logits(states.clone().narrow(0, from, rows), None);
-            let device = logits.device();
-            values.extend(floats(activation::log_softmax(logits, 1).select(1, ids_tensor(tokens, &device))));
-            from += rows;
-        }
-        values
-    }
-
-    /// Runs one batch and stores what its passes read.
-    fn read_batch(&self, batch: &[Sequence], ready: &[Ready<'_>], reads: &mut [Vec<Vec<Vec<f64>>>]) {
-        let states = self.predict_batch(batch, |prompt| Some(ready[prompt].prompt));
-        let [batch_size, n_predict, d_model] = states.dims();
-        let states = states.reshape([batch_size * n_predict, d_model]);
-        let has_vectors = |s: &Sequence| ready[s.prompt].prompt.label_vectors.is_some();
-        if batch.iter().any(has_vectors) {
-            read_vectors(batch, ready, &floats(states.clone()), d_model, reads);
-        }
-        // A product with one row sums in another order than one with several, and a score has the same bits in any batch.
-        let states = if batch_size * n_predict == 1 { states.repeat_dim(0, 2) } else { states };
-        let mut rows: Vec<u32> = batch
-            .iter()
-            .filter(|s| !has_vectors(s))
-            .flat_map(|s| ready[s.prompt].reading.passes.passes[s.pass].reads.iter().map(|r| r.token))
-            .collect();
-        rows.sort_unstable();
-        rows.dedup();
-        if rows.is_empty() {
-            return;
-        }
-        let whole = batch.iter().any(|s| ready[s.prompt].reading.passes.whole_vocabulary);
-        let values = if whole {
-            self.log_probabilities(states, &rows)
-        } else {
-            floats(self.loaded.model.logits(states, Some(&rows)))
-        };
-        for (index, sequence) in batch.iter().enumerate().filter(|(_, sequence)| !has_vectors(sequence)) {
-            let reading = &ready[sequence.prompt].reading;
-            let pass = &reading.passes.passes[sequence.pass];
-            let places = &reading.places[sequence.pass];
-            let stored = &mut reads[sequence.prompt][sequence.example][sequence.pass];
-            for (slot, read) in stored.iter_mut().zip(&pass.reads) {
-                let place = places.binary_search(&read.mask).unwrap_or(0);
-                let row = rows.binary_search(&read.token).unwrap_or(0);
-                *slot = f64::from(values[(index * n_predict + place) * rows.len() + row]);
-            }
-        }
-    }
-}
-
-/// Stores the products of the labels' vectors with the states of their sequences, each read at its first place.
-fn read_vectors(
-    batch: &[Sequence],
-    ready: &[Ready<'_>],
-    states: &[f32],
-    d_model: usize,
-    reads: &mut [Vec<Vec<Vec<f64>>>],
-) {
-    let n_predict = states.len() / (d_model * batch.len());
-    for (sequence, states) in batch.iter().zip(states.chunks_exact(n_predict * d_model)) {
-        let Some(labels) = &ready[sequence.prompt].prompt.label_vectors else { continue };
-        let stored = &mut reads[sequence.prompt][sequence.example][sequence.pass];
-        for (slot, row) in stored.iter_mut().zip(labels.rows()) {
-            *slot = row.iter().zip(&states[..d_model]).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-        }
-    }
-}
-
-impl Reading {
-    fn new(passes: Passes) -> Self {
-        let places = passes
-            .passes
-            .iter()
-            .map(|pass| pass.reads.iter().map(|read| read.mask).collect::<BTreeSet<_>>().into_iter().collect())
-            .collect();
-        Self { passes, places }
-    }
-}
-
-impl Ready<'_> {
-    pub(super) fn sequence(&self, prompt: usize, example: usize, pass: usize) -> Sequence {
-        let filled = &self.reading.passes.passes[pass].filled;
-        let encoded = &self.encoded[pass][example];
-        let positions = self.reading.places[pass].iter().map(|mask| encoded.read_at + mask).collect();
-        let ids = encoded.filled(&self.prompt.triggers.0, filled);
-        let decoder_from = encoded.decoder_from;
-        Sequence {
-            prompt,
-            example,
-            pass,
-            ids,
-            positions,
-            soft_at: encoded.soft_at.clone(),
-            soft_before: 0,
-            decoder_from,
-        }
     }
 }
 

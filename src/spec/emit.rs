@@ -2,16 +2,17 @@
 
 use serde_yaml::{Mapping, Value};
 
+use super::emit_dataset::dataset;
+use super::emit_facts::facts;
 use super::experiment::{Experiment, FORMAT};
-use super::fact_task::{FactTask, Objects};
 use super::method::{
     Choose, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind, SearchItem, SoftInit,
     TrainingParameters, TriggerSlots, Walk, WordSearch,
 };
 use super::task::TaskSpec;
-use super::write::{self, scalar_text};
+use super::tree::{count, folded, hash, list, mapping, plain, text};
+use super::write;
 use crate::prompt::{Lora, Template, Tuning};
-use crate::task::{Columns, DatasetSource, Files, Header, HubData, LabelBy};
 
 impl Experiment {
     /// The experiment as YAML, with every default filled in. Reading it gives an equal experiment.
@@ -116,96 +117,6 @@ fn task(task: &TaskSpec) -> Value {
     mapping(entries)
 }
 
-fn facts(task: &FactTask) -> Vec<(&'static str, Value)> {
-    let mut entries = Vec::new();
-    match &task.objects {
-        Objects::OfData => {}
-        Objects::File(path) => entries.push(("objects", text(path.display()))),
-        Objects::Listed(objects) if objects.iter().all(|(object, words)| words == std::slice::from_ref(object)) => {
-            let objects: Vec<&String> = objects.iter().map(|(object, _)| object).collect();
-            entries.push(("objects", list(&objects)));
-        }
-        Objects::Listed(objects) => {
-            let words = objects.iter().map(|(object, words)| (text(object), list(words)));
-            entries.push(("objects", Value::Mapping(words.collect())));
-        }
-    }
-    entries.extend(task.relation.iter().map(|relation| ("relation", text(relation))));
-    if !task.leave_out.is_empty() {
-        let names: Vec<&str> = task.leave_out.iter().map(|which| which.name()).collect();
-        entries.push(("leave_out", list(&names)));
-    }
-    entries
-}
-
-fn dataset(source: &DatasetSource) -> Value {
-    match source {
-        DatasetSource::Builtin(name) => text(format!("builtin:{name}")),
-        DatasetSource::Folder(path) => text(path.display()),
-        DatasetSource::Hub(data) => hub_data(data),
-        DatasetSource::Files(files) => {
-            let Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank } = &**files;
-            let files = [("train", train), ("dev", dev), ("test", test), ("all", all)];
-            let mut entries: Vec<(&str, Value)> =
-                files.into_iter().filter_map(|(key, path)| Some((key, text(path.as_ref()?.display())))).collect();
-            entries.extend(columns.iter().map(column_names));
-            if all.is_some() {
-                let shares = [("train", shares.train), ("dev", shares.dev), ("test", shares.test)];
-                entries.push(("shares", mapping(shares.map(|(name, share)| (name, Value::from(share))))));
-            }
-            entries.push(("header", header_name(*header)));
-            entries.extend(labels.iter().map(|labels| ("labels", list(labels))));
-            entries.extend(label_by.iter().map(bands));
-            entries.extend(skip_blank.then(|| ("skip_blank", Value::from(true))));
-            mapping(entries)
-        }
-    }
-}
-
-fn hub_data(data: &HubData) -> Value {
-    // What a name alone says is written as one.
-    if *data == (HubData { fetched: data.fetched.clone(), ..HubData::new(data.name.clone()) }) {
-        return text(&data.name);
-    }
-    let HubData { name, subset, splits, columns, header, labels, label_by, skip_blank, fetched: _ } = data;
-    let mut entries = vec![("hub", text(name))];
-    entries.extend(subset.iter().map(|subset| ("subset", text(subset))));
-    if !splits.is_empty() {
-        let splits = splits.iter().map(|(ours, theirs)| (text(ours), text(theirs)));
-        entries.push(("splits", Value::Mapping(splits.collect())));
-    }
-    entries.extend(columns.iter().map(column_names));
-    entries.push(("header", header_name(*header)));
-    entries.extend(labels.iter().map(|labels| ("labels", list(labels))));
-    entries.extend(label_by.iter().map(bands));
-    entries.extend(skip_blank.then(|| ("skip_blank", Value::from(true))));
-    mapping(entries)
-}
-
-fn column_names(columns: &Columns) -> (&'static str, Value) {
-    let value = match columns {
-        Columns::Order(names) => list(names),
-        Columns::Names(names) => {
-            let names = names.iter().map(|(ours, theirs)| (text(ours), text(theirs)));
-            Value::Mapping(names.collect())
-        }
-    };
-    ("columns", value)
-}
-
-fn header_name(header: Header) -> Value {
-    text(match header {
-        Header::Auto => "auto",
-        Header::Yes => "yes",
-        Header::No => "no",
-    })
-}
-
-fn bands(rule: &LabelBy) -> (&'static str, Value) {
-    let bands = rule.bands.iter().map(|(label, band)| (text(label), text(band)));
-    ("label_by", mapping([(rule.column.as_str(), Value::Mapping(bands.collect()))]))
-}
-
 /// An item with its sweep folded: a key with several values in the cells is a list of them.
 fn item(item: &SearchItem) -> Value {
     let cells: Vec<Vec<(&'static str, Value)>> = item.cells.iter().map(parameters).collect();
@@ -227,10 +138,6 @@ fn item(item: &SearchItem) -> Value {
         entries.push((key, folded(values)));
     }
     mapping(entries)
-}
-
-fn count(n: usize) -> Value {
-    Value::from(n as u64)
 }
 
 fn triggers(slots: &TriggerSlots) -> Vec<(&'static str, Value)> {
@@ -281,11 +188,6 @@ fn probe(probe: &Probe) -> Value {
         ("sampling_factor", count(probe.sampling_factor)),
         ("reduction", count(probe.reduction)),
     ])
-}
-
-/// One value as it is, several as a list.
-fn folded(mut values: Vec<Value>) -> Value {
-    if values.len() == 1 { values.remove(0) } else { Value::Sequence(values) }
 }
 
 fn word_search(words: &WordSearch) -> Value {
@@ -486,53 +388,4 @@ fn rewriting(method: &Paraphrase) -> [(&'static str, Value); 6] {
         ("n_texts", count(method.n_texts)),
         ("likelihood", Value::from(method.likelihood)),
     ]
-}
-
-fn text(text: impl ToString) -> Value {
-    Value::String(text.to_string())
-}
-
-/// A number where it is one.
-fn plain(text: &str) -> Value {
-    text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from)
-}
-
-fn list<T: ToString>(items: &[T]) -> Value {
-    Value::Sequence(items.iter().map(|item| Value::String(item.to_string())).collect())
-}
-
-fn mapping<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
-    Value::Mapping(entries.into_iter().map(|(key, value)| (Value::from(key), value)).collect())
-}
-
-/// The hash of the values themselves, so that another way of writing YAML does not change it.
-fn hash(value: &Value) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 experiment content");
-    feed(&mut hasher, value);
-    *hasher.finalize().as_bytes()
-}
-
-fn feed(hasher: &mut blake3::Hasher, value: &Value) {
-    let mut head = |kind: u8, length: usize| {
-        hasher.update(&[kind]);
-        hasher.update(&(length as u64).to_le_bytes());
-    };
-    match value {
-        Value::Sequence(items) => {
-            head(b'[', items.len());
-            items.iter().for_each(|item| feed(hasher, item));
-        }
-        Value::Mapping(entries) => {
-            head(b'{', entries.len());
-            for (key, value) in entries {
-                feed(hasher, key);
-                feed(hasher, value);
-            }
-        }
-        scalar => {
-            let text = scalar_text(scalar);
-            head(b'"', text.len());
-            hasher.update(text.as_bytes());
-        }
-    }
 }

@@ -15,6 +15,8 @@
 mod choice;
 mod control;
 mod emit;
+mod emit_dataset;
+mod emit_facts;
 mod ensemble;
 mod error;
 mod experiment;
@@ -28,6 +30,7 @@ mod reader;
 mod references;
 mod strategy;
 mod task;
+mod tree;
 mod write;
 mod yaml;
 

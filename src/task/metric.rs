@@ -330,7 +330,7 @@ mod tests {
         let error = "acuracy".parse::<Metric>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "unknown metric `acuracy` (known: accuracy, macro_f1, matthews, target_log_likelihood, exact_match, rouge_l)"
+            "unknown metric `acuracy` (known: accuracy, macro_f1, matthews, target_log_likelihood, exact_match, rouge_l, p_at_1, p_at_10, mrr)"
         );
     }
 }

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import time
+from pathlib import Path
 
 
 class Machine:
@@ -22,6 +23,12 @@ class Machine:
         if self.peers is None or self.python is None:
             return None
         return run([self.python, str(self.peers / script), *arguments, "--threads", str(self.threads)], self.threads)
+
+    def script(self, name, *arguments):
+        """A peer's script of this folder; None where there is no Python for it."""
+        if self.python is None:
+            return None
+        return run([self.python, str(Path(__file__).resolve().parent / name), *arguments, "--threads", str(self.threads)], self.threads)
 
 
 def run(command, threads, cores=None):

@@ -128,6 +128,15 @@ def autoprompt(machine, shelf, data, rounds):
     return row
 
 
+def gcg(machine, shelf, data, rounds):
+    """One sentence and one target, which is all that the peer knows: no shared beginnings, no batch of examples to give up early on."""
+    same = ["--model", needed(shelf.smollm2()), "--input", data.beginning("dev.tsv", 1), "--verbalizer", WORDS, "--steps", "10", "--search-width", "32", "--top-k", "64"]
+    row, found = in_turns(rounds, lambda: machine.driven("gcg", *same), lambda: machine.script("gcg_nanogcg.py", *same), "steps_per_second")
+    row.update(name="GCG, SmolLM2-135M, one sentence, 5 tokens, 32 candidates a step", peer="nanoGCG")
+    row["outputs"] = {side: [{key: run.get(key) for key in ("first_loss", "last_loss", "first_margin", "last_margin", "prefix_cache")} for run in runs[:1]] for side, runs in found.items()}
+    return row
+
+
 def tuning(machine, shelf, data, rounds):
     folder = needed(shelf.smollm2())
     same = ["--model", folder, "--train", data.file("train.tsv"), "--verbalizer", WORDS, "--template", "Review: {text}\nSentiment: {mask}", "--steps", "10", "--batch", "8", "--n-soft", "20"]
@@ -225,6 +234,7 @@ ROWS = {
     "smollm2-first": smollm2_first,
     "smollm2-shared": smollm2_shared,
     "autoprompt": autoprompt,
+    "gcg": gcg,
     "tuning": tuning,
     "cores": cores,
     "scale": scale,

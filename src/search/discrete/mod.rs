@@ -14,6 +14,8 @@ mod random;
 mod trail;
 
 #[cfg(test)]
+mod circle;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod trigger_tests;

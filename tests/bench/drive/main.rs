@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod autoprompt;
+mod gcg;
 mod job;
 mod matmul;
 mod phases;
@@ -43,6 +44,8 @@ enum What {
     Phases(job::Job),
     /// Steps per second of AutoPrompt.
     Autoprompt(autoprompt::Arguments),
+    /// Steps per second of GCG.
+    Gcg(gcg::Arguments),
     /// Steps per second of prompt tuning.
     Tuning(tuning::Arguments),
     /// Seconds by number of candidates and of examples.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         What::Matmul => matmul::run(),
         What::Phases(job) => phases::run(&job),
         What::Autoprompt(arguments) => autoprompt::run(&arguments),
+        What::Gcg(arguments) => gcg::run(&arguments),
         What::Tuning(arguments) => tuning::run(&arguments),
         What::Scale(arguments) => scale::run(&arguments),
         What::Store(arguments) => store::run(&arguments),
