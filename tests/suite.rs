@@ -5,6 +5,7 @@ mod causal_errors;
 mod causal_parity;
 mod cli;
 mod cpu_batches;
+mod facts_parity;
 mod fuzz_corpus;
 mod halved_batches;
 mod layering;

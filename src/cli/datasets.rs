@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             train,
             dev,
             test,
-            labels.join(", "),
+            if card.is_of_facts() { "facts: the objects".to_owned() } else { labels.join(", ") },
             accuracy.map(|m| format!("accuracy {:.3} on {} with {}", m.accuracy, m.split, m.model)).unwrap_or_default(),
             card.licence.clone().unwrap_or_default(),
         ]);

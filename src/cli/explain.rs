@@ -54,6 +54,12 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     let (opened, mut asked) = arguments.prompt.ready_one(log)?;
     arguments.calibration.apply(std::slice::from_mut(&mut asked))?;
+    if let Some(column) = asked.prompt.verbalizer.reference_column() {
+        let what = format!(
+            "`explain` shows label words, and the answers are the texts of `{column}`: take `predict` or `score`"
+        );
+        return Err(CliError::Usage(what).into());
+    }
     let columns: Vec<String> = asked.prompt.template.columns().into_iter().map(str::to_owned).collect();
     let texts: Vec<String> =
         [Some(&arguments.text), arguments.text_b.as_ref()].into_iter().flatten().cloned().collect();

@@ -173,6 +173,7 @@ fn foreign(arguments: &Arguments, adapter: &peft::Adapter, log: Log) -> Result<I
         weights_blake3: loaded.weights_hash.clone(),
         tokenizer_blake3: loaded.tokenizer_hash.clone(),
         method: format!("peft_{}", adapter.kind().to_ascii_lowercase()),
+        writing: None,
         pool: None,
         tuned: None,
     };

@@ -42,6 +42,7 @@ mod predict;
 mod prediction;
 mod progress;
 mod prompt_option;
+mod references;
 mod run;
 mod score;
 mod score_endpoint;

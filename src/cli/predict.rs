@@ -15,6 +15,7 @@ use super::log::Log;
 use super::output::{print, write_file};
 use super::prediction::{Predictions, to_csv, to_json_lines};
 use super::prompt_option::{PromptOptions, needed};
+use super::references;
 use super::text_table::{counted, duration, thousands};
 
 const EXAMPLES: &str = "\
@@ -30,7 +31,8 @@ Examples:
 
 One line for each example: id (of the column `id`, or the row counted from 0), label where the input has one, predicted, \
 and logprob_<label>: the natural logarithm of the label's probability among the labels. With several prompts one line \
-for each example and prompt, with a field `prompt`; they share the model and its batches. The output is JSON lines, or CSV if it ends so.";
+for each example and prompt, with a field `prompt`; they share the model and its batches. A prompt with the verbalizer \
+{column} writes a text instead: id, reference and log_likelihood where the input has the column, and generated. The output is JSON lines, or CSV if it ends so.";
 
 /// The arguments of `predict`.
 #[derive(Debug, Args)]
@@ -45,6 +47,9 @@ pub struct Arguments {
     output: Option<PathBuf>,
     #[command(flatten)]
     calibration: CalibrationOptions,
+    /// The most tokens of a text, of a prompt that writes texts [default: as the prompt was saved, else 32]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_new_tokens: Option<u32>,
 }
 
 /// What is written.
@@ -79,6 +84,24 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     let mut ready = arguments.prompt.ready(log)?;
     arguments.calibration.apply(&mut ready.prompts)?;
     let table = arguments.input.read(needed(&ready.prompts), None, false)?;
+    if let Some(column) = references::column(&ready)? {
+        let asked = &ready.prompts[0];
+        let writing = references::writing(asked, arguments.max_new_tokens.map(|most| most as usize));
+        let answered = references::answer(asked, &column, &table, &writing, log)?;
+        let text = match shape {
+            Shape::JsonLines => answered.to_json_lines(&ids(&table)),
+            Shape::Csv => answered.to_csv(&ids(&table))?,
+        };
+        return match output {
+            Some(path) => write_file(path, &text),
+            None => print(&text),
+        };
+    }
+    if arguments.max_new_tokens.is_some() {
+        let what =
+            "--max-new-tokens is for prompts that write texts (--verbalizer {column}); this one tells labels apart";
+        return Err(CliError::Usage(what.into()).into());
+    }
     let mut predictions = Vec::new();
     let applied = apply_all(&ready.prompts, &table.columns, &table.examples, log)?;
     let seconds = applied[0].seconds;

@@ -80,7 +80,7 @@ pub fn to_csv(ids: &[String], gold: &[Option<String>], predictions: &[Prediction
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn number_or_text(id: &str) -> Value {
+pub(super) fn number_or_text(id: &str) -> Value {
     match id.parse::<u64>() {
         // `007` is a text: as a number it would lose its zeros.
         Ok(number) if number.to_string() == id => number.into(),

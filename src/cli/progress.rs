@@ -229,8 +229,12 @@ impl Listener for Progress {
                     None => self.log.note(&line),
                 }
             }
-            Event::Started { .. } | Event::Step { .. } | Event::ReadBack(_) | Event::Diagnosed(_) | Event::Rules(_) => {
-            }
+            Event::Started { .. }
+            | Event::Step { .. }
+            | Event::Ranked { .. }
+            | Event::ReadBack(_)
+            | Event::Diagnosed(_)
+            | Event::Rules(_) => {}
         }
     }
 

@@ -11,6 +11,7 @@ use crate::prompt::{Prompt, Template, TriggerTokens, TunedWeights, Vectors, Verb
 use crate::record::{SavedEnsemble, SavedMember, SavedPrior, SavedPrompt, SavedTuning};
 use crate::scoring::{Ensemble, Prior, Scorer, Settings};
 use crate::spec::{Calibration, EnsembleKind, MultiToken};
+use crate::task::Writing;
 
 use super::CliError;
 use super::log::Log;
@@ -51,7 +52,7 @@ pub struct PromptOptions {
     /// The template: text with the slots {text} and {mask}
     #[arg(long, value_name = "TEMPLATE", required_unless_present_any = ["prompt", "ensemble"], requires = "verbalizer")]
     pub template: Option<String>,
-    /// The words that stand for the labels, as in negative=terrible|awful,positive=great
+    /// The words that stand for the labels, as in negative=terrible|awful,positive=great; or the column that holds each example's own answer, as in {summary}
     #[arg(long, value_name = "WORDS", required_unless_present_any = ["prompt", "ensemble"], requires = "template")]
     pub verbalizer: Option<String>,
     /// A prompt that a run saved (trials/<trial>/prompt.json or prompt.safetensors), in place of --template and --verbalizer
@@ -84,6 +85,8 @@ pub struct Asked {
     pub scorer: Scorer,
     /// What its label scores are corrected by.
     pub prior: Option<Prior>,
+    /// How texts are written with it, where it was saved with that.
+    pub writing: Option<Writing>,
 }
 
 /// A model with the prompts to ask it.
@@ -214,7 +217,7 @@ fn asked(name: String, prompt: Prompt, settings: Settings, loaded: &LoadedModel)
     let columns: Vec<String> = prompt.template.columns().into_iter().map(str::to_owned).collect();
     // The prompt's own columns: whether the data has them is a question to the data.
     scorer.check(&prompt, &columns)?;
-    Ok(Asked { name, prompt, scorer, prior: None })
+    Ok(Asked { name, prompt, scorer, prior: None, writing: None })
 }
 
 fn load(path: &Path) -> Result<Saved, CliError> {
@@ -283,7 +286,7 @@ fn from_saved(path: &Path, saved: &SavedPrompt, vectors: &Vectors, opened: &Open
         let known = MultiToken::ALL.map(MultiToken::name).join(", ");
         return Err(bad(format!("unknown rule multi_token `{}` (known: {known})", saved.multi_token)).into());
     };
-    let verbalizer = Verbalizer::new(saved.verbalizer.iter().map(|l| (l.label.clone(), l.words.clone())))?;
+    let verbalizer = Verbalizer::restored(saved.verbalizer.iter().map(|l| (l.label.clone(), l.words.clone())))?;
     let triggers = TriggerTokens(saved.trigger_ids.clone());
     let prompt = Prompt {
         template,
@@ -299,7 +302,8 @@ fn from_saved(path: &Path, saved: &SavedPrompt, vectors: &Vectors, opened: &Open
     let tuned = saved.tuned.as_ref().map(|tuned| trained(path, tuned, loaded, settings)).transpose()?;
     let prompt = Prompt { tuned: tuned.map(Arc::new), ..prompt };
     let prior = saved.calibration.as_ref().map(|prior| saved_prior(prior, &prompt)).transpose().map_err(bad)?;
-    Ok(Asked { prior, ..asked(path.display().to_string(), prompt, settings, loaded)? })
+    let writing = saved.writing.clone();
+    Ok(Asked { prior, writing, ..asked(path.display().to_string(), prompt, settings, loaded)? })
 }
 
 /// The weights that were trained with a prompt.

@@ -13,6 +13,7 @@ use crate::record::{RecordError, StoreFigures};
 use crate::report::{closing_lines, render};
 use crate::runner::{self, Plan, RunOptions, recorded_batch_size};
 
+use super::CliError;
 use super::experiment_option::ExperimentOptions;
 use super::hub_watch::HubWatch;
 use super::log::Log;
@@ -92,6 +93,10 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
     }
     fetch_experiment(&mut experiment, &HubWatch::new(log))?;
     let mut plan = Plan::new(experiment, device, batch_size.or(arguments.experiment.batch_size()))?;
+    if arguments.keep_matrix && plan.experiment.task.target.is_some() {
+        let what = "--keep-matrix writes what labels were predicted, for `select`, and a task with `target` has none: leave it out";
+        return Err(CliError::Usage(what.into()).into());
+    }
     for note in &plan.notes {
         log.note(note);
     }

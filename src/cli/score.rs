@@ -17,7 +17,8 @@ use super::fill::Format;
 use super::input_option::InputOptions;
 use super::log::Log;
 use super::output::{print, print_json};
-use super::prompt_option::{PromptOptions, needed};
+use super::prompt_option::{PromptOptions, Ready, needed};
+use super::references;
 use super::score_endpoint;
 use super::text_table::{TextTable, counted, duration, thousands};
 
@@ -33,7 +34,8 @@ Examples:
       --max-cost 0.5 --template \"Is this review positive? {text} Answer: {mask}\" --verbalizer neg=no,pos=yes \\
       --paraphrases 8 --input dev.csv
 
-The labels of the file are those of the verbalizer; any other is refused. The interval of the accuracy is Wilson's at \
+A prompt with the verbalizer {column} is measured by the texts of that column: target_log_likelihood, exact_match, \
+rouge_l. The labels of the file are those of the verbalizer; any other is refused. The interval of the accuracy is Wilson's at \
 95 %. In the confusion table a row is a gold label, a column what the prompt made of it. A service that speaks OpenAI's \
 chat completions answers with one of the label words; what its requests may cost is told, and refused above --max-cost, \
 before the first. The prices in the example are no service's: give those of yours.";
@@ -76,6 +78,9 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     }
     let mut ready = arguments.prompt.ready_together(log)?;
     arguments.calibration.apply(&mut ready.prompts)?;
+    if let Some(column) = references::column(&ready)? {
+        return of_references(arguments, &ready, &column, log);
+    }
     let labels = ready.prompts[0].prompt.verbalizer.label_names();
     let needed = needed(&ready.prompts);
     let table = arguments.input.read(needed, Some(&labels), true)?;
@@ -85,6 +90,19 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
     match arguments.format {
         Format::Json => print_json(&as_json(&labels, &outcome, &applied)),
         Format::Table => print(&as_text(&labels, &outcome, &applied, &ready.opened.device.description)),
+    }
+}
+
+/// Measures a prompt whose answers stand in a column of the file.
+fn of_references(arguments: &Arguments, ready: &Ready, column: &str, log: Log) -> Result<()> {
+    let asked = &ready.prompts[0];
+    let mut needed = needed(&ready.prompts);
+    needed.push(column.to_owned());
+    let table = arguments.input.read(needed, None, false)?;
+    let answered = references::answer(asked, column, &table, &references::writing(asked, None), log)?;
+    match arguments.format {
+        Format::Json => print_json(&answered.to_json()),
+        Format::Table => print(&answered.to_text(&ready.opened.device.description)),
     }
 }
 

@@ -11,14 +11,49 @@ use super::template::{
 /// The notations of LAMA and of Chinese papers, and the slot that each stands for.
 const NOTATIONS: [(&str, &str); 4] = [("【x】", "text"), ("[X]", "text"), ("【z】", "mask"), ("[Z]", "mask")];
 
+/// The same where the task is one of facts: `[X]` is the subject, and LAMA's `[Y]` the object.
+const OF_FACTS: [(&str, &str); 12] = [
+    ("【x】", "subject"),
+    ("【X】", "subject"),
+    ("[x]", "subject"),
+    ("[X]", "subject"),
+    ("【y】", "mask"),
+    ("【Y】", "mask"),
+    ("[y]", "mask"),
+    ("[Y]", "mask"),
+    ("【z】", "mask"),
+    ("【Z】", "mask"),
+    ("[z]", "mask"),
+    ("[Z]", "mask"),
+];
+
+/// Which bracket notations are slots.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Notation {
+    /// `【x】` and `[X]` for the text, `【z】` and `[Z]` for the mask.
+    #[default]
+    Texts,
+    /// These for the subject and the mask, in either case, and `[Y]` for the mask, as LAMA, LPAQA and ParaRel write it.
+    Facts,
+}
+
+impl Notation {
+    fn slots(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Texts => &NOTATIONS,
+            Self::Facts => &OF_FACTS,
+        }
+    }
+}
+
 /// Reads the parts of a template: one pass, no recursion, so that no input is too deep.
-pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, PromptError> {
+pub(super) fn pieces(text: &str, notation: Notation) -> Result<Vec<Piece>, PromptError> {
     let length = text.chars().count();
     if length > MAX_CHARACTERS {
         let what = format!("it has {length} characters and at most {MAX_CHARACTERS} are read");
         return Err(PromptError::Template { template: excerpt(text, 1), what });
     }
-    let mut reader = Reader { text, chars: text.chars().collect(), at: 0 };
+    let mut reader = Reader { text, notation, chars: text.chars().collect(), at: 0 };
     let mut pieces = Vec::new();
     while let Some(c) = reader.peek(0) {
         if let Some(slot) = reader.notation() {
@@ -59,6 +94,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, PromptError> {
 
 struct Reader<'a> {
     text: &'a str,
+    notation: Notation,
     chars: Vec<char>,
     at: usize,
 }
@@ -74,8 +110,7 @@ impl Reader<'_> {
     }
 
     fn notation(&mut self) -> Option<Piece> {
-        let (_, slot) = NOTATIONS
-            .iter()
+        let (_, slot) = (self.notation.slots().iter())
             .find(|(notation, _)| notation.chars().enumerate().all(|(ahead, c)| self.peek(ahead) == Some(c)))?;
         // Every notation has three characters.
         self.at += 3;
@@ -257,11 +292,11 @@ impl Reader<'_> {
     }
 }
 
-/// Writes text so that it is read as text again.
+/// Writes text so that it is read as text again, in whichever notation.
 pub(super) fn write_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        if let Some((notation, _)) = NOTATIONS.iter().find(|(notation, _)| rest.starts_with(notation)) {
+        if let Some((notation, _)) = OF_FACTS.iter().find(|(notation, _)| rest.starts_with(notation)) {
             write!(f, "{{{}}}", quoted(notation))?;
             rest = &rest[notation.len()..];
             continue;
@@ -285,6 +320,10 @@ mod tests {
     use super::super::Template;
     use super::*;
 
+    fn read(text: &str) -> Vec<Piece> {
+        pieces(text, Notation::Texts).unwrap()
+    }
+
     fn column(name: &str) -> Piece {
         Piece::Column(name.to_owned())
     }
@@ -296,7 +335,7 @@ mod tests {
     #[test]
     fn slots_are_read_with_their_arguments() {
         assert_eq!(
-            pieces("{text_a}? {mask:2}, {trigger:3}{soft:20}{soft:\"a \\\"} b\"}{demos} {{x}} {\"[X]\"}").unwrap(),
+            read("{text_a}? {mask:2}, {trigger:3}{soft:20}{soft:\"a \\\"} b\"}{demos} {{x}} {\"[X]\"}"),
             [
                 column("text_a"),
                 text("? "),
@@ -313,9 +352,29 @@ mod tests {
 
     #[test]
     fn the_bracket_notations_are_slots_only_when_exactly_so() {
-        assert_eq!(pieces("【x】是【z】").unwrap(), [column("text"), text("是"), Piece::Mask(None)]);
-        assert_eq!(pieces("[X] is [Z]").unwrap(), [column("text"), text(" is "), Piece::Mask(None)]);
-        assert_eq!(pieces("[x] [ X] [Y] 【 x】").unwrap(), [text("[x] [ X] [Y] 【 x】")]);
+        assert_eq!(read("【x】是【z】"), [column("text"), text("是"), Piece::Mask(None)]);
+        assert_eq!(read("[X] is [Z]"), [column("text"), text(" is "), Piece::Mask(None)]);
+        assert_eq!(read("[x] [ X] [Y] 【 x】"), [text("[x] [ X] [Y] 【 x】")]);
+    }
+
+    #[test]
+    fn templates_of_facts_are_read_as_lama_and_the_seed_write_them() {
+        let of_facts = |text: &str| pieces(text, Notation::Facts).unwrap();
+        let expected = [column("subject"), text(" is developed by "), Piece::Mask(None), text(" .")];
+        for written in ["[X] is developed by [Y] .", "{subject} is developed by {mask} .", "[x] is developed by [z] ."]
+        {
+            assert_eq!(of_facts(written), expected);
+        }
+        let expected = [column("subject"), text(" 是 "), Piece::Mask(None), text(" 研发的")];
+        for written in ["[x] 是 [z] 研发的", "【x】 是 【z】 研发的", "【X】 是 【Y】 研发的"] {
+            assert_eq!(of_facts(written), expected);
+        }
+        // What is text in one notation is written so that it is text in the other.
+        let template = Template::parse_as("[X] {\"[y]\"} {mask}", Notation::Facts).unwrap();
+        assert_eq!(template.to_string(), "{subject} {\"[y]\"} {mask}");
+        for notation in [Notation::Texts, Notation::Facts] {
+            assert_eq!(Template::parse_as(&template.to_string(), notation).unwrap(), template);
+        }
     }
 
     #[test]

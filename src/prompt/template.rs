@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::demonstration::{Demonstration, Nearest};
 use super::error::{PromptError, excerpt};
-use super::parse;
+use super::parse::{self, Notation};
 
 /// The longest template that is read, in characters; with demonstrations templates are long.
 pub const MAX_CHARACTERS: usize = 200_000;
@@ -68,7 +68,15 @@ impl Template {
     /// If a brace is unclosed or stray, a slot empty, nested or unknown, a number missing or out of range, or the text
     /// empty or longer than [`MAX_CHARACTERS`]; with the character's place.
     pub fn parse(text: &str) -> Result<Self, PromptError> {
-        let pieces = parse::pieces(text)?;
+        Self::parse_as(text, Notation::Texts)
+    }
+
+    /// Reads a template in whose bracket notations the slots are those of another kind of task.
+    ///
+    /// # Errors
+    /// As [`Template::parse`].
+    pub fn parse_as(text: &str, notation: Notation) -> Result<Self, PromptError> {
+        let pieces = parse::pieces(text, notation)?;
         if pieces.is_empty() {
             return Err(fault(text, "it is empty".to_owned()));
         }
@@ -247,6 +255,15 @@ impl Template {
     #[must_use]
     pub fn with_front(&self, front: impl IntoIterator<Item = Piece>) -> Self {
         Self::merged(front.into_iter().chain(self.pieces.iter().cloned()))
+    }
+
+    /// The template without what stands behind its mask, where that is no more than punctuation; `None` where there are words or
+    /// slots. A model that reads from left to right answers before it would read them.
+    pub fn cut_behind_mask(&self) -> Option<Self> {
+        let mask = self.pieces.iter().position(|piece| matches!(piece, Piece::Mask(_)))?;
+        let says = |text: &String| text.chars().any(char::is_alphanumeric);
+        let cut = self.pieces[mask + 1..].iter().all(|piece| matches!(piece, Piece::Text(text) if !says(text)));
+        cut.then(|| Self { pieces: self.pieces[..=mask].to_vec() })
     }
 
     /// The template without its trigger slots.

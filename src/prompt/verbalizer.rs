@@ -1,4 +1,10 @@
-//! The verbalizer: the words that stand for each label.
+//! The verbalizer: the words that stand for each label, or the column that holds each example's own answer.
+//!
+//! # Decisions
+//!
+//! - 2026-11: a task of generation is one with a single label, named as the column of the references, that has no words: every example
+//!   has that label, and its word is the example's own text. So whatever goes by labels and their words (draws, losses, gradients,
+//!   records) goes on, and asks [`Verbalizer::reference_column`] where it makes a difference. It is written `{column}`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +16,7 @@ use super::error::{PromptError, excerpt};
 pub struct LabelWords {
     /// The label as the data set writes it.
     pub label: String,
-    /// Its words, one or more; a label's probability is the sum of theirs.
+    /// Its words, one or more; a label's probability is the sum of theirs. None where the answers are references.
     pub words: Vec<String>,
 }
 
@@ -64,12 +70,47 @@ impl Verbalizer {
         Ok(Self { labels })
     }
 
+    /// Of answers that stand in a column of the data, an example's own each.
+    ///
+    /// # Errors
+    /// If the column has no name.
+    pub fn references(column: &str) -> Result<Self, PromptError> {
+        match column.trim() {
+            "" => Err(fault("a column of references without a name".to_owned())),
+            column => Ok(Self { labels: vec![LabelWords { label: column.to_owned(), words: Vec::new() }] }),
+        }
+    }
+
+    /// The labels and words of a file that holds a prompt, references told by their lack of words.
+    ///
+    /// # Errors
+    /// As [`Verbalizer::new`] and [`Verbalizer::references`].
+    pub fn restored(labels: impl IntoIterator<Item = (String, Vec<String>)>) -> Result<Self, PromptError> {
+        let labels: Vec<(String, Vec<String>)> = labels.into_iter().collect();
+        match labels.as_slice() {
+            [(column, words)] if words.is_empty() => Self::references(column),
+            _ => Self::new(labels),
+        }
+    }
+
+    /// The column that holds the references; `None` where labels have words.
+    pub fn reference_column(&self) -> Option<&str> {
+        match self.labels.as_slice() {
+            [only] if only.words.is_empty() => Some(&only.label),
+            _ => None,
+        }
+    }
+
     /// Reads the notation of the command line: `negative=terrible|awful,positive=great`. A backslash before `,`, `=`, `|`
-    /// or a backslash makes it part of the text; spaces around labels and words do not count.
+    /// or a backslash makes it part of the text; spaces around labels and words do not count. `{summary}` says that the answers are
+    /// the texts of the column `summary`.
     ///
     /// # Errors
     /// If a part has no `=`, and as [`Verbalizer::new`].
     pub fn parse(text: &str) -> Result<Self, PromptError> {
+        if let Some(column) = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
+            return Self::references(column);
+        }
         let mut labels = Vec::new();
         for part in split(text, ',') {
             let mut sides = split(part, '=');
@@ -167,6 +208,9 @@ impl FromStr for Verbalizer {
 
 impl fmt::Display for Verbalizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(column) = self.reference_column() {
+            return write!(f, "{{{column}}}");
+        }
         for (place, label) in self.labels.iter().enumerate() {
             let words: Vec<String> = label.words.iter().map(|word| escaped(word)).collect();
             let comma = if place > 0 { "," } else { "" };
@@ -204,6 +248,17 @@ mod tests {
         let verbalizer = Verbalizer::parse("negative = terrible | awful, 是=很好").unwrap();
         assert_eq!(verbalizer.labels[0].words, ["terrible", "awful"]);
         assert_eq!(verbalizer.to_string(), "negative=terrible|awful,是=很好");
+    }
+
+    #[test]
+    fn a_column_of_references_is_written_in_braces_and_restored_without_words() {
+        let verbalizer = Verbalizer::parse(" {summary} ").unwrap();
+        assert_eq!((verbalizer.to_string().as_str(), verbalizer.reference_column()), ("{summary}", Some("summary")));
+        assert_eq!(Verbalizer::restored([("summary".to_owned(), Vec::new())]).unwrap(), verbalizer);
+        assert_eq!(message("{ }"), "verbalizer: a column of references without a name");
+        let words = [("a".to_owned(), vec!["bad".to_owned()]), ("b".to_owned(), vec!["good".to_owned()])];
+        assert_eq!(Verbalizer::restored(words).unwrap().reference_column(), None);
+        assert_eq!(verbalizer.aligned(&["summary".to_owned()]).unwrap(), verbalizer);
     }
 
     #[test]

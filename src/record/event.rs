@@ -112,9 +112,9 @@ impl SoftRecord {
 /// How a prompt did on a labelled set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetScores {
-    /// The task's metric, a fraction.
+    /// The task's metric.
     pub metric: f64,
-    /// Mean of the gold label's log-probability minus the best other's, in nats.
+    /// Mean of the gold label's log-probability minus the best other's, in nats; where there is no other, of its log-probability.
     pub margin: f64,
     /// Mean log-probability of the gold label among the labels, in nats.
     pub log_likelihood: f64,
@@ -122,6 +122,9 @@ pub struct SetScores {
     pub predicted: Vec<u16>,
     /// Each example's margin in nats, in the same order.
     pub margins: Vec<f32>,
+    /// Each example's value of the metric, in the same order, where the metric is their mean and not one of counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<f64>,
 }
 
 /// One event of a trial.
@@ -200,6 +203,11 @@ pub enum Event {
     Tested {
         /// Its scores.
         test: SetScores,
+    },
+    /// The rank of the right object of each test fact, under the chosen prompt; in tasks of facts.
+    Ranked {
+        /// From 1, in the order of the test facts ([`crate::task::answer_rank`]).
+        ranks: Vec<u32>,
     },
     /// What the vectors of the chosen prompt are like: a diagnostic, outside the budget.
     ReadBack(ReadBack),

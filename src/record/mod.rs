@@ -43,7 +43,7 @@ pub use event::{CandidateRecord, Event, FORMAT, SetScores, SoftRecord, Spent};
 pub use event_file::{EventFile, EventPlace, EventReader};
 pub use folder::{Found, ResultsFolder, load_trials, trial_folders};
 pub use matrix::{MatrixBlock, MatrixWriter};
-pub use predictions::Predictions;
+pub use predictions::{Predictions, References};
 pub use provenance::{ModelProvenance, Provenance};
 pub use read_back::{Interpolated, Neighbour, Neighbours, ReadBack};
 pub use saved_ensemble::{SavedEnsemble, SavedMember};

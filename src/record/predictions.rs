@@ -18,19 +18,48 @@ pub struct Predictions {
     pub gold: Vec<u16>,
     /// The predicted label, as an index.
     pub predicted: Vec<u16>,
-    /// Log-probabilities among the labels, in nats: `[example][label]`.
+    /// Log-probabilities among the labels, in nats: `[example][label]`; of references their own.
     pub logprobs: Vec<Vec<f64>>,
+    /// The references and texts of a task of generation.
+    pub references: Option<References>,
+}
+
+/// What stands in the place of labels where the answers are references.
+#[derive(Debug, Clone, PartialEq)]
+pub struct References {
+    /// The reference of each example.
+    pub references: Vec<String>,
+    /// What was written of each, where it was.
+    pub generated: Option<Vec<String>>,
 }
 
 impl Predictions {
-    /// Writes the columns `example, label, predicted, logprob_<label>...`.
+    /// Writes the columns `example, label, predicted, logprob_<label>...`; of a task of generation `example, reference, generated,
+    /// log_likelihood`, the third where texts were written.
     ///
     /// # Errors
     /// [`RecordError::Io`].
     pub fn save(&self, path: &Path) -> Result<(), RecordError> {
+        let mut columns = vec![Column::new("example".into(), self.rows.clone())];
+        match &self.references {
+            Some(References { references, generated }) => {
+                columns.push(Column::new("reference".into(), references.clone()));
+                columns.extend(generated.iter().map(|texts| Column::new("generated".into(), texts.clone())));
+                let values: Vec<f64> = self.logprobs.iter().flatten().copied().collect();
+                columns.push(Column::new("log_likelihood".into(), values));
+            }
+            None => columns.extend(self.labelled()),
+        }
+        let mut bytes = Cursor::new(Vec::new());
+        DataFrame::new_infer_height(columns)
+            .and_then(|mut table| ParquetWriter::new(&mut bytes).finish(&mut table))
+            .map_err(|e| RecordError::corrupt(path, None, e.to_string()))?;
+        write_atomically(path, &bytes.into_inner())
+    }
+
+    fn labelled(&self) -> Vec<Column> {
         let name = |&index: &u16| self.labels[usize::from(index)].as_str();
         let mut columns = vec![
-            Column::new("example".into(), self.rows.clone()),
             Column::new("label".into(), self.gold.iter().map(name).collect::<Vec<_>>()),
             Column::new("predicted".into(), self.predicted.iter().map(name).collect::<Vec<_>>()),
         ];
@@ -38,10 +67,6 @@ impl Predictions {
             let values: Vec<f64> = self.logprobs.iter().map(|row| row[index]).collect();
             columns.push(Column::new(format!("logprob_{label}").into(), values));
         }
-        let mut bytes = Cursor::new(Vec::new());
-        DataFrame::new_infer_height(columns)
-            .and_then(|mut table| ParquetWriter::new(&mut bytes).finish(&mut table))
-            .map_err(|e| RecordError::corrupt(path, None, e.to_string()))?;
-        write_atomically(path, &bytes.into_inner())
+        columns
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RecordError, SavedTuning, write_atomically};
 use crate::prompt::DemonstrationPool;
+use crate::task::Writing;
 
 /// A label and its words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +43,7 @@ pub struct SavedPrompt {
     /// The same as the vocabulary writes them.
     #[serde(default)]
     pub trigger_tokens: Vec<String>,
-    /// Labels and label words, in the order of the labels.
+    /// Labels and label words, in the order of the labels; where the answers are references their column, without words.
     pub verbalizer: Vec<SavedLabel>,
     /// The rule for words of several tokens: `joint`.
     pub multi_token: String,
@@ -59,6 +60,9 @@ pub struct SavedPrompt {
     pub tokenizer_blake3: String,
     /// The method that found it.
     pub method: String,
+    /// How texts are written with it, where answers are references and somebody looked at what is written.
+    #[serde(default, rename = "generate", skip_serializing_if = "Option::is_none")]
+    pub writing: Option<Writing>,
     /// What the demonstrations nearest to a text are chosen from, where the template has a place for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<DemonstrationPool>,
@@ -126,6 +130,7 @@ mod tests {
             weights_blake3: "w".into(),
             tokenizer_blake3: "t".into(),
             method: "autoprompt".into(),
+            writing: None,
             pool: None,
             tuned: None,
         };

@@ -151,6 +151,7 @@ mod tests {
             weights_blake3: "w".into(),
             tokenizer_blake3: "t".into(),
             method: "soft_prompt".into(),
+            writing: None,
             pool: None,
             tuned: None,
         }

@@ -167,6 +167,18 @@ mod tests {
     }
 
     #[test]
+    fn scores_that_were_written_without_values_are_read() {
+        let line = r#"{"event":"tested","test":{"metric":0.5,"margin":1.0,"log_likelihood":-0.5,"predicted":[0],"margins":[1.0]}}"#;
+        let Event::Tested { test } = serde_json::from_str(line).unwrap() else { unreachable!("a test is written") };
+        assert_eq!(test.values, Vec::<f64>::new());
+        assert_eq!(
+            serde_json::to_string(&Event::Tested { test }).unwrap(),
+            line,
+            "and none are written where there are none"
+        );
+    }
+
+    #[test]
     fn a_damaged_line_in_the_middle_is_named() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("t");

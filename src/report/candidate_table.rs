@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 
-use crate::record::{EventFile, RecordError};
+use crate::record::{EventFile, RecordError, SetScores};
 use crate::task::Metric;
 use crate::task::statistics::{
     Interval, OrderedRow, Outcomes, PairTests, RANKED_BEHAVIOURS, Standing, standings_in_order, tested_rows,
@@ -151,7 +151,7 @@ impl<'a> Table<'a> {
                     group,
                     seed,
                     standing,
-                    interval: if has_interval(listed, &standing) { intervals.get(trial, scored) } else { None },
+                    interval: if has_interval(listed, &standing) { intervals.get(metric, trial, scored) } else { None },
                     class: classes.get(&listed.behaviour).copied().filter(|_| listed.has_dev),
                 };
                 take(CandidateRow::of(trial, scored, &ranked, select_by))?;
@@ -222,11 +222,13 @@ impl<'a> Table<'a> {
             let parts = scored.by_text(&trial.texts)?;
             return Some(Outcomes::Values(parts.into_iter().map(|(_, part)| part).collect()));
         }
-        let predicted = &scored.dev()?.predicted;
-        let gold = &trial.dev_gold[..predicted.len()];
-        Some(match metric {
-            Metric::Accuracy => Outcomes::correct(gold.iter().zip(predicted).map(|(gold, label)| gold == label)),
-            _ => Outcomes::Values(outcome::parts(metric, gold, predicted, trial.n_labels)),
+        let dev = scored.dev()?;
+        let gold = &trial.dev_gold[..dev.predicted.len()];
+        let parts = outcome::parts(metric, gold, dev, trial.n_labels);
+        let known = parts.len() == gold.len();
+        known.then(|| match metric.is_share() {
+            true => Outcomes::correct(parts.into_iter().map(|part| part == 1.0)),
+            false => Outcomes::Values(parts),
         })
     }
 }
@@ -257,28 +259,35 @@ fn has_interval(listed: &Listed, standing: &Standing) -> bool {
 }
 
 /// The intervals of candidates by their confusion counts, on which alone they depend: bootstrapping one anew for each candidate
-/// that shares them would be slow.
+/// that shares them would be slow. Those of means of values are found at once, each from its own.
 #[derive(Default)]
 struct Intervals(HashMap<Vec<usize>, Option<Interval>>);
 
 impl Intervals {
     fn add<'a>(&mut self, metric: Metric, candidates: impl Iterator<Item = (&'a Trial, &'a Scored)>) {
-        let mut missing: HashMap<Vec<usize>, (&Trial, &[u16])> = HashMap::new();
+        if metric.is_of_values() {
+            return;
+        }
+        let mut missing: HashMap<Vec<usize>, (&Trial, &SetScores)> = HashMap::new();
         for (trial, scored) in candidates {
             let Some(dev) = scored.dev() else { continue };
             let counts = counts(&trial.dev_gold, &dev.predicted, trial.n_labels);
             if !self.0.contains_key(&counts) {
-                missing.insert(counts, (trial, &dev.predicted));
+                missing.insert(counts, (trial, dev));
             }
         }
-        let of = |(counts, (trial, predicted)): (_, (&Trial, &[u16]))| {
-            (counts, outcome::set_interval(metric, &trial.dev_gold, predicted, trial.n_labels))
+        let of = |(counts, (trial, dev)): (_, (&Trial, &SetScores))| {
+            (counts, outcome::set_interval(metric, &trial.dev_gold, dev, trial.n_labels))
         };
         self.0.par_extend(missing.into_par_iter().map(of));
     }
 
-    fn get(&self, trial: &Trial, scored: &Scored) -> Option<Interval> {
-        let predicted = &scored.dev()?.predicted;
+    fn get(&self, metric: Metric, trial: &Trial, scored: &Scored) -> Option<Interval> {
+        let dev = scored.dev()?;
+        if metric.is_of_values() {
+            return outcome::set_interval(metric, &trial.dev_gold, dev, trial.n_labels);
+        }
+        let predicted = &dev.predicted;
         self.0.get(&counts(&trial.dev_gold, predicted, trial.n_labels)).copied().flatten()
     }
 }

@@ -117,6 +117,9 @@ pub(super) const LEADERBOARD: &[Column<Row>] = &[
     down("n_candidates", |row| Cell::count(row.diagnostics.n_candidates)),
     down("n_behaviours", |row| Cell::count(row.diagnostics.n_behaviours)),
     up("strategy", |row| row.strategy.map_or(Cell::Unknown, |strategy| Cell::words(strategy.name()))),
+    down("test_p_at_1", |row| Cell::number(row.facts.map(|facts| facts.p_at_1))),
+    down("test_p_at_10", |row| Cell::number(row.facts.map(|facts| facts.p_at_10))),
+    down("test_mrr", |row| Cell::number(row.facts.map(|facts| facts.mrr))),
 ];
 
 /// The columns of `candidates.csv`.

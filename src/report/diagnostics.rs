@@ -72,8 +72,10 @@ impl Diagnostics {
                 None => Some((trial.dev_gold.to_vec(), trial.chosen()?.dev()?.predicted.clone())),
             }
         };
+        // Of one label nothing can be said: the answers are texts.
         let labels = entry.complete().next().map_or(&[][..], |trial| &trial.labels);
-        let class_accuracy = labels.iter().enumerate().filter_map(|(label, name)| {
+        let labels = if labels.len() < 2 { &[][..] } else { labels };
+        let class_accuracy = classes(labels).iter().enumerate().filter_map(|(label, name)| {
             let of = |trial| on(trial).and_then(|(gold, predicted)| recall(&gold, &predicted, label as u16));
             Some((name.clone(), entry.mean(of)?))
         });
@@ -92,7 +94,10 @@ impl Diagnostics {
             complete.map(|listed| listed.behaviour).collect::<HashSet<_>>().len()
         };
         Self {
-            collapse: entry.mean(|trial| on(trial).and_then(|(_, predicted)| collapse(&predicted))),
+            collapse: match labels.is_empty() {
+                true => None,
+                false => entry.mean(|trial| on(trial).and_then(|(_, predicted)| collapse(&predicted))),
+            },
             class_accuracy: class_accuracy.collect(),
             surface_worst: entry.mean(|trial| changes(trial.diagnosis()?).into_iter().reduce(f64::min)),
             surface_mean: entry.mean(|trial| mean(&changes(trial.diagnosis()?))),
@@ -114,6 +119,12 @@ impl Diagnostics {
     }
 }
 
+/// The labels whose accuracy is told: none where they are as many as the objects of facts.
+fn classes(labels: &[String]) -> &[String] {
+    const MOST: usize = 32;
+    if labels.len() > MOST { &[] } else { labels }
+}
+
 /// What is said of a candidate.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CandidateDiagnostics {
@@ -132,17 +143,20 @@ impl CandidateDiagnostics {
     /// predictions, and their number.
     pub(super) fn of(trial: &Trial, dev: Option<&SetScores>, class: Option<(usize, usize)>) -> Self {
         let Some(SetScores { predicted, .. }) = dev else { return Self::default() };
+        let (equivalence_class, n_equivalent) = (class.map(|class| class.0), class.map(|class| class.1));
+        if trial.n_labels < 2 {
+            return Self { equivalence_class, n_equivalent, ..Self::default() };
+        }
         let gold = &trial.dev_gold[..predicted.len()];
-        let class_accuracy = trial
-            .labels
+        let class_accuracy = classes(&trial.labels)
             .iter()
             .enumerate()
             .filter_map(|(label, name)| recall(gold, predicted, label as u16).map(|recall| (name.clone(), recall)));
         Self {
             collapse: collapse(predicted),
             class_accuracy: class_accuracy.collect(),
-            equivalence_class: class.map(|class| class.0),
-            n_equivalent: class.map(|class| class.1),
+            equivalence_class,
+            n_equivalent,
         }
     }
 

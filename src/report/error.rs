@@ -25,6 +25,16 @@ pub enum ReportError {
         /// The formats that there are.
         known: Vec<&'static str>,
     },
+    /// Folders that are to be averaged go by different metrics.
+    #[error("{folder} goes by {found}, and the first folder by {first}: only figures of one metric can be averaged")]
+    OtherMetric {
+        /// The folder.
+        folder: String,
+        /// Its metric.
+        found: String,
+        /// That of the first.
+        first: String,
+    },
     /// A value could not be written in the format asked for; no record that this program wrote leads here.
     #[error("cannot print the table: {source}")]
     Print {
@@ -44,7 +54,7 @@ impl Fault for ReportError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Record(fault) => fault.exit_code(),
-            Self::UnknownColumn { .. } | Self::UnknownFormat { .. } => ExitCode::Usage,
+            Self::UnknownColumn { .. } | Self::UnknownFormat { .. } | Self::OtherMetric { .. } => ExitCode::Usage,
             Self::Print { .. } => ExitCode::Results,
         }
     }

@@ -234,13 +234,13 @@ mod tests {
              backwards,tokens,flags,seconds,failures,prompt_file,verdict,projected_dev,projected_test,\
              label_free_spearman,label_free_kendall,evaluations_saved,hotflip_spearman,random_model_test,vs_random_model,\
              vs_random_model_p,shuffled_labels_test,vs_shuffled_labels,vs_shuffled_labels_p,beats_controls,collapse,\
-             class_accuracy,surface_worst,surface_mean,surfaces,n_candidates,n_behaviours,strategy\n\
+             class_accuracy,surface_worst,surface_mean,surfaces,n_candidates,n_behaviours,strategy,test_p_at_1,test_p_at_10,test_mrr\n\
              1,1,1,0,autoprompt,builtin:toy,16,none,1,4,16,very {mask},\"a=bad,b=good\",1,0.510109,1,0.75,accuracy,1,1,,\
              0.806392,1,0,0.5,0.00391,,,0,,1,8,8,0,80,budget_cut;one_seed,1.5,,\
-             trials/1-autoprompt_toy_16_none_1_01234567/prompt.json,resolved from every other,,,,,,,,,,,,,,0.5,a=1;b=1,,,,2,2,tuning_free\n\
+             trials/1-autoprompt_toy_16_none_1_01234567/prompt.json,resolved from every other,,,,,,,,,,,,,,0.5,a=1;b=1,,,,2,2,tuning_free,,,\n\
              2,2,2,0,manual,builtin:toy,16,none,1,4,16,manual {mask},\"a=bad,b=good\",0.75,0.300642,0.954413,0.5,accuracy,\
              0.75,0.5,,0.279996,0.720004,0.25,,,,,0,,1,4,4,0,40,one_seed,1.5,,\
-             trials/0-manual_toy_16_none_1_01234567/prompt.json,\"resolved from every other, worse than 1\",,,,,,,,,,,,,,0.5,a=0.5;b=0.5,,,,1,1,tuning_free\n"
+             trials/0-manual_toy_16_none_1_01234567/prompt.json,\"resolved from every other, worse than 1\",,,,,,,,,,,,,,0.5,a=0.5;b=0.5,,,,1,1,tuning_free,,,\n"
         );
     }
 

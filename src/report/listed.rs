@@ -39,7 +39,11 @@ impl Listed {
     pub(super) fn of(event: EventPlace, scored: &Scored, n_dev: usize, texts: &[u32]) -> Self {
         let parts = if scored.dev().is_none() { scored.by_text(texts) } else { None };
         let behaviour = match (scored.dev(), &parts) {
-            (Some(dev), _) => digest(dev.predicted.iter().map(|label| label.to_le_bytes())),
+            (Some(dev), _) if dev.values.is_empty() => digest(dev.predicted.iter().map(|label| label.to_le_bytes())),
+            (Some(dev), _) => digest([
+                dev.predicted.iter().flat_map(|label| label.to_le_bytes()).collect::<Vec<u8>>(),
+                dev.values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            ]),
             (None, Some(parts)) => digest(parts.iter().map(|(_, part)| part.to_bits().to_le_bytes())),
             (None, None) => 0,
         };

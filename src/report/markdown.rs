@@ -42,6 +42,9 @@ impl Leaderboard {
             out.push_str(&format!("\n## {}\n\n", escape_markdown(&section.group.words())));
             out.push_str(&format!("{}\n\n", section.ranked_words()));
             out.push_str(&markdown(&Digest::of(section, &rows, None)));
+            if let Some(words) = section.fact_words() {
+                out.push_str(&format!("\n{words}\n"));
+            }
             if let Some(words) = section.top_two_words() {
                 out.push_str(&format!("\n{words}\n"));
             }

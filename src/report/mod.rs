@@ -11,6 +11,7 @@
 //! The room is larger than ten files, since each table and each notation is a noun of its own.
 
 mod asked;
+mod average;
 mod candidate_table;
 mod candidates;
 mod cell;
@@ -22,6 +23,7 @@ mod diagnostics;
 mod digest;
 mod entry;
 mod error;
+mod fact_figures;
 mod flag;
 mod group;
 mod json;
@@ -41,6 +43,7 @@ mod top_two;
 mod trial;
 
 pub use asked::Asked;
+pub use average::{Average, AverageRow};
 pub use candidates::CandidateRow;
 pub use closing::closing_lines;
 pub use error::ReportError;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::record::SetScores;
 use crate::task::statistics::{
     ConfusionCells, Interval, bca, clustered_comparison, clustered_interval, pseudo_values, value_test, wilson,
 };
@@ -35,8 +36,8 @@ pub(super) struct Comparison {
 pub(super) struct Paired<'a> {
     pub(super) gold: &'a [u16],
     pub(super) n_labels: usize,
-    pub(super) a: &'a [u16],
-    pub(super) b: &'a [u16],
+    pub(super) a: &'a SetScores,
+    pub(super) b: &'a SetScores,
 }
 
 /// Whether two trials have the same dev examples in the same order.
@@ -56,8 +57,9 @@ pub(super) fn paired<'a>(a: &Entry<'a>, b: &Entry<'a>, on_dev: bool) -> Vec<Pair
             true => (same_dev(first, second), &first.dev_gold),
             false => (same_test(first, second), &first.test_gold),
         };
-        let (a, b) = (&of(first)?.predicted[..], &of(second)?.predicted[..]);
-        let whole = same && a.len() == gold.len() && b.len() == gold.len() && !gold.is_empty();
+        let (a, b) = (of(first)?, of(second)?);
+        let n = gold.len();
+        let whole = same && a.predicted.len() == n && b.predicted.len() == n && n > 0;
         whole.then_some(Paired { gold, n_labels: first.n_labels.max(second.n_labels), a, b })
     };
     a.by_seed.iter().filter_map(pair).collect()
@@ -67,25 +69,45 @@ pub(super) fn paired<'a>(a: &Entry<'a>, b: &Entry<'a>, on_dev: bool) -> Vec<Pair
 pub(super) fn is_alike(a: &Entry<'_>, b: &Entry<'_>, on_dev: bool) -> bool {
     let pairs = paired(a, b, on_dev);
     let n_seeds = pairs.len();
-    n_seeds > 0 && n_seeds == a.by_seed.len() && n_seeds == b.by_seed.len() && pairs.iter().all(|pair| pair.a == pair.b)
+    let alike = |pair: &Paired<'_>| behaves_alike(pair.a, pair.b);
+    n_seeds > 0 && n_seeds == a.by_seed.len() && n_seeds == b.by_seed.len() && pairs.iter().all(alike)
 }
 
-/// Each example's part in the metric: right or wrong for accuracy, else its jackknife pseudo-value.
-pub(super) fn parts(metric: Metric, gold: &[u16], predicted: &[u16], n_labels: usize) -> Vec<f64> {
+/// Whether two prompts predict the same, and have the same values where the metric is a mean of such.
+fn behaves_alike(a: &SetScores, b: &SetScores) -> bool {
+    a.predicted == b.predicted && a.values == b.values
+}
+
+/// Each example's part in the metric: its value where the metric is a mean of such, right or wrong for accuracy, else its jackknife
+/// pseudo-value. None where the metric is of values and the record has none.
+pub(super) fn parts(metric: Metric, gold: &[u16], scores: &SetScores, n_labels: usize) -> Vec<f64> {
+    if metric.is_of_values() {
+        return scores.values.clone();
+    }
+    let predicted = &scores.predicted;
     if metric == Metric::Accuracy {
         return gold.iter().zip(predicted).map(|(gold, label)| f64::from(u8::from(gold == label))).collect();
     }
     pseudo_values(&cells(gold, predicted, n_labels), |counts| of_counts(metric, counts))
 }
 
-/// A metric of predictions; `None` without any.
-pub(super) fn metric(metric: Metric, gold: &[u16], predicted: &[u16], n_labels: usize) -> Option<f64> {
+/// A metric of what a prompt did, which is to be one of counts or the one that its values are of; `None` without any.
+pub(super) fn metric(metric: Metric, gold: &[u16], scores: &SetScores, n_labels: usize) -> Option<f64> {
+    if metric.is_of_values() {
+        return mean(&scores.values);
+    }
+    let predicted = &scores.predicted;
     let labels = gold.iter().zip(predicted).map(|(gold, label)| (usize::from(*gold), usize::from(*label)));
     Some(metric.of(&Confusion::from_pairs(n_labels, labels))).filter(|value| !value.is_nan())
 }
 
-/// The interval of a metric on one set of examples: Wilson's for accuracy, else BCa.
-pub(super) fn set_interval(metric: Metric, gold: &[u16], predicted: &[u16], n_labels: usize) -> Option<Interval> {
+/// The interval of a metric on one set of examples: Wilson's for shares of examples, Student's t for the means of other values,
+/// else BCa.
+pub(super) fn set_interval(metric: Metric, gold: &[u16], scores: &SetScores, n_labels: usize) -> Option<Interval> {
+    if metric.is_of_values() {
+        return value_interval(metric, std::slice::from_ref(&scores.values));
+    }
+    let predicted = &scores.predicted;
     if metric == Metric::Accuracy {
         let correct = gold.iter().zip(predicted).filter(|(gold, label)| gold == label).count();
         return (!predicted.is_empty()).then(|| wilson(correct, predicted.len(), LEVEL));
@@ -93,9 +115,37 @@ pub(super) fn set_interval(metric: Metric, gold: &[u16], predicted: &[u16], n_la
     bca(&cells(gold, predicted, n_labels), |counts| of_counts(metric, counts), LEVEL, BCA_SEED)
 }
 
+/// The interval of a mean of values by seed and example, within what the metric can be. Where all values are equal and not right or
+/// wrong they say nothing about the spread.
+fn value_interval(metric: Metric, values: &[Vec<f64>]) -> Option<Interval> {
+    let first = values.first()?.first()?;
+    if !metric.is_share() && values.iter().flatten().all(|value| value == first) {
+        return None;
+    }
+    let (low, high) = metric.range();
+    let interval = clustered_interval(values)?;
+    Some(Interval { low: interval.low.max(low), high: interval.high.min(high) })
+}
+
+/// The interval of a row's dev metric: Wilson's at the mean share over the seeds, and for means of other values the ends averaged over
+/// the seeds, each on its own dev set. `None` for metrics that are no mean over examples.
+pub(super) fn dev_interval(entry: &Entry<'_>, metric: Metric) -> Option<Interval> {
+    let of_seed = |trial: &Trial| {
+        let interval = set_interval(metric, &trial.dev_gold, trial.chosen()?.dev()?, trial.n_labels)?;
+        Some(interval)
+    };
+    if metric.is_of_values() && !metric.is_share() {
+        let low = entry.mean(|trial| of_seed(trial).map(|interval| interval.low))?;
+        return Some(Interval { low, high: entry.mean(|trial| of_seed(trial).map(|interval| interval.high))? });
+    }
+    let n_dev = entry.complete().next().map(|trial| trial.dev_gold.len()).filter(|n| *n > 0)?;
+    let mean = entry.mean(|trial| trial.chosen()?.dev().map(|dev| dev.metric))?;
+    share_interval(metric, mean, n_dev)
+}
+
 /// Wilson's interval of a mean share of `n` examples; `None` for metrics that are not a share of examples.
-pub(super) fn share_interval(metric: Metric, share: f64, n: usize) -> Option<Interval> {
-    if metric != Metric::Accuracy || !(0.0..=1.0).contains(&share) {
+fn share_interval(metric: Metric, share: f64, n: usize) -> Option<Interval> {
+    if !metric.is_share() || !(0.0..=1.0).contains(&share) {
         return None;
     }
     // A mean over seeds need not be a whole count; between two counts the ends are straight to within 1e-3.
@@ -114,20 +164,20 @@ pub(super) fn test_interval(entry: &Entry<'_>, metric: Metric) -> Option<Interva
         return None;
     }
     if metric != Metric::Accuracy && is_one_seed(entry) {
-        return set_interval(metric, &first.test_gold, &first.test()?.predicted, first.n_labels);
+        return set_interval(metric, &first.test_gold, first.test()?, first.n_labels);
     }
     let scores: Vec<Vec<f64>> = trials
         .iter()
-        .filter_map(|trial| Some(parts(metric, &trial.test_gold, &trial.test()?.predicted, trial.n_labels)))
+        .filter_map(|trial| Some(parts(metric, &trial.test_gold, trial.test()?, trial.n_labels)))
         .collect();
-    clustered_interval(&scores)
+    if metric.is_of_values() { value_interval(metric, &scores) } else { clustered_interval(&scores) }
 }
 
 /// Whether a row's test predictions are the same in every seed, so that they hold no variation between seeds.
 pub(super) fn is_one_seed(entry: &Entry<'_>) -> bool {
-    let mut predicted = tested(entry).filter_map(|trial| trial.test().map(|test| &test.predicted));
-    match predicted.next() {
-        Some(first) => predicted.all(|other| other == first),
+    let mut tests = tested(entry).filter_map(|trial| trial.test());
+    match tests.next() {
+        Some(first) => tests.all(|other| behaves_alike(first, other)),
         None => entry.is_one_trial(),
     }
 }
@@ -138,7 +188,7 @@ pub(super) fn compare(a: &Entry<'_>, b: &Entry<'_>, metric: Metric) -> Option<Co
     let differences: Vec<f64> = pairs
         .iter()
         .filter_map(|pair| {
-            let of = |predicted| self::metric(metric, pair.gold, predicted, pair.n_labels);
+            let of = |scores| self::metric(metric, pair.gold, scores, pair.n_labels);
             Some(of(pair.a)? - of(pair.b)?)
         })
         .collect();
@@ -230,7 +280,88 @@ fn of_counts(metric: Metric, counts: &[usize]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::asked::Asked;
+    use super::super::sample::{Sample, asked, candidate_rows, leaderboard};
     use super::*;
+    use crate::record::TrialRecord;
+
+    /// A trial of three candidates, the last of which is the best, on sixteen examples.
+    fn valued(item: usize, method: &str, seed: u64, best: f64) -> TrialRecord {
+        let gold = "0".repeat(16);
+        let values = |mean: f64| -> Vec<f64> { (0..16).map(|i| mean + 0.01 * f64::from(i % 4)).collect() };
+        Sample::new(item, method, &[seed], &gold, &gold)
+            .valued("worst {mask}", &values(best - 0.2), 0.5)
+            .valued("dropped {mask}", &values(0.9)[..4], 0.5)
+            .valued(&format!("{method} {{mask}}"), &values(best), 0.5)
+            .chose(2)
+            .tested_values(&values(best))
+            .finished(&[])
+    }
+
+    fn of_rouge() -> Asked {
+        Asked { metric: "rouge_l".into(), select_by: "rouge_l".into(), ..asked() }
+    }
+
+    #[test]
+    fn a_metric_of_values_has_its_intervals_ranks_and_comparisons_from_them() {
+        let trials = [valued(0, "manual", 1, 0.4), valued(1, "gcg", 1, 0.6)];
+        let board = leaderboard(&trials, of_rouge());
+        let rows = &board.sections[0].rows;
+        let seen: Vec<_> =
+            rows.iter().map(|row| (row.method.as_str(), row.rank_low, row.rank_high, row.tied)).collect();
+        assert_eq!(seen, [("gcg", Some(1), Some(1), Some(0)), ("manual", Some(2), Some(2), Some(0))]);
+        let near = |found: Option<f64>, expected: f64| {
+            assert!((found.unwrap() - expected).abs() < 1e-6, "{found:?} {expected}");
+        };
+        // Student's t at 15 degrees of freedom, and the standard error of 0.00, 0.01, 0.02, 0.03 four times over.
+        let half = 2.131_449_546 * (4.0 * 5e-4 / 15.0 / 16.0_f64).sqrt();
+        near(rows[0].test_mean, 0.615);
+        near(rows[0].test_low, 0.615 - half);
+        near(rows[0].test_high, 0.615 + half);
+        near(rows[0].dev_low, 0.615 - half);
+        near(rows[0].select_score, 0.615);
+        near(rows[0].vs_manual, 0.2);
+        assert!(rows[0].vs_manual_p.unwrap() < 1e-4, "all differences are equal: {:?}", rows[0].vs_manual_p);
+        assert_eq!(board.sections[0].top_two, None);
+    }
+
+    #[test]
+    fn candidates_are_ranked_by_sign_flips_of_their_values_and_dropped_ones_stand_below() {
+        let rows = candidate_rows(&[valued(0, "manual", 1, 0.4)], &of_rouge()).unwrap();
+        let seen: Vec<_> =
+            rows.iter().map(|row| (row.prompt.as_str(), row.rank_low, row.rank_high, row.dropped_at)).collect();
+        let best = ("manual {mask}", Some(1), Some(1), None);
+        assert_eq!(seen, [best, ("worst {mask}", Some(2), Some(2), None), ("dropped {mask}", None, None, Some(4))]);
+        assert!(rows[0].dev_low.unwrap() < 0.415 && rows[0].dev_high.unwrap() > 0.415, "{:?}", rows[0]);
+        assert_eq!(rows[0].flags, Vec::<String>::new());
+    }
+
+    #[test]
+    fn seeds_with_the_same_predictions_and_other_values_are_not_one_seed() {
+        let trials = [valued(0, "manual", 1, 0.4), valued(0, "manual", 2, 0.5)];
+        let rows = leaderboard(&trials, of_rouge()).sections.remove(0).rows;
+        assert_eq!((rows[0].flags.len(), rows[0].n_seeds), (0, 2));
+        let same = [valued(0, "manual", 1, 0.4), valued(0, "manual", 2, 0.4)];
+        assert_eq!(leaderboard(&same, of_rouge()).sections[0].rows[0].flags, ["one_seed"]);
+    }
+
+    #[test]
+    fn values_that_are_right_or_wrong_are_proportions() {
+        let asked = Asked { metric: "exact_match".into(), select_by: "exact_match".into(), ..asked() };
+        let trial = |item, method: &str, n_right: usize| {
+            let values: Vec<f64> = (0..16).map(|i| f64::from(u8::from(i < n_right))).collect();
+            let gold = "0".repeat(16);
+            let sample = Sample::new(item, method, &[1], &gold, &gold).valued(method, &values, 0.5).chose(0);
+            sample.tested_values(&values).finished(&[])
+        };
+        let board = leaderboard(&[trial(0, "manual", 4), trial(1, "gcg", 12)], asked);
+        let row = &board.sections[0].rows[0];
+        let wilson = wilson(12, 16, LEVEL);
+        assert_eq!((row.test_low, row.test_high, row.dev_low), (Some(wilson.low), Some(wilson.high), Some(wilson.low)));
+        // Eight discordant examples, all one way: McNemar's mid-p is 2^-8.
+        assert_eq!(row.vs_manual_p, Some(0.5_f64.powi(8)));
+        assert_eq!(board.sections[0].top_two.map(|two| (two.only_first, two.only_second)), Some((8, 0)));
+    }
 
     #[test]
     fn a_share_between_two_counts_lies_between_their_intervals() {

@@ -5,8 +5,9 @@
 //! - 2026-11: metrics, margins and scores are means over the seeds; a trial that stands for several seeds counts once for each.
 //!   What was spent (`evaluations, forwards, backwards, tokens, dev_looks, seconds`) is the sum over the trials that were
 //!   run, so that a trial that stands for several seeds is paid for once.
-//! - 2026-11: `dev_low` and `dev_high` are Wilson's at the mean share and the examples of ONE seed's dev set. Draws of several seeds
-//!   overlap, so their examples are not added up: the interval is what one dev set can say.
+//! - 2026-11: `dev_low` and `dev_high` are Wilson's at the mean share and the examples of ONE seed's dev set; of a metric that is the
+//!   mean of other values, the mean over the seeds of each one's interval. Draws of several seeds overlap, so their examples are not
+//!   added up: the interval is what one dev set can say.
 //! - 2026-11: `test_std` is the standard deviation between seeds, and empty for a single trial. `one_seed` flags a row whose test
 //!   predictions do not vary between seeds, as well as one with a single seed.
 //! - 2026-11: `trained_parameters` is 0 for a prompt of tokens only, and the number of its vectors' numbers for a soft one, whose
@@ -23,6 +24,7 @@ use super::asked::Asked;
 use super::control::ControlOutcome;
 use super::diagnostics::Diagnostics;
 use super::entry::{Entry, deviation};
+use super::fact_figures::FactFigures;
 use super::flag;
 use super::group::Group;
 use super::outcome;
@@ -135,6 +137,8 @@ pub struct Row {
     pub controls: Vec<ControlOutcome>,
     /// The fewest and the most candidates of a trial, and the test examples, behind these correlations.
     pub correlated: Option<(usize, usize, usize)>,
+    /// The metrics of facts on test.
+    pub facts: Option<FactFigures>,
     /// What is to be said of it beside its scores.
     pub diagnostics: Diagnostics,
 }
@@ -147,7 +151,7 @@ impl Row {
         let n_dev = first.map(|trial| trial.dev_gold.len()).filter(|n| *n > 0);
         let n_test = first.filter(|trial| trial.test().is_some()).map(|trial| trial.test_gold.len());
         let dev_mean = entry.mean(|trial| trial.chosen()?.dev().map(|dev| dev.metric));
-        let dev = dev_mean.zip(n_dev).and_then(|(mean, n)| outcome::share_interval(metric, mean, n));
+        let dev = outcome::dev_interval(entry, metric);
         let test = outcome::test_interval(entry, metric);
         let test_mean = entry.mean(|trial| trial.test().map(|test| test.metric));
         let between: Vec<f64> = entry.complete().filter_map(|trial| trial.test().map(|test| test.metric)).collect();
@@ -221,6 +225,7 @@ impl Row {
                 .filter_map(|trial| trial.correlation)
                 .map(|of| (of.n_candidates, of.n_candidates, of.n_test))
                 .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1), a.2.min(b.2))),
+            facts: FactFigures::of(entry),
             diagnostics: Diagnostics::of(entry),
         }
     }
@@ -252,7 +257,8 @@ pub(super) fn selection<'a>(trial: &Trial, chosen: &Scored, rule: &'a str) -> (&
             Some(expected_accuracy(trial.n_labels, margins.zip(trial.dev_gold.iter().map(|&g| usize::from(g)))))
         }
         _ => match rule.parse() {
-            Ok(metric) => outcome::metric(metric, &trial.dev_gold, &dev.predicted, trial.n_labels),
+            Ok(Metric::TargetLogLikelihood) => Some(dev.log_likelihood),
+            Ok(metric) => outcome::metric(metric, &trial.dev_gold, dev, trial.n_labels),
             Err(_) => chosen.label_free,
         },
     };
@@ -317,7 +323,8 @@ pub(super) fn candidate_flags<'a>(trial: &Trial, scored: &'a Scored) -> Vec<&'a 
     if let Some(dev) = scored.dev() {
         let wide = |labels: &[u16]| labels.iter().map(|label| usize::from(*label)).collect::<Vec<_>>();
         let gold = &trial.dev_gold[..dev.predicted.len()];
-        flags.extend(majority_class(&wide(&dev.predicted), &wide(gold)).then_some("majority_class"));
+        let collapsed = trial.n_labels > 1 && majority_class(&wide(&dev.predicted), &wide(gold));
+        flags.extend(collapsed.then_some("majority_class"));
     }
     flags
 }

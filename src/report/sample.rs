@@ -87,6 +87,31 @@ impl Sample {
         self.candidate(prompt, Some(dev), None, &[])
     }
 
+    /// A candidate with the value of each dev example, or of the first ones; every example has the margin `margin`.
+    pub(super) fn valued(self, prompt: &str, values: &[f64], margin: f32) -> Self {
+        let dev = self.of_values(&self.dev_gold, values, margin);
+        self.candidate(prompt, Some(dev), None, &[])
+    }
+
+    /// The value of each test example.
+    pub(super) fn tested_values(mut self, values: &[f64]) -> Self {
+        let test = self.of_values(&self.test_gold, values, 0.5);
+        self.events.push(Event::Tested { test });
+        self
+    }
+
+    /// The rank of the right object of each test fact.
+    pub(super) fn ranked(mut self, ranks: &[u32]) -> Self {
+        self.events.push(Event::Ranked { ranks: ranks.to_vec() });
+        self
+    }
+
+    fn of_values(&self, gold: &[u16], values: &[f64], margin: f32) -> SetScores {
+        let digits: String = gold[..values.len()].iter().map(u16::to_string).collect();
+        let metric = values.iter().sum::<f64>() / values.len() as f64;
+        SetScores { metric, values: values.to_vec(), ..self.scores(gold, &digits, margin) }
+    }
+
     /// A candidate at 0 shots.
     pub(super) fn label_free(self, prompt: &str, score: f64) -> Self {
         self.candidate(prompt, None, Some(score), &[])
@@ -188,6 +213,7 @@ impl Sample {
             log_likelihood: -0.5,
             margins: vec![margin; predicted.len()],
             predicted,
+            values: Vec::new(),
         }
     }
 }

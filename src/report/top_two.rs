@@ -20,18 +20,19 @@ pub struct TopTwo {
 
 impl TopTwo {
     /// Counts the discordant examples over the seeds that both have: on test, which chose nothing, or on dev where there is no
-    /// test. `None` for a metric that is not a mean over examples, or if they share no seed and examples.
+    /// test. `None` for a metric that is not a share of examples, or if they share no seed and examples.
     pub(super) fn of(first: &Entry<'_>, second: &Entry<'_>, metric: Metric, dev_only: bool) -> Option<Self> {
         let pairs = outcome::paired(first, second, dev_only);
-        if metric != Metric::Accuracy || pairs.is_empty() {
+        if !metric.is_share() || pairs.is_empty() {
             return None;
         }
         let (mut only_first, mut only_second, mut n) = (0, 0, 0);
         for pair in &pairs {
             n += pair.gold.len();
-            for (gold, (a, b)) in pair.gold.iter().zip(pair.a.iter().zip(pair.b)) {
-                only_first += usize::from(a == gold && b != gold);
-                only_second += usize::from(b == gold && a != gold);
+            let [a, b] = [pair.a, pair.b].map(|scores| outcome::parts(metric, pair.gold, scores, pair.n_labels));
+            for (a, b) in a.into_iter().zip(b) {
+                only_first += usize::from(a > b);
+                only_second += usize::from(b > a);
             }
         }
         Some(Self { only_first, only_second, examples: examples_to_resolve(only_first, only_second, n) })

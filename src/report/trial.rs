@@ -34,6 +34,7 @@ pub(super) struct Trial {
     pub(super) candidates: Vec<Listed>,
     pub(super) choice: Option<Choice>,
     test: Option<SetScores>,
+    ranks: Option<Vec<u32>>,
     read_back: Option<ReadBack>,
     diagnosis: Option<Diagnosis>,
     rules: Option<RuleScores>,
@@ -132,6 +133,13 @@ impl Trial {
                         .map_err(|message| events.corrupt(message))?;
                     read.test = Some(test);
                 }
+                Event::Ranked { ranks } => {
+                    if ranks.len() != read.test_gold.len() {
+                        let (n, expected) = (ranks.len(), read.test_gold.len());
+                        return Err(events.corrupt(format!("{n} ranks for {expected} test examples")));
+                    }
+                    read.ranks = Some(ranks);
+                }
                 Event::ReadBack(read_back) => read.read_back = Some(read_back),
                 Event::Diagnosed(diagnosis) => read.diagnosis = Some(diagnosis),
                 Event::Rules(rules) => read.rules = Some(rules),
@@ -187,6 +195,7 @@ impl Trial {
             candidates: Vec::new(),
             choice: None,
             test: None,
+            ranks: None,
             read_back: None,
             diagnosis: None,
             rules: None,
@@ -252,6 +261,11 @@ impl Trial {
     /// How the chosen prompt does on test.
     pub(super) fn test(&self) -> Option<&SetScores> {
         self.test.as_ref()
+    }
+
+    /// The ranks of the right objects of the test facts.
+    pub(super) fn ranks(&self) -> Option<&[u32]> {
+        self.ranks.as_deref()
     }
 
     /// What the vectors of the chosen prompt are like.
@@ -342,6 +356,10 @@ fn check(scores: &SetScores, n_labels: usize, right_length: bool, expected: usiz
     let n = scores.predicted.len();
     if !right_length {
         return Err(format!("{n} predictions for {expected} examples"));
+    }
+    let n_values = scores.values.len();
+    if n_values > 0 && n_values != n {
+        return Err(format!("{n_values} values of the metric for {n} predictions"));
     }
     match scores.predicted.iter().find(|label| usize::from(**label) >= n_labels) {
         Some(label) => Err(format!("predicted label {label} of {n_labels} labels")),

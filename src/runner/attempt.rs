@@ -108,7 +108,7 @@ impl Work<'_> {
             _ => own,
         };
         let drawn = plan.data(planned);
-        let shuffled = ShuffledLabels::new(&drawn, seed);
+        let shuffled = ShuffledLabels::new(&drawn, seed, plan.reference_place());
         let data = match planned.control {
             Some(Control::ShuffledLabels) => shuffled.data(&drawn),
             _ => drawn.clone(),
@@ -135,6 +135,7 @@ impl Work<'_> {
             budget: plan.experiment.budget.evaluations,
             sweep: plan.experiment.budget.sweep,
             metric: plan.experiment.task.metric,
+            writing: plan.experiment.task.generate.clone(),
             select_by: plan.experiment.select.by,
             racing: plan.experiment.select.racing,
             store: self.store.clone(),

@@ -6,7 +6,7 @@
 //!   its label words do by chance. A control has the item's own budget, random streams and examples, so that a seed of the row and
 //!   the same seed of its control are a pair. Each seed has a fresh model, and permutations, of its own.
 //! - 2026-11: labels are permuted among the examples that were drawn, those of train and those of dev each among themselves: the
-//!   classes stay as large as they were. Test keeps its labels, since there it is measured whether anything was found.
+//!   classes stay as large as they were. Where the answers are references, these are permuted in the same way. Test keeps its labels, since there it is measured whether anything was found.
 //! - 2026-11: no labels, no control: at 0 shots there is no `shuffled_labels`, nor for an item with nothing to choose among.
 
 use std::sync::Arc;
@@ -28,9 +28,11 @@ pub struct ShuffledLabels {
 }
 
 impl ShuffledLabels {
-    /// The examples of a trial under permutations that only the seed decides.
-    pub fn new(data: &TrialData<'_>, seed: u64) -> Self {
-        Self { train: permuted(&data.train, seed, "train"), dev: permuted(&data.dev, seed, "dev") }
+    /// The examples of a trial under permutations that only the seed decides; `reference` is the place of the column whose texts are
+    /// permuted where the answers are references.
+    pub fn new(data: &TrialData<'_>, seed: u64, reference: Option<usize>) -> Self {
+        let of = |examples: &[&Example], split| permuted(examples, seed, split, reference);
+        Self { train: of(&data.train, "train"), dev: of(&data.dev, "dev") }
     }
 
     /// `data` with these labels; test as it is.
@@ -39,17 +41,23 @@ impl ShuffledLabels {
     }
 }
 
-fn permuted(examples: &[&Example], seed: u64, split: &str) -> Vec<Example> {
-    let mut labels: Vec<Option<usize>> = examples.iter().map(|example| example.label).collect();
-    Stream::new(seed, "shuffled labels", split.as_bytes()).shuffle(&mut labels);
-    let with = |(example, label): (&&Example, Option<usize>)| Example { label, ..(*example).clone() };
-    examples.iter().zip(labels).map(with).collect()
+fn permuted(examples: &[&Example], seed: u64, split: &str, reference: Option<usize>) -> Vec<Example> {
+    let mut places: Vec<usize> = (0..examples.len()).collect();
+    Stream::new(seed, "shuffled labels", split.as_bytes()).shuffle(&mut places);
+    let with = |(example, place): (&&Example, usize)| {
+        let mut changed = Example { label: examples[place].label, ..(*example).clone() };
+        if let Some(at) = reference {
+            changed.fields[at].clone_from(&examples[place].fields[at]);
+        }
+        changed
+    };
+    examples.iter().zip(places).map(with).collect()
 }
 
 /// Whether there is such a control of an item at so many shots.
 pub fn applies(control: Control, item: &SearchItem, shots: &Shots) -> bool {
     let chooses = match item.cells.as_slice() {
-        [Method::Manual(manual)] => manual.templates.len() > 1,
+        [Method::Manual(manual)] => manual.templates.len() > 1 || !manual.templates_from.is_empty(),
         _ => true,
     };
     control != Control::ShuffledLabels || (chooses && *shots != Shots::Count(0))
@@ -76,14 +84,21 @@ mod tests {
             (0..40).map(|row| Example { row, fields: vec![format!("text {row}")], label: Some(row % 2) }).collect();
         let data =
             TrialData { train: examples.iter().collect(), test: examples.iter().collect(), ..TrialData::default() };
-        let shuffled = ShuffledLabels::new(&data, 13);
+        let shuffled = ShuffledLabels::new(&data, 13, None);
         let found = shuffled.data(&data);
         assert!(found.train.iter().zip(&data.train).all(|(a, b)| a.fields == b.fields && a.row == b.row));
         let labels = |examples: &[&Example]| examples.iter().map(|e| e.label.unwrap()).collect::<Vec<_>>();
         assert_ne!(labels(&found.train), labels(&data.train));
         assert_eq!(labels(&found.train).iter().sum::<usize>(), 20);
         assert_eq!(labels(&found.test), labels(&data.test));
-        assert_eq!(labels(&ShuffledLabels::new(&data, 13).data(&data).train), labels(&found.train));
-        assert_ne!(labels(&ShuffledLabels::new(&data, 14).data(&data).train), labels(&found.train));
+        assert_eq!(labels(&ShuffledLabels::new(&data, 13, None).data(&data).train), labels(&found.train));
+        assert_ne!(labels(&ShuffledLabels::new(&data, 14, None).data(&data).train), labels(&found.train));
+        let texts = |examples: &[&Example]| examples.iter().map(|e| e.fields[0].clone()).collect::<Vec<_>>();
+        let shuffled = ShuffledLabels::new(&data, 13, Some(0));
+        let (mut found, mut drawn) = (texts(&shuffled.data(&data).train), texts(&data.train));
+        assert_ne!(found, drawn, "of references the texts are permuted");
+        found.sort();
+        drawn.sort();
+        assert_eq!(found, drawn);
     }
 }

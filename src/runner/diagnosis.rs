@@ -66,7 +66,8 @@ impl Trial<'_> {
             .map(|(surface, template)| (surface.name(), Prompt { template, ..chosen.clone() }))
             .filter(|(_, prompt)| self.scorer.check(prompt, columns).is_ok())
             .collect();
-        if examples.is_empty() || others.is_empty() {
+        // Texts of every surface would take as long as a search.
+        if examples.is_empty() || others.is_empty() || self.judge().is_some() {
             return Ok(None);
         }
         let mut prompts = vec![chosen.clone()];
@@ -90,7 +91,7 @@ impl Trial<'_> {
         let mut scores = Vec::new();
         let mut compared = 0;
         for (number, prompt) in candidates {
-            if prompt.classifies() {
+            if prompt.classifies() || prompt.verbalizer.reference_column().is_some() {
                 continue;
             }
             let several = self.scorer.passes(prompt)?.words.iter().any(|word| word.ids.len() > 1);

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::error::Error;
-use crate::prompt::{Prompt, Template, TriggerTokens, Verbalizer};
+use crate::prompt::{Prompt, Template, TriggerTokens};
 use crate::record::{
     CandidateRecord, Event, Predictions, SavedEnsemble, SavedMember, SetScores, Spent, TrialKey, TrialRecord,
 };
@@ -115,6 +115,8 @@ struct Member {
     scorer: Arc<Scorer>,
     prompt: Prompt,
     text: String,
+    /// Its label words, as the record has them.
+    words: String,
     n_tokens: usize,
     method: String,
     dev: Vec<Vec<f64>>,
@@ -153,6 +155,7 @@ pub fn make(
         budget: plan.experiment.budget.evaluations,
         sweep: Sweep::Even,
         metric: plan.experiment.task.metric,
+        writing: None,
         select_by: plan.experiment.select.by,
         racing: Racing::None,
         store: None,
@@ -275,14 +278,15 @@ fn members(
         let prompt = Prompt::with_triggers(
             Template::parse(&record.template).map_err(fatal)?,
             TriggerTokens(record.trigger_ids.clone()),
-            Arc::new(Verbalizer::parse(&record.verbalizer).map_err(fatal)?),
+            plan.recorded_words(&record.verbalizer).map_err(fatal)?,
         );
         let scorer = plan.scorer(item, planned.model);
         let (dev, _) = score(&trial.calibrator, &scorer, &prompt, &trial.dataset.columns, &trial.data.dev)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         if behaviours.insert(dev.iter().map(|scores| crate::scoring::argmax(scores)).collect::<Vec<_>>()) {
-            let (text, n_tokens, method) = (record.prompt.clone(), record.n_tokens, method.to_owned());
-            members.push(Member { scorer, prompt, text, n_tokens, method, dev });
+            let (text, words) = (record.prompt.clone(), record.verbalizer.clone());
+            let (n_tokens, method) = (record.n_tokens, method.to_owned());
+            members.push(Member { scorer, prompt, text, words, n_tokens, method, dev });
         }
     }
     Ok(members)
@@ -307,7 +311,7 @@ fn candidate(members: &[Member], ensemble: &Ensemble, number: u64) -> CandidateR
         template: texts.join(" + "),
         trigger_ids: Vec::new(),
         verbalizer: {
-            let words: Vec<String> = members.iter().map(|member| member.prompt.verbalizer.to_string()).collect();
+            let words: Vec<String> = members.iter().map(|member| member.words.clone()).collect();
             let same = words.iter().all(|other| *other == words[0]);
             if same { words[0].clone() } else { words.join(" + ") }
         },
@@ -347,6 +351,7 @@ fn test(
         gold: gold.into_iter().map(|l| l as u16).collect(),
         predicted: outcome.predicted.clone(),
         logprobs,
+        references: None,
     };
     let test: SetScores = set_scores(outcome);
     emit(Event::Tested { test }).map_err(Stopped::Fatal)?;

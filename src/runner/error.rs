@@ -119,6 +119,36 @@ pub enum RunnerError {
         /// What is the matter, with the line.
         what: String,
     },
+    /// A list of templates cannot be used.
+    #[error("{place}.templates_from: {}: {what}", path.display())]
+    Templates {
+        /// The key path of the item.
+        place: String,
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is the matter, with the line.
+        what: String,
+    },
+    /// The list of objects cannot be used.
+    #[error("task.objects: {}: {what}", path.display())]
+    Objects {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is the matter, with the line.
+        what: String,
+    },
+    /// The models leave too few objects to rank.
+    #[error(
+        "task.leave_out: of {of} objects {left} can be answered by every model ({models}), and at least two are needed"
+    )]
+    NoObjects {
+        /// Objects that are left.
+        left: usize,
+        /// Objects that there are.
+        of: usize,
+        /// The models.
+        models: String,
+    },
     /// A split that the experiment needs is not there.
     #[error("the data set `{dataset}` has no {split} split, and {what} needs one")]
     NoSplit {
@@ -153,8 +183,11 @@ impl Fault for RunnerError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Prompt { source, .. } => source.exit_code(),
-            Self::NoSplit { .. } | Self::Synonyms { .. } => ExitCode::Data,
-            Self::Initial { .. }
+            Self::NoSplit { .. } | Self::Synonyms { .. } | Self::Templates { .. } | Self::Objects { .. } => {
+                ExitCode::Data
+            }
+            Self::NoObjects { .. }
+            | Self::Initial { .. }
             | Self::InitText { .. }
             | Self::NoToken { .. }
             | Self::TopK { .. }

@@ -7,6 +7,7 @@ use crate::spec::{Calibration, SearchItem};
 use super::oracle::set_hash;
 use super::plan::Plan;
 use super::rewordings::deciding;
+use super::template_lists::written_templates;
 use super::trial::TrialData;
 
 impl Plan {
@@ -30,6 +31,14 @@ impl Plan {
         for method in &item.cells {
             if let Some(path) = method.synonyms() {
                 part(format!("{:?}", self.task.synonyms.get(path).map(|list| list.groups())).as_bytes());
+            }
+        }
+        for method in &item.cells {
+            let Method::Manual(manual) = method else { continue };
+            for template in
+                written_templates(manual, &self.task.lists).iter().filter(|_| !manual.templates_from.is_empty())
+            {
+                part(template.to_string().as_bytes());
             }
         }
         for method in &item.cells {

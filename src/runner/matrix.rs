@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Result;
-use crate::prompt::{DemonstrationPool, Prompt, Template, TriggerTokens, Vectors, Verbalizer};
+use crate::prompt::{DemonstrationPool, Prompt, Template, TriggerTokens, Vectors};
 use crate::record::{
     CandidateRecord, Event, MatrixBlock, MatrixWriter, SavedPrompt, SoftRecord, TrialRecord, load_trials,
 };
@@ -134,7 +134,7 @@ impl Plan {
                     soft: None,
                     prefix: None,
                     label_vectors: None,
-                    verbalizer: Arc::new(Verbalizer::parse(&candidate.verbalizer)?),
+                    verbalizer: self.recorded_words(&candidate.verbalizer)?,
                     pool: pool.clone(),
                     tuned: None,
                 }));

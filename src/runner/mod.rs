@@ -21,8 +21,10 @@ mod diagnosis;
 mod draws;
 mod ensemble;
 mod error;
+mod facts;
 mod fingerprint;
 mod hardness;
+mod judge;
 mod ledger;
 mod listener;
 mod matrix;
@@ -44,6 +46,7 @@ mod selection;
 mod shortlist;
 mod sweep;
 mod task_prompt;
+mod template_lists;
 mod trial;
 mod winner;
 

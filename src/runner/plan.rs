@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
-use crate::prompt::Prompt;
+use crate::prompt::{Prompt, PromptError, Verbalizer};
 use crate::record::{Answer, TrialKey};
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
-use crate::spec::{Calibration, Control, Experiment, Method, SearchItem};
-use crate::task::{Dataset, Draw, Shots};
+use crate::spec::{Calibration, Control, Experiment, Method, ModelSource, SearchItem};
+use crate::task::{Dataset, DatasetOptions, Draw, Shots};
 
 use super::RunnerError;
 use super::batch_size::{BatchSize, GPU_LENGTH_STEP, Load, takes_gradients};
@@ -17,8 +17,10 @@ use super::control;
 use super::diagnosis;
 use super::draws::{SeedDraws, draws, examples};
 use super::ensemble::PlannedEnsemble;
+use super::facts::FactObjects;
+use super::judge::evaluations_a_pass;
 use super::rank_correlation::n_compared;
-use super::task_prompt::{open_second_models, task_prompt};
+use super::task_prompt::{open_second_models, task_prompt, template};
 use super::trial::TrialData;
 
 /// An experiment with its data, its models and its trials.
@@ -63,6 +65,8 @@ pub struct PlannedTrial {
     pub evaluations: u64,
     /// The passes of its prompts, at least.
     pub passes: u64,
+    /// Evaluations that selection takes of an example for each pass.
+    pub evaluations_a_pass: usize,
     /// Evaluations that one candidate costs, at least; those for its calibration included.
     pub candidate_evaluations: u64,
     /// Evaluations for test, outside the budget.
@@ -76,9 +80,10 @@ pub struct PlannedTrial {
 }
 
 impl PlannedTrial {
-    /// Examples that selection looks at.
+    /// Evaluations that selection takes of a prompt of one pass: its examples, twice where the metric looks at texts.
     pub fn n_selection(&self) -> usize {
-        if self.draw.dev.is_empty() { self.draw.unlabelled.len() } else { self.draw.dev.len() }
+        let n = if self.draw.dev.is_empty() { self.draw.unlabelled.len() } else { self.draw.dev.len() };
+        n * self.evaluations_a_pass
     }
 }
 
@@ -92,10 +97,6 @@ impl Plan {
     /// The first thing that keeps the experiment from running, in the order experiment, data, model.
     pub fn new(experiment: Experiment, device: ResolvedDevice, batch_size: Option<usize>) -> Result<Self> {
         let of_data = |e| Error::from(e).at(experiment.place("task.dataset"));
-        let mut dataset = Dataset::load(&experiment.dataset()).map_err(of_data)?;
-        let mut task = task_prompt(&experiment, &dataset)?;
-        let draws = draws(&experiment, &dataset)?;
-        dataset.hold(draws.iter().flat_map(|(_, draws)| draws).map(|(_, draw)| draw)).map_err(of_data)?;
         let gpu = device.kind == model::DeviceChoice::Wgpu;
         let settings = Settings {
             multi_token: experiment.task.multi_token,
@@ -103,6 +104,26 @@ impl Plan {
             batch_size: 1,
             length_step: if gpu { GPU_LENGTH_STEP } else { 1 },
         };
+        let mut facts = FactObjects::of(&experiment)?;
+        let load = |facts: Option<&FactObjects>| {
+            let options = match (facts, &experiment.task.target) {
+                (Some(facts), _) => facts.options(&experiment),
+                (None, Some(target)) => DatasetOptions::of_references(target),
+                (None, None) => DatasetOptions::default(),
+            };
+            Dataset::load_with(&experiment.dataset(), &options).map_err(of_data)
+        };
+        let mut dataset = load(facts.as_ref())?;
+        let mut opened = None;
+        if let Some(facts) = facts.as_mut().filter(|facts| facts.asks_models()) {
+            let models = open_models(&experiment, &device, settings)?;
+            facts.restrict(&dataset, &template(&experiment, &dataset)?, &models)?;
+            dataset = load(Some(facts))?;
+            opened = Some(models);
+        }
+        let mut task = task_prompt(&experiment, &dataset, facts.as_ref())?;
+        let draws = draws(&experiment, &dataset)?;
+        dataset.hold(draws.iter().flat_map(|(_, draws)| draws).map(|(_, draw)| draw)).map_err(of_data)?;
         for (item, label) in experiment.search.iter().zip(SearchItem::labels(&experiment.search)) {
             let asked = |other: &SearchItem| other.cells.iter().any(|cell| cell.starts_from() == Some(&label));
             if experiment.search.iter().any(asked)
@@ -111,12 +132,10 @@ impl Plan {
                 task.starts.insert(label, prompt.template);
             }
         }
-        let mut scorers = Vec::new();
-        for (index, source) in experiment.models.iter().enumerate() {
-            let place = || experiment.place(&format!("models[{index}]")).or_else(|| experiment.place("models"));
-            let loaded = model::load(&experiment.model(source), &device).map_err(|e| Error::from(e).at(place()))?;
-            scorers.push(Scorer::new(loaded, settings));
-        }
+        let scorers = match opened {
+            Some(opened) => opened,
+            None => open_models(&experiment, &device, settings)?,
+        };
         let all_prompts: Vec<Prompt> = experiment.search.iter().flat_map(|item| prompts(item, &task)).collect();
         let load = Load {
             prompts: &all_prompts,
@@ -176,6 +195,11 @@ impl Plan {
         plan.check_budget()?;
         plan.note();
         Ok(plan)
+    }
+
+    /// The place of the column that holds the references; `None` where the data have labels.
+    pub(super) fn reference_place(&self) -> Option<usize> {
+        self.dataset.column(self.experiment.task.target.as_deref()?)
     }
 
     /// The examples of a trial.
@@ -263,7 +287,8 @@ impl Plan {
                         let (seeds, draw) = (seeds.clone(), draw.clone());
                         let data = examples(&self.dataset, &draw);
                         let n_texts = self.calibrator(calibration, &data)?.texts().len();
-                        let n_selection = (data.selection().len() + n_texts) as u64;
+                        let evaluations_a_pass = evaluations_a_pass(self.experiment.task.metric);
+                        let n_selection = (data.selection().len() * evaluations_a_pass + n_texts) as u64;
                         let all: u64 = passes.iter().sum::<u64>() * n_selection;
                         let budget = self.experiment.budget.evaluations;
                         let evaluations = if matches!(item.cells.first(), Some(Method::Manual(_))) {
@@ -283,7 +308,9 @@ impl Plan {
                             fingerprint: String::new(),
                         };
                         key.fingerprint = self.fingerprint(&key, item, scorer, &data);
-                        let test_evaluations = passes.iter().max().copied().unwrap_or(1) * data.test.len() as u64;
+                        let looks = 1 + u64::from(self.experiment.task.generate.is_some());
+                        let most_passes = passes.iter().max().copied().unwrap_or(1);
+                        let test_evaluations = most_passes * looks * data.test.len() as u64;
                         let fewest_passes = passes.iter().min().copied().unwrap_or(1);
                         let candidate_evaluations = fewest_passes * n_selection;
                         let n_candidates = evaluations / candidate_evaluations.max(1);
@@ -303,6 +330,7 @@ impl Plan {
                             calibration,
                             evaluations,
                             passes: fewest_passes,
+                            evaluations_a_pass,
                             candidate_evaluations,
                             test_evaluations,
                             backward: item.cells.iter().any(takes_gradients),
@@ -344,6 +372,18 @@ impl Plan {
         SearchItem::labels(&self.experiment.search).swap_remove(item)
     }
 
+    /// The label words of a recorded candidate.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub(super) fn recorded_words(&self, text: &str) -> Result<Arc<Verbalizer>, PromptError> {
+        // A record of facts does not write them out.
+        match self.dataset.is_of_facts {
+            true => Ok(Arc::clone(&self.task.verbalizer)),
+            false => Verbalizer::parse(text).map(Arc::new),
+        }
+    }
+
     /// Refuses a budget within which nothing can be scored.
     fn check_budget(&self) -> Result<()> {
         let budget = self.experiment.budget.evaluations;
@@ -352,6 +392,16 @@ impl Plan {
             _ => Ok(()),
         }
     }
+}
+
+/// The models of an experiment.
+fn open_models(experiment: &Experiment, device: &ResolvedDevice, settings: Settings) -> Result<Vec<Scorer>> {
+    let open = |(index, source): (usize, &ModelSource)| {
+        let place = || experiment.place(&format!("models[{index}]")).or_else(|| experiment.place("models"));
+        let loaded = model::load(&experiment.model(source), device).map_err(|e| Error::from(e).at(place()))?;
+        Ok(Scorer::new(loaded, settings))
+    };
+    experiment.models.iter().enumerate().map(open).collect()
 }
 
 /// The same scorer with batches of another size.

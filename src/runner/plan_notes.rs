@@ -8,12 +8,13 @@ use crate::spec::{
     Budget, Calibration, Control, LabelWords, Method, Paraphrase, Racing, SearchItem, Select, SelectBy, Sweep,
     WordSearch,
 };
-use crate::task::{Metric, Shots, Split};
+use crate::task::{Basis, Metric, Shots, Split};
 
 use super::cell::{label_words, paraphrase, prompts, trigger};
 use super::draws::{FEWEST_CANDIDATES, UNLABELLED};
 use super::plan::{Plan, PlannedTrial};
 use super::rungs::Rungs;
+use super::template_lists::list_notes;
 
 impl Plan {
     /// Gathers them.
@@ -38,6 +39,7 @@ impl Plan {
                 }
             }
         }
+        self.notes.extend(self.writing_note());
         self.notes.extend(self.racing_note());
         self.notes.extend(self.halving_note());
         self.notes.extend(self.control_note());
@@ -52,11 +54,16 @@ impl Plan {
         }
         self.notes.extend(self.endpoint_notes());
         self.notes.extend(self.dataset.notes.iter().cloned());
+        self.notes.extend(list_notes(&self.task.lists));
+        if self.dataset.is_of_facts {
+            self.notes.push(format!("answers are ranked among {} objects", self.dataset.labels.len()));
+        }
         if self.dataset.split(Split::Test).is_none() {
             self.notes.push("the data has no test split: the leaderboard ranks on dev (flag dev_only)".into());
         }
         if self.trials.iter().any(|t| t.draw.dev_from_train) {
-            self.notes.push("the data has no dev split: a fixed half of each class of train is the dev pool".into());
+            let half = if self.dataset.is_of_facts { "a fixed half" } else { "a fixed half of each class" };
+            self.notes.push(format!("the data has no dev split: {half} of train is the dev pool"));
         }
         for (index, item) in self.experiment.search.iter().enumerate() {
             let budget = self.experiment.budget.evaluations;
@@ -167,6 +174,24 @@ impl Plan {
         trigger::step_cost(method, examples, prompt.template.n_trigger(), likelihood + prior, probe_cost)
     }
 
+    /// What it costs to look at what the model writes.
+    fn writing_note(&self) -> Option<String> {
+        let task = &self.experiment.task;
+        let writing = task.generate.as_ref()?;
+        let most = writing.max_new_tokens;
+        Some(match task.metric.basis() {
+            Basis::Texts => format!(
+                "{} is of what the model writes: selection costs 2 evaluations an example, one for the likelihood of its reference and \
+                 one for at most {most} new tokens; train losses are likelihoods alone",
+                task.metric
+            ),
+            Basis::Counts | Basis::Scores => format!(
+                "on test the chosen prompts also write texts of at most {most} new tokens, outside the budget; {} does not look at them",
+                task.metric
+            ),
+        })
+    }
+
     /// What controls cost, and where there are none.
     fn control_note(&self) -> Option<String> {
         let names: Vec<&str> = self.experiment.controls.iter().map(|control| control.name()).collect();
@@ -188,14 +213,16 @@ impl Plan {
     /// A racing that cannot drop anybody, since what dev chooses by has no bounds.
     fn racing_note(&self) -> Option<String> {
         let Select { by, racing, .. } = self.experiment.select;
+        let of_references = self.experiment.task.target.is_some();
         let bounded = match racing {
             Racing::Exact => {
                 !matches!(by, SelectBy::Margin | SelectBy::Metric(Metric::MacroF1) | SelectBy::Metric(Metric::Matthews))
             }
-            Racing::Confidence => by == SelectBy::Metric(Metric::Accuracy),
+            Racing::Confidence => matches!(by, SelectBy::Metric(metric) if metric.is_share()),
             Racing::None | Racing::SuccessiveHalving | Racing::ContinuouslyReject => true,
         };
         let allowed = match racing {
+            Racing::Confidence if of_references => "exact_match",
             Racing::Confidence => "accuracy",
             _ => "accuracy, expected_accuracy and mean_log_likelihood",
         };

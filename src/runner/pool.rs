@@ -20,9 +20,10 @@ use crate::prompt::Prompt;
 use crate::scoring::{Cost, Outcome, ScoreCache, Scorer, ScoringError};
 use crate::spec::SelectBy;
 use crate::task::racing::{self, Field, Racing};
-use crate::task::{Example, Metric, statistics};
+use crate::task::{Basis, Example, Metric, statistics};
 
 use super::calibrated::{Calibrated, Set};
+use super::judge::Judge;
 use super::oracle::set_hash;
 
 /// Looks at most at the scores of a race.
@@ -30,15 +31,36 @@ const WAVES: usize = 8;
 /// The share of scoring everything that racings with a fixed budget get.
 const BUDGET_SHARE: f64 = 0.5;
 
+/// What sums of the same values in another order may differ by, as means.
+const ROUNDING: f64 = 1e-12;
+
 /// The scores of a candidate on the first dev examples.
 #[derive(Debug, Clone, Default)]
 pub struct Run {
     /// Log-probabilities among the labels: `[example][label]`.
     pub scores: Vec<Vec<f64>>,
+    /// Each example's value, of a metric of what the model writes.
+    pub values: Vec<f64>,
     /// What they cost.
     pub cost: Cost,
     /// What the prior that they are calibrated by costs beside.
     pub prior: Cost,
+}
+
+impl Run {
+    /// The outcome on the examples that it was scored on.
+    pub fn outcome(&self, gold: &[usize], n_labels: usize, metric: Metric) -> Outcome {
+        self.outcome_of_first(self.scores.len(), gold, n_labels, metric)
+    }
+
+    /// The outcome on the first `seen` of them.
+    fn outcome_of_first(&self, seen: usize, gold: &[usize], n_labels: usize, metric: Metric) -> Outcome {
+        let (scores, gold) = (&self.scores[..seen], &gold[..seen]);
+        match metric.basis() {
+            Basis::Texts => Outcome::with_values(scores, gold, n_labels, (metric, self.values[..seen].to_vec())),
+            Basis::Counts | Basis::Scores => Outcome::of(scores, gold, n_labels, metric),
+        }
+    }
 }
 
 /// Prompts and the examples that they are raced over.
@@ -52,6 +74,7 @@ pub struct Pool<'a> {
     n_labels: usize,
     metric: Metric,
     select_by: SelectBy,
+    judge: Option<Judge<'a>>,
     prompts: &'a [Prompt],
     names: Vec<String>,
     block_ends: Vec<usize>,
@@ -73,20 +96,22 @@ pub struct PoolSettings<'a> {
     pub metric: Metric,
     /// What dev chooses by.
     pub select_by: SelectBy,
+    /// What judges texts, where the metric looks at them.
+    pub judge: Option<Judge<'a>>,
 }
 
 impl<'a> Pool<'a> {
-    /// A pool of `prompts`; `best` is the complete scores of a candidate that they have to beat.
+    /// A pool of `prompts`; `best` is what is known of a complete candidate that they have to beat.
     pub fn new(
         settings: PoolSettings<'a>,
         (calibrated, cache): (&'a mut Calibrated, &'a mut ScoreCache),
         prompts: &'a [Prompt],
-        best: Option<&[Vec<f64>]>,
+        best: Option<&Run>,
     ) -> Self {
-        let PoolSettings { scorer, columns, examples, n_labels, metric, select_by } = settings;
+        let PoolSettings { scorer, columns, examples, n_labels, metric, select_by, judge } = settings;
         let gold: Vec<usize> = examples.iter().filter_map(|e| e.label).collect();
         let mut runs = vec![Run::default(); prompts.len()];
-        runs.extend(best.map(|scores| Run { scores: scores.to_vec(), ..Run::default() }));
+        runs.extend(best.map(|best| Run { cost: Cost::default(), prior: Cost::default(), ..best.clone() }));
         let mut names: Vec<String> =
             prompts.iter().map(|prompt| blake3::Hash::from(prompt.content_hash()).to_hex().to_string()).collect();
         names.resize(runs.len(), String::new());
@@ -101,6 +126,7 @@ impl<'a> Pool<'a> {
             n_labels,
             metric,
             select_by,
+            judge,
             prompts,
             names,
             block_ends,
@@ -137,7 +163,7 @@ impl<'a> Pool<'a> {
     /// Whether `exact` can bound what is to come.
     fn can_drop(&self) -> bool {
         match self.select_by {
-            SelectBy::Metric(metric) => metric == Metric::Accuracy,
+            SelectBy::Metric(metric) => metric == Metric::Accuracy || metric.is_of_values(),
             SelectBy::ExpectedAccuracy | SelectBy::MeanLogLikelihood => true,
             SelectBy::Margin => false,
         }
@@ -148,7 +174,18 @@ impl<'a> Pool<'a> {
     }
 
     fn outcome(&self, candidate: usize, seen: usize) -> Outcome {
-        Outcome::of(&self.runs[candidate].scores[..seen], &self.gold[..seen], self.n_labels, self.metric)
+        self.runs[candidate].outcome_of_first(seen, &self.gold, self.n_labels, self.metric)
+    }
+
+    /// The values that are known of a candidate, of a metric that is their mean.
+    fn values(&self, candidate: usize, metric: Metric) -> Vec<f64> {
+        let run = &self.runs[candidate];
+        match metric.basis() {
+            Basis::Texts => run.values.clone(),
+            Basis::Counts | Basis::Scores => {
+                run.scores.iter().zip(&self.gold).filter_map(|(scores, &gold)| metric.value(scores, gold)).collect()
+            }
+        }
     }
 }
 
@@ -196,20 +233,34 @@ impl Field for Pool<'_> {
                 run.scores.extend(found.scores);
                 run.cost += found.cost;
                 run.prior += found.prior;
+                if let Some(judge) = self.judge {
+                    let judged = judge.judge(self.scorer, &self.prompts[candidate], self.columns, examples)?;
+                    run.values.extend(judged.values);
+                    run.cost += judged.cost;
+                }
             }
         }
         Ok(())
     }
 
     fn counts_right(&self) -> bool {
-        self.select_by == SelectBy::Metric(Metric::Accuracy)
+        matches!(self.select_by, SelectBy::Metric(metric) if metric.is_share())
     }
 
     fn is_share(&self) -> bool {
-        matches!(self.select_by, SelectBy::Metric(Metric::Accuracy) | SelectBy::ExpectedAccuracy)
+        match self.select_by {
+            SelectBy::Metric(metric) => metric == Metric::Accuracy || metric.is_of_values() && metric.range().0 >= 0.0,
+            SelectBy::ExpectedAccuracy => true,
+            SelectBy::Margin | SelectBy::MeanLogLikelihood => false,
+        }
     }
 
     fn right(&self, candidate: usize, from: usize, to: usize) -> usize {
+        if let SelectBy::Metric(metric) = self.select_by
+            && metric.is_of_values()
+        {
+            return self.values(candidate, metric)[from..to].iter().filter(|value| **value == 1.0).count();
+        }
         let scores = &self.runs[candidate].scores[from..to];
         scores
             .iter()
@@ -241,13 +292,21 @@ impl Field for Pool<'_> {
                 let margins = margins.into_iter().map(f64::from).zip(self.gold.iter().copied());
                 statistics::expected_accuracy_bounds(self.n_labels, margins, &to_come)
             }
+            SelectBy::Metric(metric) if metric.is_of_values() => {
+                let sum: f64 = self.values(candidate, metric).iter().sum();
+                let (low, high) = metric.range();
+                let at = |value: f64| (sum + value * (n - known) as f64) / n as f64;
+                // A sum in another order may differ in its last bits: nobody is dropped by those.
+                (at(low) - ROUNDING, at(high) + ROUNDING)
+            }
             SelectBy::Metric(_) | SelectBy::Margin => (f64::NEG_INFINITY, f64::INFINITY),
         }
     }
 
     fn scores(&self, candidates: &[usize], seen: usize) -> Vec<f64> {
         let score = |&candidate: &usize| {
-            selection_score(&self.outcome(candidate, seen), &self.gold[..seen], self.n_labels, self.select_by)
+            let (scores, gold) = (&self.runs[candidate].scores[..seen], &self.gold[..seen]);
+            selection_score(&self.outcome(candidate, seen), scores, gold, self.n_labels, self.select_by)
         };
         candidates.iter().map(score).collect()
     }
@@ -267,10 +326,24 @@ impl Field for Pool<'_> {
     }
 }
 
-/// What dev chooses by.
-pub fn selection_score(outcome: &Outcome, gold: &[usize], n_labels: usize, select_by: SelectBy) -> f64 {
+/// What dev chooses by, of an outcome and the `scores[example][label]` behind it.
+pub fn selection_score(
+    outcome: &Outcome,
+    scores: &[Vec<f64>],
+    gold: &[usize],
+    n_labels: usize,
+    select_by: SelectBy,
+) -> f64 {
     match select_by {
-        SelectBy::Metric(metric) => metric.of(&outcome.confusion),
+        SelectBy::Metric(metric) => match metric.basis() {
+            Basis::Counts => metric.of(&outcome.confusion),
+            Basis::Scores => {
+                let values = scores.iter().zip(gold).filter_map(|(scores, &gold)| metric.value(scores, gold));
+                values.sum::<f64>() / gold.len() as f64
+            }
+            // What the model writes is judged by one metric, the task's.
+            Basis::Texts => outcome.metric,
+        },
         SelectBy::Margin => outcome.margin,
         SelectBy::MeanLogLikelihood => outcome.log_likelihood,
         SelectBy::ExpectedAccuracy => {

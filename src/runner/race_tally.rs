@@ -44,6 +44,7 @@ mod tests {
     fn what_is_saved_is_what_the_examples_to_come_would_have_cost() {
         let run = |n: usize, passes: u64| Run {
             scores: vec![vec![0.0, -1.0]; n],
+            values: Vec::new(),
             cost: Cost { evaluations: passes * n as u64, ..Cost::default() },
             // Paid whether the candidate is dropped or not.
             prior: Cost { evaluations: 1000, ..Cost::default() },

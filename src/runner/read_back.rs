@@ -27,9 +27,15 @@ impl Trial<'_> {
             return Ok(None);
         }
         let projected = self.scorer.projected(chosen, &ids);
-        let metric = |prompt: &Prompt, examples: &[&Example]| -> Result<Option<f64>, ScoringError> {
-            if examples.is_empty() {
+        let judge = self.judge();
+        let metric = |prompt: &Prompt, examples: &[&Example], lambda: f64| -> Result<Option<f64>, ScoringError> {
+            // To write texts takes its time: only what the tables show is judged, the end of the way.
+            if examples.is_empty() || judge.is_some() && lambda < 1.0 {
                 return Ok(None);
+            }
+            if let Some(judge) = judge {
+                let values = judge.judge(self.scorer, prompt, &self.dataset.columns, examples)?.values;
+                return Ok(Some(values.iter().sum::<f64>() / values.len() as f64));
             }
             let gold: Vec<usize> = examples.iter().filter_map(|example| example.label).collect();
             let prompt = std::slice::from_ref(prompt);
@@ -42,8 +48,8 @@ impl Trial<'_> {
             let between = self.scorer.interpolated(chosen, &projected, lambda);
             interpolation.push(Interpolated {
                 lambda,
-                dev: metric(&between, &self.data.dev)?,
-                test: metric(&between, &self.data.test)?,
+                dev: metric(&between, &self.data.dev, lambda)?,
+                test: metric(&between, &self.data.test, lambda)?,
             });
         }
         let tokenizer = &self.scorer.loaded().tokenizer;

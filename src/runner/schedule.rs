@@ -108,6 +108,7 @@ mod tests {
             candidate_evaluations: 1,
             calibration: Calibration::None,
             passes: 1,
+            evaluations_a_pass: 1,
             test_evaluations: 0,
             backward: false,
             correlation_evaluations: 0,

@@ -22,15 +22,24 @@ pub(super) fn runs(
     selection: SetHash,
     prompts: &[Prompt],
     may_race: bool,
-    best: Option<&[Vec<f64>]>,
+    best: Option<&Run>,
 ) -> Result<Vec<Run>, ScoringError> {
     let examples = trial.data.selection();
     let columns = &trial.dataset.columns;
     if trial.data.dev.is_empty() || !may_race || trial.racing == Racing::None {
         let set = Set { columns, examples, hash: selection };
         let found = calibrated.score(cache, trial.scorer, prompts, set)?;
-        let run = |Corrected { scores, cost, prior }| Run { scores, cost, prior };
-        return Ok(found.into_iter().map(run).collect());
+        let mut runs: Vec<Run> = Vec::with_capacity(found.len());
+        for (prompt, Corrected { scores, mut cost, prior }) in prompts.iter().zip(found) {
+            let mut values = Vec::new();
+            if let Some(judge) = trial.judge().filter(|_| !trial.data.dev.is_empty()) {
+                let judged = judge.judge(trial.scorer, prompt, columns, examples)?;
+                values = judged.values;
+                cost += judged.cost;
+            }
+            runs.push(Run { scores, values, cost, prior });
+        }
+        return Ok(runs);
     }
     let settings = PoolSettings {
         scorer: trial.scorer,
@@ -39,22 +48,28 @@ pub(super) fn runs(
         n_labels: trial.dataset.labels.len(),
         metric: trial.metric,
         select_by: trial.select_by,
+        judge: trial.judge(),
     };
     Pool::new(settings, (calibrated, cache), prompts, best).race(trial.racing)
 }
 
 /// The figures of a candidate that was scored on the first selection examples, or on all of them.
-pub(super) fn figures(trial: &Trial<'_>, number: u64, scores: &[Vec<f64>]) -> (Scored, Option<SetScores>, Option<f64>) {
+pub(super) fn figures(trial: &Trial<'_>, number: u64, run: &Run) -> (Scored, Option<SetScores>, Option<f64>) {
+    let scores = run.scores.as_slice();
     if trial.data.dev.is_empty() {
         let score = mutual_information(scores);
-        return (Scored { candidate: number, score, margin: 0.0, signature: signature(scores) }, None, Some(score));
+        return (
+            Scored { candidate: number, score, margin: 0.0, signature: signature(scores, &[]) },
+            None,
+            Some(score),
+        );
     }
     let gold = &gold(&trial.data.dev)[..scores.len()];
     let n_labels = trial.dataset.labels.len();
-    let outcome = Outcome::of(scores, gold, n_labels, trial.metric);
-    let score = selection_score(&outcome, gold, n_labels, trial.select_by);
+    let outcome = run.outcome(gold, n_labels, trial.metric);
+    let score = selection_score(&outcome, scores, gold, n_labels, trial.select_by);
     (
-        Scored { candidate: number, score, margin: outcome.margin, signature: signature(scores) },
+        Scored { candidate: number, score, margin: outcome.margin, signature: signature(scores, &outcome.values) },
         Some(set_scores(outcome)),
         None,
     )
@@ -71,12 +86,15 @@ pub(super) fn below_complete(scored: Vec<(Scored, bool)>, best: Option<Scored>) 
     scored.into_iter().map(told).collect()
 }
 
-/// Identifies the labels that are predicted.
-fn signature(scores: &[Vec<f64>]) -> u64 {
+/// Identifies the labels that are predicted, and the values of a metric that is their mean.
+fn signature(scores: &[Vec<f64>], values: &[f64]) -> u64 {
     let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 predictions");
     for scores in scores {
         hasher.update(&(argmax(scores) as u16).to_le_bytes());
     }
+    values.iter().for_each(|value| {
+        hasher.update(&value.to_le_bytes());
+    });
     let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
@@ -94,5 +112,6 @@ pub(super) fn set_scores(outcome: Outcome) -> SetScores {
         log_likelihood: outcome.log_likelihood,
         predicted: outcome.predicted,
         margins: outcome.margins,
+        values: outcome.values,
     }
 }

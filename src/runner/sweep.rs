@@ -18,6 +18,7 @@ use crate::search::{Proposal, Scored, SearchError};
 
 use super::cell::Cell;
 use super::checkpoint::Keeper;
+use super::judge::evaluations_a_pass;
 use super::oracle::TrialOracle;
 use super::rungs::Rungs;
 use super::trial::{Best, Stopped, Work};
@@ -150,7 +151,7 @@ impl<'t> Work<'t, '_> {
             train: &self.trial.data.train,
             texts: self.trial.data.texts(),
             unlabelled: &self.trial.data.unlabelled,
-            n_selection: self.trial.data.selection().len(),
+            n_selection: self.trial.data.selection().len() * evaluations_a_pass(self.trial.metric),
             vocabulary: &driven.cell.vocabulary,
             probe: driven.cell.probe.as_deref(),
             hardness: &mut self.hardness,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
-use crate::prompt::Verbalizer;
+use crate::prompt::{Notation, Template, Verbalizer};
 use crate::scoring::Scorer;
 use crate::search::discrete::Synonyms;
 use crate::spec::{Experiment, Method};
@@ -14,34 +14,57 @@ use crate::task::Dataset;
 
 use super::RunnerError;
 use super::cell::TaskPrompt;
+use super::facts::FactObjects;
+use super::template_lists::template_lists;
 
 /// The prompt that the experiment or the data set's card names.
 ///
 /// # Errors
 /// If neither does, or it does not fit the labels; a list of synonyms that cannot be read.
-pub(super) fn task_prompt(experiment: &Experiment, dataset: &Dataset) -> Result<TaskPrompt> {
-    let missing = |key| RunnerError::NoDefault { key, dataset: dataset.name.clone() };
-    let card = dataset.card.as_ref();
-    let template = match (&experiment.task.template, card.and_then(|c| c.template.as_deref())) {
-        (Some(template), _) => template.clone(),
-        (None, Some(text)) => crate::prompt::Template::parse(text)?,
-        (None, None) => return Err(missing("template").into()),
+pub(super) fn task_prompt(
+    experiment: &Experiment,
+    dataset: &Dataset,
+    facts: Option<&FactObjects>,
+) -> Result<TaskPrompt> {
+    let verbalizer = match (facts, &experiment.task.target) {
+        (Some(facts), _) => facts.verbalizer(&dataset.labels)?,
+        (None, Some(target)) => Arc::new(Verbalizer::references(target)?),
+        (None, None) => Arc::new(verbalizer(experiment, dataset)?),
     };
-    let verbalizer = match (&experiment.task.verbalizer, card.and_then(|c| c.verbalizer.as_ref())) {
-        (Some(verbalizer), _) => verbalizer.clone(),
-        (None, Some(words)) => Verbalizer::new(words.iter().map(|(label, words)| (label.clone(), words.clone())))?,
-        (None, None) => return Err(missing("verbalizer").into()),
-    };
-    let verbalizer = verbalizer.aligned(&dataset.labels).map_err(RunnerError::Verbalizer)?;
     Ok(TaskPrompt {
         starts: BTreeMap::new(),
         winner: None,
-        template,
-        verbalizer: Arc::new(verbalizer),
+        template: template(experiment, dataset)?,
+        verbalizer,
         synonyms: synonyms(experiment)?,
         rephrase: Vec::new(),
+        lists: template_lists(experiment)?,
         second_models: BTreeMap::new(),
     })
+}
+
+/// The template that the experiment or the data set's card names.
+///
+/// # Errors
+/// If neither does.
+pub(super) fn template(experiment: &Experiment, dataset: &Dataset) -> Result<Template> {
+    let notation = if dataset.is_of_facts { Notation::Facts } else { Notation::Texts };
+    let of_card = dataset.card.as_ref().and_then(|card| card.template.as_deref());
+    match (&experiment.task.template, of_card) {
+        (Some(template), _) => Ok(template.clone()),
+        (None, Some(text)) => Ok(Template::parse_as(text, notation)?),
+        (None, None) => Err(RunnerError::NoDefault { key: "template", dataset: dataset.name.clone() }.into()),
+    }
+}
+
+fn verbalizer(experiment: &Experiment, dataset: &Dataset) -> Result<Verbalizer> {
+    let of_card = dataset.card.as_ref().and_then(|card| card.verbalizer.as_ref());
+    let verbalizer = match (&experiment.task.verbalizer, of_card) {
+        (Some(verbalizer), _) => verbalizer.clone(),
+        (None, Some(words)) => Verbalizer::new(words.iter().map(|(label, words)| (label.clone(), words.clone())))?,
+        (None, None) => return Err(RunnerError::NoDefault { key: "verbalizer", dataset: dataset.name.clone() }.into()),
+    };
+    Ok(verbalizer.aligned(&dataset.labels).map_err(RunnerError::Verbalizer)?)
 }
 
 /// Opens the second models of a cell of an item, where they are not open yet, and checks that one for probe sampling reads the same

@@ -7,20 +7,22 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::prompt::{Candidate, Prompt, Tuning, Vectors};
 use crate::record::{
-    CandidateRecord, Checkpoints, Event, FORMAT, Predictions, SavedLabel, SavedPrior, SavedPrompt, SavedTuning,
-    SoftRecord, Spent, TrialKey, adapter,
+    CandidateRecord, Checkpoints, Event, FORMAT, Predictions, References, SavedLabel, SavedPrior, SavedPrompt,
+    SavedTuning, SoftRecord, Spent, TrialKey, adapter,
 };
-use crate::scoring::{Calibrator, Outcome, Prior, ScoreCache, ScoreStore, Scorer, SetHash, information_parts};
+use crate::scoring::{Calibrator, Prior, ScoreCache, ScoreStore, Scorer, ScoringError, SetHash, information_parts};
 use crate::search::{Scored, SearchError};
 use crate::spec::{MultiToken, SelectBy, Sweep};
 use crate::task::racing::Racing;
-use crate::task::{Dataset, Example, Metric};
+use crate::task::{Dataset, Example, Metric, Writing, answer_rank};
 
 use super::calibrated::{Calibrated, Set};
 use super::cell::Cell;
 use super::hardness::Hardness;
+use super::judge::{Judge, evaluations_a_pass, references};
 use super::ledger::Ledger;
 use super::oracle::set_hash;
+use super::pool::Run;
 use super::race_tally::RaceTally;
 use super::rank_correlation::RankCorrelation;
 use super::selection::{below_complete, figures, gold, runs, set_scores};
@@ -74,6 +76,8 @@ pub struct Trial<'a> {
     pub sweep: Sweep,
     /// What the leaderboard shows.
     pub metric: Metric,
+    /// How texts are written, where somebody looks at them.
+    pub writing: Option<Writing>,
     /// What dev chooses by.
     pub select_by: SelectBy,
     /// Which candidates are scored to the end.
@@ -120,6 +124,11 @@ pub struct Files {
 }
 
 impl Trial<'_> {
+    /// What judges texts, where the metric looks at them.
+    pub(super) fn judge(&self) -> Option<Judge<'_>> {
+        Judge::new(self.metric, self.writing.as_ref())
+    }
+
     /// Runs the trial; `emit` records each event and `progress` hears what has been spent.
     ///
     /// # Errors
@@ -259,8 +268,18 @@ impl Trial<'_> {
             weights_blake3: loaded.weights_hash.clone(),
             tokenizer_blake3: loaded.tokenizer_hash.clone(),
             method: self.key.method.clone(),
+            writing: self.writing.clone(),
             pool: prompt.pool.as_deref().cloned(),
             tuned: prompt.tuned.as_deref().map(SavedTuning::of),
+        }
+    }
+
+    /// The label words for people and the record. Of facts, whose words no method changes, their number: hundreds of objects in
+    /// every row would say nothing.
+    fn words_text(&self, prompt: &Prompt) -> String {
+        match self.dataset.is_of_facts {
+            true => format!("{} objects", prompt.verbalizer.labels.len()),
+            false => prompt.verbalizer.to_string(),
         }
     }
 
@@ -277,7 +296,7 @@ impl Trial<'_> {
 }
 
 /// The best candidate of a search that was scored to the end, with its scores.
-pub(super) type Best = (Scored, Vec<Vec<f64>>);
+pub(super) type Best = (Scored, Run);
 
 /// A trial under way.
 pub(super) struct Work<'t, 'a> {
@@ -312,7 +331,7 @@ impl Work<'_, '_> {
         let columns = &trial.dataset.columns;
         let n_selection = trial.data.selection().len();
         let prompts: Vec<Prompt> = candidates.iter().map(|c| c.prompt.clone()).collect();
-        let to_beat = best.as_ref().map(|(_, scores)| scores.as_slice());
+        let to_beat = best.as_ref().map(|(_, run)| run);
         let calibrated_cache = (&mut self.calibrated, &mut self.cache);
         let runs = runs(trial, calibrated_cache, self.selection, &prompts, cell.search.races(), to_beat)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
@@ -321,11 +340,11 @@ impl Work<'_, '_> {
             self.ledger.charge(run.cost);
             self.ledger.charge(run.prior);
             let number = self.candidates.n();
-            let (scored, dev, label_free) = figures(trial, number, &run.scores);
+            let (scored, dev, label_free) = figures(trial, number, &run);
             let dropped = run.scores.len() < n_selection;
             self.races.count(&run, n_selection);
             if !dropped && best.as_ref().is_none_or(|(best, _)| scored.beats(best)) {
-                *best = Some((scored, run.scores.clone()));
+                *best = Some((scored, run.clone()));
             }
             let label_free_parts: Vec<f32> = match label_free {
                 Some(_) => information_parts(&run.scores).into_iter().map(|part| part as f32).collect(),
@@ -347,7 +366,7 @@ impl Work<'_, '_> {
                 prompt: text.clone(),
                 template: candidate.prompt.template.to_string(),
                 trigger_ids: candidate.prompt.triggers.0.clone(),
-                verbalizer: candidate.prompt.verbalizer.to_string(),
+                verbalizer: self.trial.words_text(&candidate.prompt),
                 n_tokens,
                 flags,
                 perplexity: if cell.fluent { trial.perplexity(&candidate.prompt)? } else { None },
@@ -379,15 +398,36 @@ impl Work<'_, '_> {
             .score(&mut self.cache, trial.scorer, std::slice::from_ref(chosen), set)
             .map_err(|e| Stopped::Failed(e.to_string()))?;
         let logprobs = known.into_iter().next().map(|known| known.scores).unwrap_or_default();
-        let outcome = Outcome::of(&logprobs, &gold(test), trial.dataset.labels.len(), trial.metric);
+        let failed = |e: ScoringError| Stopped::Failed(e.to_string());
+        let columns = &trial.dataset.columns;
+        let judged = trial.judge().map(|judge| judge.judge(trial.scorer, chosen, columns, test)).transpose();
+        let judged = judged.map_err(failed)?;
+        let texts = match (&judged, &trial.writing) {
+            (Some(judged), _) => Some(judged.texts.clone()),
+            (None, Some(writing)) => Some(trial.scorer.write(chosen, columns, test, writing).map_err(failed)?.texts),
+            (None, None) => None,
+        };
+        let values = judged.map(|judged| judged.values).unwrap_or_default();
+        let run = Run { scores: logprobs, values, ..Run::default() };
+        let outcome = run.outcome(&gold(test), trial.dataset.labels.len(), trial.metric);
+        let references = chosen
+            .verbalizer
+            .reference_column()
+            .map(|_| References { references: references(chosen, columns, test), generated: texts });
         let predictions = Predictions {
             rows: test.iter().map(|e| e.row as u32).collect(),
             labels: trial.dataset.labels.clone(),
             gold: gold(test).into_iter().map(|l| l as u16).collect(),
             predicted: outcome.predicted.clone(),
-            logprobs,
+            logprobs: run.scores,
+            references,
         };
         self.emit(Event::Tested { test: set_scores(outcome) })?;
+        if trial.dataset.is_of_facts {
+            let ranks =
+                predictions.logprobs.iter().zip(gold(test)).filter_map(|(scores, gold)| answer_rank(scores, gold));
+            self.emit(Event::Ranked { ranks: ranks.map(|rank| rank as u32).collect() })?;
+        }
         Ok(Some(predictions))
     }
 }

@@ -52,7 +52,7 @@ impl Plan {
         }
         let path = folder.trial_path(&other.key).join("prompt.json");
         let saved = SavedPrompt::load(&path).map_err(|e| Stopped::Fatal(e.into()))?;
-        let words = Verbalizer::new(saved.verbalizer.iter().map(|l| (l.label.clone(), l.words.clone())));
+        let words = Verbalizer::restored(saved.verbalizer.iter().map(|l| (l.label.clone(), l.words.clone())));
         let prompt = Prompt::with_triggers(
             Template::parse(&saved.template).map_err(|e| Stopped::Fatal(e.into()))?,
             TriggerTokens(saved.trigger_ids.clone()),

@@ -6,6 +6,8 @@
 //!   same row of ids, what its decoder reads: the start token, the sentinel, and of a word all tokens but the last. So it is asked as
 //!   one that continues text is, and its rows come and go as all others do. BART is asked as one that fills masks: its decoder reads
 //!   the input itself (contract, definition 11).
+//! - 2026-11: references are written as `generate` writes: what follows the text in a causal model, and in an encoder-decoder what the
+//!   decoder begins with behind its start token, whichever family it is of. Neither a mask nor a sentinel stands for them.
 
 use burn::tensor::Tensor;
 
@@ -29,6 +31,11 @@ pub enum AnswerWay {
         /// The tokens that stand for gaps, the first gap's first.
         sentinels: Vec<u32>,
     },
+    /// As what a decoder writes of the text, which nothing stands for in the text: references.
+    Written {
+        /// What the decoder begins with: its start token, and the token that always comes first where there is one.
+        begins: Vec<u32>,
+    },
 }
 
 impl AnswerWay {
@@ -42,6 +49,19 @@ impl AnswerWay {
             None if kind == ModelKind::Causal => Self::Continuation,
             None => Self::Masks,
         }
+    }
+
+    /// How a model is asked for a reference; `None` for one that only fills masks.
+    pub fn of_references(loaded: &LoadedModel) -> Option<Self> {
+        if let Some(model) = loaded.model.seq2seq() {
+            return Some(Self::Written { begins: std::iter::once(model.start_id()).chain(model.first_id()).collect() });
+        }
+        (loaded.model.shape().kind == ModelKind::Causal).then_some(Self::Continuation)
+    }
+
+    /// Whether nothing stands for the answer, which follows the text, or is written of it.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Continuation | Self::Written { .. })
     }
 
     /// Whether a word is read from left to right behind what is known of it.
@@ -59,7 +79,7 @@ impl AnswerWay {
                 Some(id) => Ok(Some(id)),
                 None => Err(ScoringError::NoMask { model: model.into() }),
             },
-            Self::Continuation => Ok(None),
+            Self::Continuation | Self::Written { .. } => Ok(None),
             Self::Sentinels { sentinels, .. } => match sentinels.first() {
                 Some(&id) => Ok(Some(id)),
                 None => Err(ScoringError::NoSentinel { model: model.into(), found: 0, wanted: 1 }),
@@ -71,6 +91,7 @@ impl AnswerWay {
     pub fn before_word(&self, sentinel: u32) -> Vec<u32> {
         match self {
             Self::Sentinels { start, .. } => vec![*start, sentinel],
+            Self::Written { begins } => begins.clone(),
             Self::Masks | Self::Continuation => Vec::new(),
         }
     }

@@ -47,7 +47,9 @@ impl Scorer {
         let mut same_as: Vec<usize> = (0..prompts.len()).collect();
         let Some(first) = examples.first().filter(|_| prompts.len() > 1) else { return Ok(same_as) };
         // Models of other weights answer otherwise, whatever they read.
-        if prompts.iter().any(|prompt| prompt.tuned.is_some()) {
+        // References have no words to compare prompts by.
+        let differs = |prompt: &&Prompt| prompt.tuned.is_some() || prompt.verbalizer.reference_column().is_some();
+        if prompts.iter().any(|prompt| differs(prompt)) {
             return Ok(same_as);
         }
         let mut encodings: HashMap<(&Template, usize), Encoded> = HashMap::new();

@@ -219,8 +219,10 @@ impl<'a> Encoder<'a> {
         if n_masks != 1 {
             return Err(fault(format!("needs exactly one {{mask}}, has {n_masks}")));
         }
-        if *way == AnswerWay::Continuation && !matches!(parts.last(), Some(Part::Mask)) {
-            return Err(fault(format!("{model} continues text, so {{mask}} must come last, with nothing after it")));
+        if way.is_last() && !matches!(parts.last(), Some(Part::Mask)) {
+            let what =
+                if *way == AnswerWay::Continuation { "continues text" } else { "writes its answer behind the text" };
+            return Err(fault(format!("{model} {what}, so {{mask}} must come last, with nothing after it")));
         }
         let known_columns = columns.to_vec();
         let names_beginning = names_beginning(&parts, tokenizer.around().0);
@@ -394,7 +396,7 @@ impl<'a> Encoder<'a> {
         }
         ids.extend(after);
         let mut decoder_from = None;
-        if let AnswerWay::Sentinels { .. } = self.way {
+        if let AnswerWay::Sentinels { .. } | AnswerWay::Written { .. } = self.way {
             decoder_from = Some(ids.len());
             ids.extend(self.way.before_word(self.blank));
             mask_at = ids.len();
@@ -411,9 +413,13 @@ impl<'a> Encoder<'a> {
         if *self.way == AnswerWay::Continuation { (before, &[]) } else { (before, after) }
     }
 
-    /// The places of the answer within the text: in a decoder it is elsewhere, and the text has one sentinel for it.
+    /// The places of the answer within the text: in a decoder it is elsewhere, and the text has one sentinel for it, or nothing.
     fn n_answer(&self) -> usize {
-        if matches!(self.way, AnswerWay::Sentinels { .. }) { 1 } else { self.n_mask }
+        match self.way {
+            AnswerWay::Sentinels { .. } => 1,
+            AnswerWay::Written { .. } => 0,
+            AnswerWay::Masks | AnswerWay::Continuation => self.n_mask,
+        }
     }
 
     /// The tokens of part `number`, with the byte in `text` at which each begins.
@@ -431,7 +437,7 @@ impl<'a> Encoder<'a> {
     /// the vocabulary writes the space before a word into the word's token, the template's space there belongs to that token.
     fn text(&self, number: usize, bits: &[Bit], texts: &[&str]) -> (String, usize) {
         let mut text: String = bits.iter().map(|bit| bit.of(texts)).collect();
-        let causal = *self.way == AnswerWay::Continuation;
+        let causal = self.way.is_last();
         let chosen_follows = match self.parts.get(number + 1) {
             Some(Part::Trigger(_)) => true,
             Some(Part::Mask) => causal,

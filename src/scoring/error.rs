@@ -157,6 +157,26 @@ pub enum ScoringError {
         /// The model's name.
         model: String,
     },
+    /// A model that only fills masks is to write references.
+    #[error(
+        "{model} fills masks, and references of any length are for models that continue text or write of one (causal models, BART, T5)"
+    )]
+    NoWriter {
+        /// The model's name.
+        model: String,
+    },
+    /// A reference is nothing that the model could write.
+    #[error("row {row}: the reference `{column}` of {model}: {reason}")]
+    Reference {
+        /// The example's row in its file, from 0.
+        row: usize,
+        /// The column.
+        column: String,
+        /// The model's name.
+        model: String,
+        /// What is the matter.
+        reason: String,
+    },
     /// The tokenizer has no mask token.
     #[error(
         "the tokenizer of {model} has no mask token, and a masked language model needs one (mask_token in tokenizer_config.json)"
@@ -199,7 +219,9 @@ impl Fault for ScoringError {
         match self {
             Self::Template { .. } | Self::NoPool { .. } => ExitCode::Spec,
             Self::Fill(_) => ExitCode::Usage,
-            Self::InputTooLong { .. } | Self::Column { .. } | Self::CalibrationTexts => ExitCode::Data,
+            Self::InputTooLong { .. } | Self::Reference { .. } | Self::Column { .. } | Self::CalibrationTexts => {
+                ExitCode::Data
+            }
             _ => ExitCode::Model,
         }
     }

@@ -15,10 +15,13 @@ use super::ready::{Reading, Ready};
 use super::scorer::{floats, ids_tensor};
 use super::{Cost, Scorer, ScoringError};
 
+/// Words from which on their scores are put together at once: word by word, the tape would be longer than the model's.
+const MANY_WORDS: usize = 16;
+
 /// The gradient of a prompt's loss.
 #[derive(Debug, Clone)]
 pub struct PromptGradient {
-    /// Mean cross-entropy of the gold labels among the labels, in nats.
+    /// Mean cross-entropy of the gold labels among the labels, or of the references, in nats.
     pub loss: f64,
     /// The loss's gradient with respect to each trigger's embedding: `[n_trigger][d_model]`.
     pub triggers: Vec<Vec<f32>>,
@@ -74,6 +77,9 @@ impl Scorer {
     ) -> Result<Vec<PromptGradient>, ScoringError> {
         if prompts.iter().any(|prompt| prompt.tuned.is_some()) {
             return prompts.iter().map(|prompt| self.tuning_gradient(prompt, columns, examples)).collect();
+        }
+        if prompts.iter().any(|prompt| prompt.verbalizer.reference_column().is_some()) {
+            return prompts.iter().map(|prompt| self.reference_gradient(prompt, columns, examples)).collect();
         }
         let asks: Vec<_> = prompts.iter().map(|prompt| self.ask(prompt)).collect();
         let ready = self.ready_all(&asks, columns, examples)?;
@@ -268,15 +274,15 @@ impl Scorer {
 }
 
 /// The sums of one prompt over examples.
-struct Sums {
-    loss: f64,
-    triggers: Vec<Vec<f64>>,
-    soft: Vec<f64>,
-    cost: Cost,
+pub(super) struct Sums {
+    pub(super) loss: f64,
+    pub(super) triggers: Vec<Vec<f64>>,
+    pub(super) soft: Vec<f64>,
+    pub(super) cost: Cost,
 }
 
 impl Sums {
-    fn of(prompt: &Prompt, d_model: usize) -> Self {
+    pub(super) fn of(prompt: &Prompt, d_model: usize) -> Self {
         let n_numbers = Vectors::of(prompt).numbers().len();
         Self {
             loss: 0.0,
@@ -286,7 +292,7 @@ impl Sums {
         }
     }
 
-    fn mean(self, prompt: &Prompt, n: usize) -> Result<PromptGradient, ScoringError> {
+    pub(super) fn mean(self, prompt: &Prompt, n: usize) -> Result<PromptGradient, ScoringError> {
         let n = n as f64;
         let mean = |sums: Vec<f64>| -> Vec<f32> { sums.into_iter().map(|sum| (sum / n) as f32).collect() };
         let (triggers, soft) = (self.triggers.into_iter().map(mean).collect::<Vec<_>>(), mean(self.soft));
@@ -298,14 +304,45 @@ impl Sums {
     }
 }
 
-fn add(sums: &mut [f64], values: &[f32]) {
+pub(super) fn add(sums: &mut [f64], values: &[f32]) {
     for (sum, &value) in sums.iter_mut().zip(values) {
         *sum += f64::from(value);
     }
 }
 
+/// [`Passes::word_scores`] on tensors, in as many operations as the longest word has tokens: `[batch_size, n_reads]` a pass ->
+/// `[batch_size, n_words]`.
+fn word_scores(passes: &Passes, reads: Vec<Tensor<2>>) -> Tensor<2> {
+    let mut places: Vec<Vec<u32>> = vec![Vec::new(); passes.words.len()];
+    let all = passes.passes.iter().flat_map(|pass| &pass.reads);
+    for (place, read) in all.enumerate() {
+        places[read.word].push(place as u32);
+    }
+    let values = Tensor::cat(reads, 1);
+    let device = values.device();
+    let longest = places.iter().map(Vec::len).max().unwrap_or(0);
+    let part = |n: usize| {
+        let columns: Vec<u32> = places.iter().map(|own| own.get(n).or(own.first()).copied().unwrap_or(0)).collect();
+        let weights: Vec<f32> = (places.iter().zip(&passes.words))
+            .map(|(own, word)| match own.get(n) {
+                Some(_) if passes.by_length() => 1.0 / word.ids.len() as f32,
+                Some(_) => 1.0,
+                None => 0.0,
+            })
+            .collect();
+        let n_words = weights.len();
+        let weights = Tensor::<2>::from_data(TensorData::new(weights, [1, n_words]), &device);
+        values.clone().select(1, ids_tensor(&columns, &device)) * weights
+    };
+    (1..longest).map(part).fold(part(0), |sum, part| sum + part)
+}
+
 /// [`Passes::label_logprobs`] on tensors: `[batch_size, n_reads]` a pass -> `[batch_size, n_labels]`.
 pub(super) fn label_logprobs(passes: &Passes, reads: Vec<Tensor<2>>) -> Tensor<2> {
+    let one_word_each = passes.words.iter().enumerate().all(|(place, word)| word.label == place);
+    if passes.words.len() > MANY_WORDS && one_word_each && passes.n_labels() == passes.words.len() {
+        return activation::log_softmax(word_scores(passes, reads), 1);
+    }
     let mut words: Vec<Option<Tensor<2>>> = vec![None; passes.words.len()];
     for (pass, values) in passes.passes.iter().zip(reads) {
         for (column, read) in pass.reads.iter().enumerate() {

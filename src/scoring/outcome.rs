@@ -5,9 +5,9 @@ use crate::task::{Confusion, Metric};
 /// How a prompt did on labelled examples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// The task's metric, a fraction.
+    /// The task's metric.
     pub metric: f64,
-    /// Mean of the gold label's log-probability minus the best other's, in nats.
+    /// Mean of the gold label's log-probability minus the best other's, in nats; where there is no other, of its log-probability.
     pub margin: f64,
     /// Mean log-probability of the gold label among the labels, in nats.
     pub log_likelihood: f64,
@@ -15,30 +15,55 @@ pub struct Outcome {
     pub predicted: Vec<u16>,
     /// Each example's margin, in nats.
     pub margins: Vec<f32>,
-    /// Gold against predicted.
+    /// Gold against predicted; nothing counted where the metric is the mean of values, for which there may be thousands of labels.
     pub confusion: Confusion,
+    /// Each example's value, where the metric is their mean; else empty.
+    pub values: Vec<f64>,
 }
 
 impl Outcome {
     /// The outcome of `scores[example][label]` against `gold[example]`.
     ///
     /// # Panics
-    /// If the lengths differ, or there is no example.
+    /// If the lengths differ, there is no example, or the metric is of what the model writes.
     pub fn of(scores: &[Vec<f64>], gold: &[usize], n_labels: usize, metric: Metric) -> Self {
+        let values = scores.iter().zip(gold).filter_map(|(scores, &gold)| metric.value(scores, gold)).collect();
+        Self::with_values(scores, gold, n_labels, (metric, values))
+    }
+
+    /// [`Outcome::of`] with each example's value of the metric, empty where it is one of counts.
+    ///
+    /// # Panics
+    /// If the lengths differ, or there is no example.
+    pub fn with_values(
+        scores: &[Vec<f64>],
+        gold: &[usize],
+        n_labels: usize,
+        (metric, values): (Metric, Vec<f64>),
+    ) -> Self {
+        let n_values = if metric.is_of_values() { gold.len() } else { 0 };
+        assert_eq!(values.len(), n_values, "a value for every example where {metric} is their mean");
         assert_eq!(scores.len(), gold.len(), "a gold label for every score");
         assert!(!scores.is_empty(), "an outcome needs at least one example");
         let predicted: Vec<u16> = scores.iter().map(|s| argmax(s) as u16).collect();
         let margins: Vec<f64> = scores.iter().zip(gold).map(|(s, &g)| margin(s, g)).collect();
         let n = gold.len() as f64;
-        let confusion =
-            Confusion::from_pairs(n_labels, gold.iter().copied().zip(predicted.iter().map(|&p| usize::from(p))));
+        let pairs = gold.iter().copied().zip(predicted.iter().map(|&p| usize::from(p)));
+        let confusion = match metric.is_of_values() {
+            true => Confusion::new(0),
+            false => Confusion::from_pairs(n_labels, pairs),
+        };
         Self {
-            metric: metric.of(&confusion),
+            metric: match metric.is_of_values() {
+                true => values.iter().sum::<f64>() / n,
+                false => metric.of(&confusion),
+            },
             margin: margins.iter().sum::<f64>() / n,
             log_likelihood: scores.iter().zip(gold).map(|(s, &g)| s[g]).sum::<f64>() / n,
             predicted,
             margins: margins.into_iter().map(|m| m as f32).collect(),
             confusion,
+            values,
         }
     }
 }
@@ -54,11 +79,11 @@ pub fn argmax(scores: &[f64]) -> usize {
     best
 }
 
-/// The gold label's log-probability minus the best other's.
+/// The gold label's log-probability minus the best other's; alone where there is no other.
 fn margin(scores: &[f64], gold: usize) -> f64 {
     let other =
         scores.iter().enumerate().filter(|(l, _)| *l != gold).map(|(_, &s)| s).fold(f64::NEG_INFINITY, f64::max);
-    scores[gold] - other
+    if scores.len() < 2 { scores[gold] } else { scores[gold] - other }
 }
 
 /// The mutual information between texts and predicted labels, in nats (arXiv 2203.11364): the entropy of the mean label
@@ -115,6 +140,17 @@ mod tests {
         assert!((outcome.metric - 2.0 / 3.0).abs() < 1e-12);
         assert!((outcome.margin - (2.3 + 1.4 - 0.4) / 3.0).abs() < 1e-12);
         assert!((outcome.log_likelihood - (-0.1 - 0.2 - 0.9) / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_metric_of_values_is_their_mean_and_a_lone_label_has_its_own_log_probability_as_margin() {
+        let scores = [vec![-2.0], vec![-4.0]];
+        let outcome = Outcome::of(&scores, &[0, 0], 1, Metric::TargetLogLikelihood);
+        assert_eq!((outcome.metric, outcome.margin, outcome.log_likelihood), (-3.0, -3.0, -3.0));
+        assert_eq!(outcome.values, [-2.0, -4.0]);
+        let outcome = Outcome::with_values(&scores, &[0, 0], 1, (Metric::RougeL, vec![0.25, 0.75]));
+        assert_eq!((outcome.metric, outcome.log_likelihood), (0.5, -3.0));
+        assert_eq!(Outcome::of(&scores, &[0, 0], 1, Metric::Accuracy).values, Vec::<f64>::new());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which forward passes a verbalizer needs, and how their numbers become label scores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{ModelError, Tokenizer};
 use crate::prompt::Verbalizer;
@@ -44,6 +44,7 @@ pub fn encode_words(
     model: &str,
 ) -> Result<Vec<Word>, ScoringError> {
     let mut words: Vec<Word> = Vec::new();
+    let mut first: HashMap<Vec<u32>, usize> = HashMap::new();
     for (label, entry) in verbalizer.labels.iter().enumerate() {
         for text in &entry.words {
             let written = match place.continues {
@@ -69,7 +70,7 @@ pub fn encode_words(
                     model: model.into(),
                 });
             }
-            if let Some(other) = words.iter().find(|w| w.ids == ids) {
+            if let Some(other) = first.get(&ids).map(|&at| &words[at]) {
                 return Err(ScoringError::SameTokens {
                     first: verbalizer.labels[other.label].label.clone(),
                     second: entry.label.clone(),
@@ -78,6 +79,7 @@ pub fn encode_words(
                     model: model.into(),
                 });
             }
+            first.insert(ids.clone(), words.len());
             words.push(Word { label, text: text.clone(), ids });
         }
     }
@@ -150,20 +152,30 @@ impl Passes {
         Self { words, passes, whole_vocabulary: false, n_labels, by_length: false }
     }
 
-    /// The passes for a model that continues text: every word is read off one pass, whose input goes on with all its tokens
+    /// The passes for a model that continues text: every word has one pass, whose input goes on with all its tokens
     /// but the last, and its score is the sum over its tokens (divided by their number under `mean`). A word that begins as a
-    /// longer one is read off the longer one's pass.
+    /// longer one has the longer one's pass. What several words begin with is read off one of their passes only: it is the same in
+    /// all of them, and with hundreds of words, reading it off each would cost more than the rest.
     pub fn continuing(words: Vec<Word>, n_labels: usize, rule: MultiToken) -> Self {
         let mut longest_first: Vec<usize> = (0..words.len()).collect();
         longest_first.sort_by_key(|&word| std::cmp::Reverse(words[word].ids.len()));
         let mut passes: Vec<Pass> = Vec::new();
+        // The first pass that goes on with these tokens.
+        let mut pass_of: HashMap<&[u32], usize> = HashMap::new();
         for word in longest_first {
-            let ids = &words[word].ids;
-            let filled: Vec<Option<u32>> = ids[..ids.len() - 1].iter().copied().map(Some).collect();
-            let reads = ids.iter().enumerate().map(|(mask, &token)| Read { word, mask, token });
-            match passes.iter_mut().find(|pass| pass.filled.starts_with(&filled)) {
-                Some(pass) => pass.reads.extend(reads),
-                None => passes.push(Pass { filled, reads: reads.collect() }),
+            let ids = words[word].ids.as_slice();
+            let own = &ids[..ids.len() - 1];
+            if !pass_of.contains_key(own) {
+                let filled = own.iter().copied().map(Some).collect();
+                (0..=own.len()).for_each(|n| {
+                    pass_of.entry(&own[..n]).or_insert(passes.len());
+                });
+                passes.push(Pass { filled, reads: Vec::new() });
+            }
+            for (mask, &token) in ids.iter().enumerate() {
+                if let Some(&pass) = pass_of.get(&ids[..mask]) {
+                    passes[pass].reads.push(Read { word, mask, token });
+                }
             }
         }
         passes.reverse();
@@ -198,9 +210,16 @@ impl Passes {
     /// labels' scores are normalised by log-softmax.
     pub fn label_logprobs(&self, reads: &[Vec<f64>]) -> Vec<f64> {
         let words = self.word_scores(reads);
+        // Words stand label after label.
+        let mut by_label = self.words.chunk_by(|a, b| a.label == b.label).peekable();
+        let mut at = 0;
         let labels: Vec<f64> = (0..self.n_labels)
-            .map(|label| {
-                log_sum_exp(self.words.iter().zip(&words).filter(|(word, _)| word.label == label).map(|(_, &s)| s))
+            .map(|label| match by_label.next_if(|own| own[0].label == label) {
+                Some(own) => {
+                    at += own.len();
+                    log_sum_exp(words[at - own.len()..at].iter().copied())
+                }
+                None => f64::NEG_INFINITY,
             })
             .collect();
         let total = log_sum_exp(labels.iter().copied());
@@ -260,11 +279,14 @@ mod tests {
         let filled: Vec<_> = passes.passes.iter().map(|p| p.filled.clone()).collect();
         assert_eq!(filled, [vec![Some(9)], vec![Some(6), Some(7)]]);
         let read = |word, mask, token| Read { word, mask, token };
-        assert_eq!(passes.passes[0].reads, [read(3, 0, 9), read(3, 1, 7)]);
-        assert_eq!(passes.passes[1].reads.len(), 3 + 2 + 1);
+        // What every word begins with is read off one pass.
+        assert_eq!(passes.passes[0].reads, [read(3, 1, 7)]);
+        let first =
+            [read(2, 0, 6), read(2, 1, 7), read(2, 2, 8), read(1, 0, 6), read(1, 1, 7), read(3, 0, 9), read(0, 0, 5)];
+        assert_eq!(passes.passes[1].reads, first);
         assert!(passes.whole_vocabulary);
-        // Word 0 at the first place, word 1 at two, word 2 at three.
-        let scores = passes.word_scores(&[vec![-1.0, -2.0], vec![-4.0, -8.0, -16.0, -4.0, -8.0, -32.0]]);
+        // Word 0 at the first place, word 1 at two, word 2 at three, word 3 at two of different passes.
+        let scores = passes.word_scores(&[vec![-2.0], vec![-4.0, -8.0, -16.0, -4.0, -8.0, -1.0, -32.0]]);
         assert_eq!(scores, [-32.0, -12.0, -28.0, -3.0]);
         let one = Passes::continuing(vec![word(0, &[5]), word(1, &[6])], 2, MultiToken::Joint);
         assert_eq!((one.passes.len(), one.passes[0].filled.len(), one.whole_vocabulary), (1, 0, false));

@@ -12,6 +12,11 @@ use super::ready::Ready;
 use super::scorer::{floats, ids_tensor};
 use super::twins::{Reader, Twins};
 
+/// Logits over the whole vocabulary that are held at a time: 16 MiB.
+const LOGITS: usize = 1 << 22;
+/// Rows of logits that are held at a time in any case.
+const FEWEST_ROWS: usize = 16;
+
 /// What each pass reads, in nats: `[prompt][example][pass][read]`.
 pub(super) type Reads = Vec<Vec<Vec<Vec<f64>>>>;
 
@@ -22,7 +27,11 @@ impl Scorer {
     }
 
     /// The states of a batch where it is read `[batch_size, n_predict, d_model]`, what sequences begin with alike computed once.
-    fn predict_batch<'p>(&self, batch: &[Sequence], prompt_of: impl Fn(usize) -> Option<&'p Prompt>) -> Tensor<3> {
+    pub(super) fn predict_batch<'p>(
+        &self,
+        batch: &[Sequence],
+        prompt_of: impl Fn(usize) -> Option<&'p Prompt>,
+    ) -> Tensor<3> {
         if !self.shares() {
             return self.states(self.inputs(batch, prompt_of), batch);
         }
@@ -66,6 +75,28 @@ impl Scorer {
         }
     }
 
+    /// The log-probabilities of `tokens` over the whole vocabulary, row by row; the logits of some rows at a time, since those of all
+    /// would take more memory than anything else where hundreds of words are read.
+    ///
+    /// # Shapes
+    /// - states: `[n, d_model]`, two rows at least -> `[n * tokens.len()]`
+    fn log_probabilities(&self, states: &Tensor<2>, tokens: &[u32]) -> Vec<f32> {
+        let [n, _] = states.dims();
+        let most = (LOGITS / self.loaded().model.shape().vocab_size.max(1)).max(FEWEST_ROWS);
+        let mut values = Vec::with_capacity(n * tokens.len());
+        let mut from = 0;
+        while from < n {
+            let rest = n - from;
+            // No row is left alone: a product with one row sums in another order.
+            let rows = if rest <= most { rest } else { most.min(rest - 2) };
+            let logits = self.loaded().model.logits(states.clone().narrow(0, from, rows), None);
+            let device = logits.device();
+            values.extend(floats(activation::log_softmax(logits, 1).select(1, ids_tensor(tokens, &device))));
+            from += rows;
+        }
+        values
+    }
+
     /// Stores the label words' rows of some readers, normalised over the `whole` vocabulary or not.
     fn read_words(
         &self,
@@ -84,9 +115,7 @@ impl Scorer {
             return;
         }
         let values = if whole {
-            let logits = self.loaded().model.logits(states.clone(), None);
-            let device = logits.device();
-            floats(activation::log_softmax(logits, 1).select(1, ids_tensor(&rows, &device)))
+            self.log_probabilities(states, &rows)
         } else {
             floats(self.loaded().model.logits(states.clone(), Some(&rows)))
         };

@@ -14,6 +14,7 @@ use super::answer_way::AnswerWay;
 use super::batch::Sequence;
 use super::beginnings::{in_common, key, same_encoder};
 use super::encode::Encoder;
+use super::known_passes::KnownPasses;
 use super::nearest_demonstrations::PoolVectors;
 use super::passes::{Passes, WordPlace, encode_words};
 use super::past::prefix_groups;
@@ -24,6 +25,9 @@ use super::{Cost, ScoringError, Settings};
 
 /// Rows of states that a batch has for each of the sequences it may have, where no padding is computed.
 const ROWS: usize = 32;
+
+/// Sequences of one call that are held at a time, where it has several prompts.
+const SEQUENCES: usize = 1 << 18;
 
 /// The scores of a round of prompts on the same examples.
 #[derive(Debug, Clone)]
@@ -52,6 +56,7 @@ pub struct Scorer {
     loaded: LoadedModel,
     settings: Settings,
     way: AnswerWay,
+    known_passes: KnownPasses,
     /// The representations of demonstrations that the nearest are chosen from.
     pub(super) pools: Mutex<HashMap<[u8; 32], Arc<PoolVectors>>>,
     /// What prompts with trained weights are scored with.
@@ -64,7 +69,8 @@ impl Scorer {
     /// A scorer for `loaded`.
     pub fn new(loaded: LoadedModel, settings: Settings) -> Self {
         let way = AnswerWay::of(&loaded);
-        Self { way, loaded, settings, pools: Mutex::default(), tunables: Mutex::default(), tuned: None }
+        let (pools, tunables, known_passes) = (Mutex::default(), Mutex::default(), KnownPasses::default());
+        Self { way, known_passes, loaded, settings, pools, tunables, tuned: None }
     }
 
     /// The model, its tokenizer and hashes.
@@ -103,6 +109,9 @@ impl Scorer {
             }
         }
         self.check_sides(&prompt.template)?;
+        if prompt.verbalizer.reference_column().is_some() {
+            return self.check_references(prompt, columns);
+        }
         let passes = self.passes(prompt)?;
         for n_mask in mask_counts(&passes) {
             self.encoder(&prompt.template, columns, n_mask)?;
@@ -115,7 +124,7 @@ impl Scorer {
     /// # Errors
     /// [`ScoringError`] if the words cannot be written.
     pub fn evaluations_per_example(&self, prompt: &Prompt) -> Result<u64, ScoringError> {
-        if prompt.classifies() {
+        if prompt.classifies() || prompt.verbalizer.reference_column().is_some() {
             return Ok(1);
         }
         let nearest = u64::from(prompt.template.nearest().is_some());
@@ -155,6 +164,10 @@ impl Scorer {
         };
         let decoded = matches!(self.way, AnswerWay::Sentinels { .. });
         let place = WordPlace { after_space, fixed, continues: causal.then_some(context), decoded };
+        self.known_passes.get(&prompt.verbalizer, place, rule, || self.passes_at(prompt, place, rule))
+    }
+
+    fn passes_at(&self, prompt: &Prompt, place: WordPlace<'_>, rule: MultiToken) -> Result<Passes, ScoringError> {
         let words = encode_words(&prompt.verbalizer, &self.loaded.tokenizer, place, &self.loaded.name)?;
         let n_labels = prompt.verbalizer.labels.len();
         if !self.way.continues() {
@@ -193,6 +206,9 @@ impl Scorer {
     /// # Errors
     /// As [`Scorer::passes`].
     pub(super) fn fewest_masks(&self, prompt: &Prompt) -> Result<usize, ScoringError> {
+        if prompt.verbalizer.reference_column().is_some() {
+            return Ok(1);
+        }
         let passes = self.passes(prompt)?;
         Ok(passes.passes.iter().map(|pass| pass.filled.len()).min().unwrap_or(1))
     }
@@ -254,12 +270,25 @@ impl Scorer {
         if asks.iter().any(|ask| !self.is_own(ask.prompt)) {
             return self.score_by_model(asks, columns, examples);
         }
+        if asks.iter().any(|ask| ask.prompt.verbalizer.reference_column().is_some()) {
+            return self.score_references(asks, columns, examples);
+        }
         if let [ask] = asks
             && ask.prompt.classifies()
         {
             return self.score_by_head(ask, columns, examples);
         }
         let ready = self.ready_all(asks, columns, examples)?;
+        let n_sequences: usize = ready.iter().map(|ready| ready.encoded.len() * examples.len()).sum();
+        if n_sequences > SEQUENCES && asks.len() > 1 {
+            let (first, second) = asks.split_at(asks.len() / 2);
+            let mut round = self.score_mixed(first, columns, examples)?;
+            let rest = self.score_mixed(second, columns, examples)?;
+            round.scores.extend(rest.scores);
+            round.truncated.extend(rest.truncated);
+            round.costs.extend(rest.costs);
+            return Ok(round);
+        }
         let mut sequences = Vec::new();
         let mut costs: Vec<Cost> = ready.iter().map(|ready| ready.found).collect();
         for (prompt, (ready, cost)) in ready.iter().zip(&mut costs).enumerate() {

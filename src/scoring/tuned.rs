@@ -275,6 +275,12 @@ impl Scorer {
             charge(&batch);
             return Ok(activation::log_softmax(self.head_logits(inputs(&batch), prompt)?, 1));
         }
+        if prompt.verbalizer.reference_column().is_some() {
+            let told = self.told(&ask, columns, examples)?;
+            let (batch, targets) = told.padded();
+            charge(&batch);
+            return Ok(self.reference_logprobs(inputs(&batch), &batch, &targets));
+        }
         let ready = self.ready_all(&[ask], columns, examples)?.remove(0);
         let mut reads = Vec::new();
         for pass in 0..ready.reading.passes.passes.len() {

@@ -51,16 +51,36 @@ impl SelectBy {
         Self::Metric(Metric::ALL[0]),
         Self::Metric(Metric::ALL[1]),
         Self::Metric(Metric::ALL[2]),
+        Self::Metric(Metric::ALL[3]),
+        Self::Metric(Metric::ALL[4]),
+        Self::Metric(Metric::ALL[5]),
+        Self::Metric(Metric::ALL[6]),
+        Self::Metric(Metric::ALL[7]),
+        Self::Metric(Metric::ALL[8]),
         Self::Margin,
         Self::MeanLogLikelihood,
         Self::ExpectedAccuracy,
     ];
 
+    /// Those that a task with this metric can choose by: what the model writes is judged by the task's metric alone, and examples with
+    /// references have no labels to tell apart.
+    pub fn for_metric(task: Metric) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |rule| match rule {
+            Self::Metric(Metric::TargetLogLikelihood) | Self::MeanLogLikelihood => {
+                task.is_of_references() || *rule == Self::MeanLogLikelihood
+            }
+            Self::Metric(metric) if metric.is_of_references() || metric.is_of_facts() => *metric == task,
+            // The record has each fact's value of the task's metric.
+            Self::Metric(_) => !task.is_of_references() && !task.is_of_facts(),
+            Self::Margin | Self::ExpectedAccuracy => !task.is_of_references(),
+        })
+    }
+
     /// What dev chooses by where nothing is said: the expected accuracy for accuracy, which has few values at few shots and
     /// ties; any other metric itself.
     pub fn default_for(metric: Metric) -> Self {
         match metric {
-            Metric::Accuracy => Self::ExpectedAccuracy,
+            Metric::Accuracy | Metric::PAt1 => Self::ExpectedAccuracy,
             other => Self::Metric(other),
         }
     }
@@ -141,7 +161,7 @@ pub(super) fn select(reader: &mut Reader, at: Option<At>, metric: Metric) -> Res
     let Some(at) = at else { return Ok(select) };
     let fields = reader.fields(at, &["by", "tie_break", "racing"])?;
     if let Some(at) = fields.get("by") {
-        let rules = SelectBy::ALL.map(|rule| (rule.name(), rule));
+        let rules: Vec<(&str, SelectBy)> = SelectBy::for_metric(metric).map(|rule| (rule.name(), rule)).collect();
         select.by = reader.choice(&at, "selection", &rules, &["mutual_information", "agreement", "combined"])?;
     }
     if let Some(at) = fields.get("tie_break") {

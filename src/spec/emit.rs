@@ -4,6 +4,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::choice::Budget;
 use super::emit_dataset::dataset;
+use super::emit_facts::facts;
 use super::experiment::{Experiment, FORMAT};
 use super::method::{
     Choose, Endpoint, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind, SearchItem, SoftInit,
@@ -98,7 +99,9 @@ impl SearchItem {
 }
 
 fn task(task: &TaskSpec) -> Value {
-    let mut entries = vec![("dataset", dataset(&task.dataset))];
+    let mut entries: Vec<(&str, Value)> = task.facts.iter().map(|_| ("kind", text("facts"))).collect();
+    entries.push(("dataset", dataset(&task.dataset)));
+    entries.extend(task.facts.iter().flat_map(facts));
     entries.extend(task.template.iter().map(|template| ("template", text(template))));
     if let Some(verbalizer) = &task.verbalizer {
         let words = verbalizer.labels.iter().map(|label| (text(&label.label), list(&label.words)));
@@ -106,6 +109,11 @@ fn task(task: &TaskSpec) -> Value {
     } else if !task.words.is_empty() {
         entries.push(("verbalizer", folded(task.words.iter().map(word_search).collect())));
     }
+    entries.extend(task.target.iter().map(|target| ("target", text(target))));
+    entries.extend(task.generate.iter().map(|writing| {
+        let most = Value::from(writing.max_new_tokens as u64);
+        ("generate", mapping([("max_new_tokens", most), ("stop", list(&writing.stop))]))
+    }));
     entries.extend([
         ("multi_token", text(task.multi_token.name())),
         ("metric", text(task.metric.name())),
@@ -204,8 +212,16 @@ fn word_search(words: &WordSearch) -> Value {
 
 fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
     match of {
-        Method::Manual(method) if method.templates.is_empty() => Vec::new(),
-        Method::Manual(method) => vec![("templates", list(&method.templates))],
+        Method::Manual(method) => {
+            let mut entries = Vec::new();
+            entries.extend((!method.templates.is_empty()).then(|| ("templates", list(&method.templates))));
+            if !method.templates_from.is_empty() {
+                let files: Vec<_> = method.templates_from.iter().map(|path| path.display()).collect();
+                entries.push(("templates_from", list(&files)));
+                entries.push(("cut_behind_mask", Value::from(method.cut_behind_mask)));
+            }
+            entries
+        }
         Method::Random(method) => triggers(&method.slots),
         Method::Autoprompt(method) => {
             let own = vec![

@@ -13,6 +13,7 @@ use super::model_source::ModelSource;
 use super::node::{Node, Place, Value, shortened};
 use super::overrides;
 use super::reader::{At, Reader};
+use super::references;
 use super::task::{TaskSpec, task};
 use super::yaml::{self, MAX_BYTES, Syntax};
 use crate::task::{DatasetSource, Files, Limits, Shots};
@@ -183,6 +184,9 @@ impl Experiment {
         let ensembles = ensembles(reader, fields.get("ensembles"))?;
         let limits = limits(reader, fields.get("limits"))?;
         let controls = controls(reader, fields.get("controls"))?;
+        if task.target.is_some() {
+            references::check(reader, &fields, &task, &search)?;
+        }
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut places = BTreeMap::new();
         gather_places(reader, &At { node: &top, path: String::new() }, DEEPEST_PLACE, &mut places);
@@ -212,8 +216,11 @@ impl Experiment {
 
     /// A path of the file: as it stands if it is absolute or exists from the working directory, else from the file's folder if
     /// it exists there, else as it stands.
+    ///
+    /// Of facts `{relation}` in it is the name of the relation.
     pub fn resolve_path(&self, path: &Path) -> PathBuf {
-        resolve_path(path, &self.folder)
+        let of_relation = self.task.facts.as_ref().and_then(|facts| facts.path_of(path));
+        resolve_path(of_relation.as_deref().unwrap_or(path), &self.folder)
     }
 
     /// Where the data are, paths resolved.
@@ -512,7 +519,7 @@ experiments/x.yaml:1:7: name: `a/b` cannot name a folder (letters of any script,
 experiments/x.yaml:3:12: task.dataset: data set `hf:../sst2`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..` and `--`
 experiments/x.yaml:4:13: task.template: template `{text} was`: it has no {mask}, the slot where the model answers
 experiments/x.yaml:5:15: task.verbalizer: the word `x` stands for both `a` and `b`
-experiments/x.yaml:6:11: task.metric: metric `rouge_l` is not in this version (this version has accuracy, macro_f1, matthews)
+experiments/x.yaml:6:11: task.metric: rouge_l is for tasks with references: name their column with `target`
 experiments/x.yaml:7:30: models[1]: the same as models[0]
 experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..` and `--`
 experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)

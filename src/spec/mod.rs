@@ -16,15 +16,18 @@ mod choice;
 mod control;
 mod emit;
 mod emit_dataset;
+mod emit_facts;
 mod ensemble;
 mod error;
 mod experiment;
+mod fact_task;
 mod hub_data;
 mod method;
 mod model_source;
 mod node;
 mod overrides;
 mod reader;
+mod references;
 mod strategy;
 mod sweep;
 mod task;
@@ -37,6 +40,7 @@ pub use control::Control;
 pub use ensemble::{EnsembleKind, Ensembles};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
+pub use fact_task::{FactTask, LeaveOut, Objects};
 pub use method::{
     Autoprompt, BbtParameters, Choose, Decay, Demonstrations, Endpoint, FineTuneParameters, Gcg, Generator, LabelWords,
     METHODS, Manual, Method, NO_VARIABLE, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters,

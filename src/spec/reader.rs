@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use super::error::{SpecError, ValueFault};
 use super::node::{Node, Place, Value, shortened};
 use super::overrides::shown;
+use crate::prompt::Notation;
 
 /// Names places and gathers faults of value.
 pub(super) struct Reader<'a> {
@@ -13,6 +14,8 @@ pub(super) struct Reader<'a> {
     origin: &'a str,
     overrides: &'a [(String, String)],
     faults: Vec<(Place, ValueFault)>,
+    /// The notation of templates, which the kind of task decides.
+    pub notation: Notation,
 }
 
 /// A node and the way to it.
@@ -75,7 +78,7 @@ fn joined(path: &str, key: &str) -> String {
 impl<'a> Reader<'a> {
     /// A reader that names `origin` and `overrides` in its faults.
     pub fn new(origin: &'a str, overrides: &'a [(String, String)]) -> Self {
-        Self { origin, overrides, faults: Vec::new() }
+        Self { origin, overrides, faults: Vec::new(), notation: Notation::Texts }
     }
 
     /// `value` if there was no fault, else all faults in the order of their places.

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::error::SpecError;
+use super::fact_task::{FactTask, KEYS, fact_task};
 use super::hub_data::{hub_data, hub_name};
 use super::method::{WordSearch, is_search, searches};
 use super::reader::{At, Fields, Reader};
-use crate::prompt::{Piece, PromptError, Template, Verbalizer};
-use crate::task::{Band, Columns, DatasetSource, Files, Header, HubData, LabelBy, Metric, Shares};
+use super::references;
+use crate::prompt::{Notation, Piece, PromptError, Template, Verbalizer};
+use crate::task::{Band, Columns, DatasetSource, Files, Header, HubData, LabelBy, Metric, SUBJECT, Shares, Writing};
 
 /// What is to be done, and on which data.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,10 +26,16 @@ pub struct TaskSpec {
     pub words: Vec<WordSearch>,
     /// How a word of several tokens is scored; default [`MultiToken::Joint`].
     pub multi_token: MultiToken,
-    /// How predictions are measured; default accuracy.
+    /// The column that holds the examples' references, of a task of generation; with it nothing is a label.
+    pub target: Option<String>,
+    /// How texts are written, where what the model writes is looked at: by the metric, or because it was asked for.
+    pub generate: Option<Writing>,
+    /// How predictions are measured; default accuracy, with `target` target_log_likelihood.
     pub metric: Metric,
     /// Whether an input that is too long is shortened (default) or refused.
     pub truncate: bool,
+    /// What is said of a task of facts; none of a classification.
+    pub facts: Option<FactTask>,
 }
 
 /// How a label word of several tokens is scored (contract, definition 10).
@@ -53,8 +61,11 @@ impl TaskSpec {
             verbalizer: None,
             words: Vec::new(),
             multi_token: MultiToken::default(),
+            target: None,
+            generate: None,
             metric: Metric::Accuracy,
             truncate: true,
+            facts: None,
         }
     }
 }
@@ -75,11 +86,12 @@ impl MultiToken {
 }
 
 /// Metrics of tasks that this version does not have.
-const LATER_METRICS: [&str; 5] = ["rouge_l", "exact_match", "target_log_likelihood", "p_at_1", "mrr"];
-
 pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
-    let known = ["dataset", "template", "verbalizer", "multi_token", "metric", "truncate"];
+    let known =
+        ["kind", "dataset", "template", "verbalizer", "target", "generate", "multi_token", "metric", "truncate"];
+    let known = [&known[..], &KEYS].concat();
     let fields = reader.fields(at, &known)?;
+    let facts = kind(reader, &fields)?;
     let dataset = match fields.get("dataset") {
         Some(at) => dataset(reader, at)?,
         None => {
@@ -111,20 +123,96 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
         None => MultiToken::default(),
     };
     let metric = match fields.get("metric") {
-        Some(at) => reader.choice(&at, "metric", &Metric::ALL.map(|metric| (metric.name(), metric)), &LATER_METRICS)?,
+        Some(at) => metric(reader, &at, facts.is_some())?,
+        None if facts.is_some() => Metric::PAt1,
+        None if fields.get("target").is_some() => Metric::TargetLogLikelihood,
         None => Metric::Accuracy,
     };
     let truncate = match fields.get("truncate") {
         Some(at) => reader.flag(&at)?,
         None => true,
     };
-    Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, metric, truncate })
+    if facts.is_some() {
+        check_facts(reader, &fields);
+    }
+    let target = references::target(reader, &fields, template.as_ref(), metric)?;
+    let generate = references::generate(reader, &fields, metric)?;
+    Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, target, generate, metric, truncate, facts })
+}
+
+/// The metric, which is to be one of facts where the task is.
+fn metric(reader: &mut Reader, at: &At, of_facts: bool) -> Result<Metric, SpecError> {
+    let known = Metric::ALL.into_iter().filter(|metric| metric.is_of_facts() == of_facts);
+    let known: Vec<(&str, Metric)> = known.map(|metric| (metric.name(), metric)).collect();
+    let name = reader.text(at)?;
+    if name.parse::<Metric>().is_ok_and(|metric| metric.is_of_facts() != of_facts) {
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        let what = match of_facts {
+            true => format!("{name} is not for tasks of facts (these have {})", names.join(", ")),
+            false => format!("{name} is for tasks of facts (`kind: facts`; others have {})", names.join(", ")),
+        };
+        reader.value(at, what);
+        return Ok(known[0].1);
+    }
+    reader.choice(at, "metric", &known, &[])
+}
+
+/// What is said of facts, where the task is of that kind; from then on templates are read in its notation.
+fn kind(reader: &mut Reader, fields: &Fields) -> Result<Option<FactTask>, SpecError> {
+    let of_facts = match fields.get("kind") {
+        Some(at) if reader.text(&at)? == "generation" => {
+            reader.value(
+                &at,
+                "a task of generation names the column of its references: `target: COLUMN`, without `kind`",
+            );
+            false
+        }
+        Some(at) => reader.choice(&at, "kind of task", &[("classification", false), ("facts", true)], &[])?,
+        None => false,
+    };
+    if of_facts {
+        reader.notation = Notation::Facts;
+        return fact_task(reader, fields).map(Some);
+    }
+    for key in KEYS {
+        if let Some(at) = fields.get(key) {
+            reader.value(&at, "belongs to a task of facts (`kind: facts`)");
+        }
+    }
+    Ok(None)
+}
+
+/// Refuses what a task of facts has no use for.
+fn check_facts(reader: &mut Reader, fields: &Fields) {
+    if let Some(at) = fields.get("verbalizer") {
+        reader.value(&at, "objects are their own words; `objects: { OBJECT: [word, ...] }` gives them others");
+    }
+    for key in ["target", "generate"] {
+        if let Some(at) = fields.get(key) {
+            reader.value(&at, "is of tasks with references, and the answers of facts are their objects");
+        }
+    }
+    let Some(dataset) = fields.get("dataset") else { return };
+    for (key, at) in dataset.entries().unwrap_or_default() {
+        if ["labels", "label_by"].contains(&key.as_str()) {
+            reader.value(&at, "the labels of facts are their objects; `objects` lists them");
+        }
+    }
 }
 
 /// A template with one mask and an input; `None` where it is at fault.
 fn checked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
     let text = reader.text(at)?;
-    match Template::parse(&text).and_then(|template| template.check_mask().map(|()| template)) {
+    let read = Template::parse_as(&text, reader.notation);
+    let no_subject = |template: &Template| !template.columns().contains(&SUBJECT);
+    if reader.notation == Notation::Facts
+        && let Ok(template) = &read
+        && no_subject(template)
+    {
+        reader.value(at, format!("template `{template}`: it does not show the subject ({{subject}}, [X] or 【x】)"));
+        return Ok(None);
+    }
+    match read.and_then(|template| template.check_mask().map(|()| template)) {
         Ok(template) => Ok(Some(template)),
         Err(error) => {
             reader.value(at, error);
@@ -136,7 +224,7 @@ fn checked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, Sp
 /// A template that a classification head reads: inputs and text alone; `None` where it is at fault.
 pub(super) fn unmasked_template(reader: &mut Reader, at: &At) -> Result<Option<Template>, SpecError> {
     let text = reader.text(at)?;
-    let template = match Template::parse(&text) {
+    let template = match Template::parse_as(&text, reader.notation) {
         Ok(template) => template,
         Err(error) => {
             reader.value(at, error);

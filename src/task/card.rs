@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::task::facts::OBJECT;
 use crate::task::source::Columns;
 use crate::task::table::Indexed;
 use crate::task::{Split, TaskError};
@@ -87,6 +88,15 @@ impl Card {
         serde_yaml::from_str(text).map_err(|source| TaskError::Card { file: file.to_owned(), source: Box::new(source) })
     }
 
+    /// Whether it describes facts, which a task of another kind cannot read.
+    pub fn is_of_facts(&self) -> bool {
+        match &self.columns {
+            Some(Columns::Order(names)) => names.iter().any(|name| name == OBJECT),
+            Some(Columns::Names(names)) => names.contains_key(OBJECT),
+            None => false,
+        }
+    }
+
     /// Refuses rows that are not those which the card describes.
     pub(crate) fn check_rows(&self, split: Split, rows: &Indexed) -> Result<(), TaskError> {
         let Some(card) = self.splits.as_ref().and_then(|splits| splits.get(&split)) else {
@@ -99,8 +109,8 @@ impl Card {
                 found: rows.hash.clone(),
             });
         }
-        if card.rows != rows.n_rows() {
-            let found = rows.n_rows();
+        let found = rows.n_rows() + rows.facts.n();
+        if card.rows != found {
             return Err(TaskError::CardRows { file: rows.file.clone(), expected: card.rows, found });
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::task::card::{CARD, Card};
 use crate::task::labels::{check_labels, sorted_labels};
 use crate::task::source::{DatasetSource, Files};
 use crate::task::table::{Format, Indexed, TableOptions, Want, needs_label, text_columns};
-use crate::task::{Draw, Example, Examples, Split, TaskError};
+use crate::task::{DatasetOptions, Draw, Example, Examples, Split, TaskError};
 
 /// A data set.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +34,8 @@ pub struct Dataset {
     pub language: Option<String>,
     /// What is worth saying of how it was read, a sentence each.
     pub notes: Vec<String>,
+    /// Whether it is one of facts, whose labels are objects and no classes.
+    pub is_of_facts: bool,
 }
 
 impl Dataset {
@@ -42,20 +44,29 @@ impl Dataset {
     /// # Errors
     /// Whatever is wrong with a file, a column, a label or the card, with its place.
     pub fn load(source: &DatasetSource) -> Result<Self, TaskError> {
-        Self::load_with(source, &[])
+        Self::load_with(source, &DatasetOptions::default())
     }
 
-    /// Reads a data set that must have the columns `needed`, such as those of a template; their names also tell a header.
+    /// Reads a data set of which more is asked: columns, or that it is one of facts.
     ///
     /// # Errors
-    /// As [`Dataset::load`], and a column that is not there.
-    pub fn load_with(source: &DatasetSource, needed: &[String]) -> Result<Self, TaskError> {
+    /// As [`Dataset::load`], and a column that is not there; of facts an object that is not listed, and fewer than two objects.
+    pub fn load_with(source: &DatasetSource, asked: &DatasetOptions) -> Result<Self, TaskError> {
         match source {
-            DatasetSource::Builtin(name) => builtin::find(name)?.load(needed),
-            DatasetSource::Folder(folder) => load_folder(folder, needed),
-            DatasetSource::Files(files) => load_files(files, needed),
-            DatasetSource::Hub(data) => data.load(needed),
+            DatasetSource::Builtin(name) => builtin::find(name)?.load(asked),
+            DatasetSource::Folder(folder) => load_folder(folder, asked),
+            DatasetSource::Files(files) => load_files(files, asked),
+            DatasetSource::Hub(data) => data.load(asked),
         }
+    }
+
+    /// Reads a data set whose answers are the texts of the column `target`, not labels: every example has the one label that is named as
+    /// the column is, whatever other labels there are.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`]; a reference that is blank, and a split without the column.
+    pub fn load_references(source: &DatasetSource, target: &str) -> Result<Self, TaskError> {
+        Self::load_with(source, &DatasetOptions::of_references(target))
     }
 
     /// A data set from its parts, as a test builds one.
@@ -67,7 +78,8 @@ impl Dataset {
     ) -> Self {
         let [train, dev, test] = splits.map(|split| split.map(|examples| Examples::of(examples, &columns)));
         let (name, hashes) = (name.to_owned(), BTreeMap::new());
-        Self { name, columns, labels, train, dev, test, card: None, hashes, language: None, notes: Vec::new() }
+        let (card, language, notes, is_of_facts) = (None, None, Vec::new(), false);
+        Self { name, columns, labels, train, dev, test, card, hashes, language, notes, is_of_facts }
     }
 
     /// The examples of a split, if it is there.
@@ -128,25 +140,38 @@ impl Dataset {
         rows: BTreeMap<Split, Indexed>,
         labels: Option<Vec<String>>,
         card: Option<Card>,
+        asked: &DatasetOptions,
     ) -> Result<Self, TaskError> {
-        let labels = match labels {
-            Some(labels) => {
+        let labels = match (&asked.target, &asked.facts, labels) {
+            (Some(target), ..) => vec![target.clone()],
+            (None, Some(rules), _) => rules.labels(&rows)?,
+            (None, None, Some(labels)) => {
                 check_labels(&labels)?;
                 labels
             }
-            None => told_by_the_first_labelled(&rows)?,
+            (None, None, None) => told_by_the_first_labelled(&rows)?,
         };
         let columns = shared_columns(&rows)?;
         let mut hashes = BTreeMap::new();
         let mut examples = BTreeMap::new();
         for (split, mut rows) in rows {
-            rows.label(&labels)?;
+            if asked.target.is_some() {
+                rows.label_all();
+            } else {
+                rows.label(&labels).map_err(|error| match (error, &asked.facts) {
+                    (TaskError::UnknownLabel { place, label: object, known }, Some(_)) => {
+                        TaskError::UnlistedObject { place, object, n_listed: known.len() }
+                    }
+                    (error, _) => error,
+                })?;
+            }
             hashes.insert(split, rows.hash.clone());
             examples.insert(split, Examples::new(rows, &columns)?);
         }
         let [train, dev, test] = Split::ALL.map(|split| examples.remove(&split));
         let language = card.as_ref().and_then(|card| card.language.clone());
-        Ok(Self { name, columns, labels, train, dev, test, card, hashes, language, notes: Vec::new() })
+        let (notes, is_of_facts) = (Vec::new(), asked.facts.is_some());
+        Ok(Self { name, columns, labels, train, dev, test, card, hashes, language, notes, is_of_facts })
     }
 }
 
@@ -179,16 +204,11 @@ fn shared_columns(rows: &BTreeMap<Split, Indexed>) -> Result<Vec<String>, TaskEr
     Ok(shared)
 }
 
-fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
+fn load_files(source: &Files, asked: &DatasetOptions) -> Result<Dataset, TaskError> {
     let Files { train, dev, test, all, shares, columns, header, labels, label_by, skip_blank } = source;
-    let options = TableOptions {
-        columns: columns.clone(),
-        header: *header,
-        needed: needed.to_vec(),
-        skip_blank: *skip_blank,
-        class_numbers: label_by.is_some(),
-        ..TableOptions::default()
-    };
+    let class_numbers = label_by.is_some();
+    let options =
+        TableOptions { header: *header, skip_blank: *skip_blank, class_numbers, ..asked.of_table(columns.clone()) };
     let paths = [train, dev, test];
     let files = Split::ALL.into_iter().zip(paths).filter_map(|(split, path)| Some((split, path.clone()?)));
     let files: BTreeMap<Split, PathBuf> = files.collect();
@@ -196,7 +216,8 @@ fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
     let name = name.map_or_else(|| "files".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut notes = Vec::new();
     let mut read = |path: &Path, split: Option<Split>| -> Result<Indexed, TaskError> {
-        let need_label = label_by.is_none() && split.is_none_or(|split| needs_label(split, labels.is_some()));
+        let labelled = asked.target.is_none() && label_by.is_none();
+        let need_label = labelled && split.is_none_or(|split| needs_label(split, labels.is_some()));
         let shares = split.is_none().then_some(*shares);
         let want = Want { options: &options, need_label, label_by: label_by.as_ref(), shares };
         let rows = Indexed::read(path, want)?;
@@ -209,6 +230,7 @@ fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
         if let Some(rule) = label_by {
             left_out(rows.out_of_band, &format!("`{}` is in no band of `label_by`", rule.column));
         }
+        notes.extend(rows.facts.notes(&rows.file, asked.facts.as_ref()));
         Ok(rows)
     };
     let rows = match all {
@@ -222,12 +244,12 @@ fn load_files(source: &Files, needed: &[String]) -> Result<Dataset, TaskError> {
         }
     };
     let by_band = label_by.as_ref().map(|rule| rule.bands.iter().map(|(label, _)| label.clone()).collect());
-    let mut dataset = Dataset::assemble(name, rows, labels.clone().or(by_band), None)?;
+    let mut dataset = Dataset::assemble(name, rows, labels.clone().or(by_band), None, asked)?;
     dataset.notes = notes;
     Ok(dataset)
 }
 
-fn load_folder(folder: &Path, needed: &[String]) -> Result<Dataset, TaskError> {
+fn load_folder(folder: &Path, asked: &DatasetOptions) -> Result<Dataset, TaskError> {
     let shown = folder.display().to_string();
     if folder.is_file() {
         return Err(TaskError::IsFile { file: shown });
@@ -249,19 +271,20 @@ fn load_folder(folder: &Path, needed: &[String]) -> Result<Dataset, TaskError> {
     }
     let labels = card.as_ref().and_then(|card| card.labels.clone());
     let columns = card.as_ref().and_then(|card| card.columns.clone());
-    let options = TableOptions { columns, needed: needed.to_vec(), ..TableOptions::default() };
-    let mut rows = BTreeMap::new();
+    let options = asked.of_table(columns);
+    let (mut rows, mut notes) = (BTreeMap::new(), Vec::new());
     for (split, path) in files {
-        let need_label = needs_label(split, labels.is_some());
+        let need_label = asked.target.is_none() && needs_label(split, labels.is_some());
         let read = Indexed::read(&path, Want { options: &options, need_label, label_by: None, shares: None })?;
         if let Some(card) = &card {
             card.check_rows(split, &read)?;
         }
+        notes.extend(read.facts.notes(&read.file, asked.facts.as_ref()));
         rows.insert(split, read);
     }
     let folder_name = || folder.file_name().map_or(shown.clone(), |name| name.to_string_lossy().into_owned());
     let name = card.as_ref().map_or_else(folder_name, |card| card.name.clone());
-    Dataset::assemble(name, rows, labels, card)
+    Ok(Dataset { notes, ..Dataset::assemble(name, rows, labels, card, asked)? })
 }
 
 /// The files `train.*`, `dev.*`, `test.*` of a folder with an ending that we read.
@@ -380,8 +403,9 @@ mod tests {
     fn needed_columns_are_asked_for() {
         let folder = folder(&[("train.csv", "premise,label\na,1\n")]);
         let source = DatasetSource::Folder(folder.path().to_owned());
-        assert!(Dataset::load_with(&source, &["premise".to_owned()]).is_ok());
-        let message = Dataset::load_with(&source, &["text".to_owned()]).unwrap_err().to_string();
+        let asked = |column: &str| DatasetOptions { needed: vec![column.to_owned()], ..DatasetOptions::default() };
+        assert!(Dataset::load_with(&source, &asked("premise")).is_ok());
+        let message = Dataset::load_with(&source, &asked("text")).unwrap_err().to_string();
         assert!(message.ends_with("no column `text` (columns: premise)"), "{message}");
     }
 

@@ -15,6 +15,8 @@
 //!   needs both. Test is always as published.
 //! - A limit takes a fixed stratified subset (largest remainders) in the order without seed. The dev of k shots is cut to the
 //!   front of its own order instead, which keeps it nested in k.
+//! - Facts have no classes: k shots are k facts in all, by the same order, and so are the halves and limits. Facts with equal subject
+//!   and object are one; a subject with two objects is two facts and in the draw.
 //! - `unlabelled` are distinct train texts in an order of their own that no label enters; beside a dev that comes from train
 //!   they are of the other half, except at 0 shots, which have no dev.
 
@@ -95,6 +97,10 @@ fn draw_count(dataset: &Dataset, k: usize, seed: u64, limits: &Limits) -> Result
     let take = |pool: &Pool| -> Result<Vec<usize>, TaskError> {
         let mut classes = Vec::with_capacity(dataset.labels.len());
         for (label, places) in pool.classes.iter().enumerate() {
+            if places.len() < k && dataset.is_of_facts {
+                let (dataset, pool, has) = (dataset.name.clone(), pool.name, places.len());
+                return Err(TaskError::TooFewFacts { dataset, pool, has, needs: k });
+            }
             if places.len() < k {
                 return Err(TaskError::TooFew {
                     dataset: dataset.name.clone(),
@@ -116,6 +122,9 @@ fn draw_count(dataset: &Dataset, k: usize, seed: u64, limits: &Limits) -> Result
 fn draw_full(dataset: &Dataset, limits: &Limits) -> Result<Draw, TaskError> {
     let pools = Pools::new(dataset, Shots::Full)?;
     for pool in [&pools.train, &pools.dev] {
+        if pool.classes.iter().all(Vec::is_empty) && dataset.is_of_facts {
+            return Err(TaskError::TooFewFacts { dataset: dataset.name.clone(), pool: pool.name, has: 0, needs: 1 });
+        }
         if pool.classes.iter().all(Vec::is_empty) {
             let label = dataset.labels.first().cloned().unwrap_or_default();
             return Err(TaskError::TooFew { dataset: dataset.name.clone(), label, pool: pool.name, has: 0, needs: 1 });
@@ -208,6 +217,9 @@ fn distinct(
     taken: Option<&Examples>,
     left_out: &mut LeftOut,
 ) -> Vec<Vec<usize>> {
+    if dataset.is_of_facts {
+        return vec![distinct_facts(examples, taken, left_out)];
+    }
     let mut classes = vec![Vec::new(); dataset.labels.len()];
     for group in examples.groups() {
         // The first stands for all that are equal to it.
@@ -223,6 +235,28 @@ fn distinct(
         }
     }
     classes
+}
+
+/// One place for each distinct fact that is not in `taken`.
+fn distinct_facts(examples: &Examples, taken: Option<&Examples>, left_out: &mut LeftOut) -> Vec<usize> {
+    let mut facts = Vec::new();
+    for group in examples.groups() {
+        let of_subject = facts.len();
+        let known = taken.map_or(&[][..], |taken| taken.with_text(examples.text_hash(group[0] as usize)));
+        for &place in group {
+            let place = place as usize;
+            let Some(label) = examples.label(place) else { continue };
+            let shared = taken.is_some_and(|taken| known.iter().any(|&at| taken.label(at as usize) == Some(label)));
+            if shared {
+                left_out.shared_with_train += 1;
+            } else if facts[of_subject..].iter().any(|&before| examples.label(before) == Some(label)) {
+                left_out.duplicates += 1;
+            } else {
+                facts.push(place);
+            }
+        }
+    }
+    facts
 }
 
 /// The first `n` of some places in the order of BLAKE3(seed, split, label, texts); `(split, split)` are that which they are read
@@ -265,7 +299,8 @@ fn order(seed: Option<u64>, split: Split, label: &str, text: &[u8; 32]) -> [u8; 
     *hasher.finalize().as_bytes()
 }
 
-/// At most `limit` of the places, each class with its share (largest remainders), in file order.
+/// At most `limit` of the places, each class with its share (largest remainders; of facts simply the first by the order without
+/// seed), in file order.
 fn stratified(dataset: &Dataset, split: Split, places: Vec<usize>, limit: Option<usize>) -> Vec<usize> {
     let Some(limit) = limit.filter(|&limit| limit < places.len()) else {
         return places;
@@ -273,7 +308,7 @@ fn stratified(dataset: &Dataset, split: Split, places: Vec<usize>, limit: Option
     let mut classes: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
     for &place in &places {
         let label = dataset.split(split).and_then(|examples| examples.label(place));
-        classes.entry(label).or_default().push(place);
+        classes.entry(label.filter(|_| !dataset.is_of_facts)).or_default().push(place);
     }
     let exact = |class: &Vec<usize>| class.len() * limit;
     let mut quotas: Vec<usize> = classes.values().map(|class| exact(class) / places.len()).collect();

@@ -255,6 +255,29 @@ pub enum TaskError {
         /// The label.
         label: String,
     },
+    /// A fact whose object is not among those that are listed.
+    #[error(
+        "{place}: the object `{object}` is not among the {n_listed} of `objects` (`leave_out: [unlisted]` leaves such facts out)"
+    )]
+    UnlistedObject {
+        /// Where.
+        place: Place,
+        /// The object.
+        object: String,
+        /// How many are listed.
+        n_listed: usize,
+    },
+    /// A relation with fewer than two objects, among which nothing can be ranked.
+    #[error(
+        "`{file}`: answers are ranked among the objects of the relation, and there {} (at least two are needed; `objects` may list more)",
+        few(.found)
+    )]
+    FewObjects {
+        /// A file of it.
+        file: String,
+        /// The objects.
+        found: Vec<String>,
+    },
     /// A data set without any split.
     #[error(
         "`{folder}` holds no train.*, dev.* or test.* file (endings: .tsv, .txt, .csv, .jsonl, .ndjson, .json, .parquet)"
@@ -366,6 +389,18 @@ pub enum TaskError {
         /// The split.
         split: Split,
     },
+    /// More shots than there are facts.
+    #[error("data set `{dataset}`: {has} distinct facts in {pool}, {needs} shots need {needs}")]
+    TooFewFacts {
+        /// The data set.
+        dataset: String,
+        /// The split, or the half of it, that was drawn from.
+        pool: &'static str,
+        /// Distinct facts there.
+        has: usize,
+        /// Shots asked for.
+        needs: usize,
+    },
     /// More shots than a class has examples.
     #[error("data set `{dataset}`: class `{label}` has {has} distinct examples in {pool}, {needs} shots need {needs}")]
     TooFew {
@@ -389,9 +424,18 @@ impl Fault for TaskError {
             | Self::UnknownShots { .. }
             | Self::NoSplit { .. }
             | Self::Unlabelled { .. }
+            | Self::TooFewFacts { .. }
             | Self::TooFew { .. } => ExitCode::Spec,
             _ => ExitCode::Data,
         }
+    }
+}
+
+/// What there is where two objects are needed.
+fn few(found: &[String]) -> String {
+    match found {
+        [one] => format!("is one, `{one}`"),
+        _ => "is none".to_owned(),
     }
 }
 

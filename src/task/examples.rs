@@ -124,6 +124,14 @@ impl Examples {
         self.by_text.binary_search_by_key(hash, |&place| self.hashes[place as usize]).is_ok()
     }
 
+    /// The places of the examples whose texts have this hash.
+    pub(crate) fn with_text(&self, hash: &[u8; 32]) -> &[u32] {
+        let key = |place: &u32| self.hashes[*place as usize];
+        let from = self.by_text.partition_point(|place| key(place) < *hash);
+        let n = self.by_text[from..].iter().take_while(|place| key(place) == *hash).count();
+        &self.by_text[from..from + n]
+    }
+
     /// An example that is held.
     pub fn get(&self, place: usize) -> Option<&Example> {
         self.held.get(&place)

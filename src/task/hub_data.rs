@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use super::hub_name::HubName;
 use super::source::{Columns, Header};
 use super::table::{Indexed, LabelBy, Rows, TableOptions, Want, needs_label};
-use super::{Dataset, Split, TaskError};
+use super::{Dataset, DatasetOptions, Split, TaskError};
 
 /// The label of examples whose label is kept secret.
 const SECRET: &str = "-1";
@@ -71,22 +71,17 @@ impl HubData {
     ///
     /// # Errors
     /// As [`Dataset::load_with`]; and if it was not fetched, or the files of a split differ in their columns.
-    pub(super) fn load(&self, needed: &[String]) -> Result<Dataset, TaskError> {
+    pub(super) fn load(&self, asked: &DatasetOptions) -> Result<Dataset, TaskError> {
         let Some(fetched) = &self.fetched else {
             return Err(TaskError::NotFetched { name: self.name.to_string() });
         };
-        let options = TableOptions {
-            columns: self.columns.clone(),
-            header: self.header,
-            needed: needed.to_vec(),
-            skip_blank: self.skip_blank,
-            class_numbers: self.label_by.is_some(),
-            ..TableOptions::default()
-        };
+        let (header, skip_blank, class_numbers) = (self.header, self.skip_blank, self.label_by.is_some());
+        let options = TableOptions { header, skip_blank, class_numbers, ..asked.of_table(self.columns.clone()) };
         let mut notes = Vec::new();
         let mut all = BTreeMap::new();
         for (&split, files) in &fetched.files {
-            let need_label = self.label_by.is_none() && needs_label(split, self.labels.is_some());
+            let labelled = asked.target.is_none() && self.label_by.is_none();
+            let need_label = labelled && needs_label(split, self.labels.is_some());
             let want = Want { options: &options, need_label, label_by: self.label_by.as_ref(), shares: None };
             let mut rows = match files.as_slice() {
                 [] => continue,
@@ -106,14 +101,17 @@ impl HubData {
             if let Some(rule) = &self.label_by {
                 left_out(rows.out_of_band, &format!("`{}` is in no band of `label_by`", rule.column));
             }
-            if rows.labelled && rows.distinct_labels().is_ok_and(|labels| labels == [SECRET]) {
+            if asked.target.is_none() && rows.labelled && rows.distinct_labels().is_ok_and(|labels| labels == [SECRET])
+            {
                 rows.forget_labels();
                 notes.push(format!("{}, {split}: all labels are {SECRET}, so it counts as unlabelled", self.name));
             }
+            notes.extend(rows.facts.notes(&format!("{}, {split}", self.name), asked.facts.as_ref()));
             all.insert(split, rows);
         }
         let by_band = self.label_by.as_ref().map(|rule| rule.bands.iter().map(|(label, _)| label.clone()).collect());
-        let mut dataset = Dataset::assemble(self.name.short().to_owned(), all, self.labels.clone().or(by_band), None)?;
+        let labels = self.labels.clone().or(by_band);
+        let mut dataset = Dataset::assemble(self.name.short().to_owned(), all, labels, None, asked)?;
         dataset.notes = notes;
         Ok(dataset)
     }
@@ -138,7 +136,7 @@ mod tests {
         data.columns = Some(Columns::Names(names.collect()));
         data.fetched = Some(HubFiles { files, commit: "c".into() });
         let place = folder.path().display().to_string();
-        data.load(&[]).map_err(|error| error.to_string().replace(&place, "DIR"))
+        data.load(&DatasetOptions::default()).map_err(|error| error.to_string().replace(&place, "DIR"))
     }
 
     #[test]

@@ -1,13 +1,29 @@
-//! Metrics of a classifier, from its confusion counts.
+//! Metrics: functions of a classifier's confusion counts, and means of one value an example.
+//!
+//! # Decisions
+//!
+//! - 2026-11: a metric says itself what it is made of ([`Basis`]), what an example's value can be ([`Metric::range`]) and whether it
+//!   counts examples right ([`Metric::is_share`]); racing, intervals and tests ask that, and no list of names.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::task::TaskError;
+use crate::task::{TaskError, answer_rank};
 
-/// A metric that is a function of the confusion counts.
+/// What a metric is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// The confusion counts.
+    Counts,
+    /// One value an example, which the label scores tell; the metric is their mean.
+    Scores,
+    /// One value an example, which the text that the model writes tells; the metric is their mean.
+    Texts,
+}
+
+/// A metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
@@ -19,11 +35,35 @@ pub enum Metric {
     /// Matthews' correlation coefficient, in [-1, 1]; for more than two labels Gorodkin's R_K (2004,
     /// doi:10.1016/j.compbiolchem.2004.09.006). 0 where it is undefined: all gold labels, or all predictions, are the same.
     Matthews,
+    /// The mean log-probability of the examples' references, in nats: at most 0, and without a least value.
+    TargetLogLikelihood,
+    /// The share of examples whose text is the reference ([`crate::task::overlap::exact_match`]), in [0, 1].
+    ExactMatch,
+    /// The mean ROUGE-L F-measure of text and reference ([`crate::task::overlap::rouge_l`]), in [0, 1].
+    RougeL,
+    /// The share of facts whose object is ranked first ([`answer_rank`]), in [0, 1].
+    #[serde(rename = "p_at_1")]
+    PAt1,
+    /// The share of facts whose object is among the first ten, in [0, 1].
+    #[serde(rename = "p_at_10")]
+    PAt10,
+    /// The mean over facts of one over the rank of the object, in [0, 1].
+    Mrr,
 }
 
 impl Metric {
     /// All of them, in the order in which they are listed.
-    pub const ALL: [Self; 3] = [Self::Accuracy, Self::MacroF1, Self::Matthews];
+    pub const ALL: [Self; 9] = [
+        Self::Accuracy,
+        Self::MacroF1,
+        Self::Matthews,
+        Self::TargetLogLikelihood,
+        Self::ExactMatch,
+        Self::RougeL,
+        Self::PAt1,
+        Self::PAt10,
+        Self::Mrr,
+    ];
 
     /// The name in YAML and tables.
     pub fn name(self) -> &'static str {
@@ -31,10 +71,67 @@ impl Metric {
             Self::Accuracy => "accuracy",
             Self::MacroF1 => "macro_f1",
             Self::Matthews => "matthews",
+            Self::TargetLogLikelihood => "target_log_likelihood",
+            Self::ExactMatch => "exact_match",
+            Self::RougeL => "rouge_l",
+            Self::PAt1 => "p_at_1",
+            Self::PAt10 => "p_at_10",
+            Self::Mrr => "mrr",
         }
     }
 
-    /// The metric's value; NaN if nothing was counted, since no number would be true of nothing.
+    /// What it is made of.
+    pub fn basis(self) -> Basis {
+        match self {
+            Self::Accuracy | Self::MacroF1 | Self::Matthews => Basis::Counts,
+            Self::TargetLogLikelihood | Self::PAt1 | Self::PAt10 | Self::Mrr => Basis::Scores,
+            Self::ExactMatch | Self::RougeL => Basis::Texts,
+        }
+    }
+
+    /// Whether it is the mean of one value an example that is kept beside the predictions.
+    pub fn is_of_values(self) -> bool {
+        self.basis() != Basis::Counts
+    }
+
+    /// Whether it is a share of examples: each counts as 0 or 1, so that proportions' intervals and tests hold.
+    pub fn is_share(self) -> bool {
+        matches!(self, Self::Accuracy | Self::ExactMatch | Self::PAt1 | Self::PAt10)
+    }
+
+    /// Whether it is of tasks whose examples have references, not labels.
+    pub fn is_of_references(self) -> bool {
+        matches!(self, Self::TargetLogLikelihood | Self::ExactMatch | Self::RougeL)
+    }
+
+    /// Whether it is of tasks of facts, whose labels are objects that are ranked.
+    pub fn is_of_facts(self) -> bool {
+        matches!(self, Self::PAt1 | Self::PAt10 | Self::Mrr)
+    }
+
+    /// The least and the greatest value that it can have, of one example or of many.
+    pub fn range(self) -> (f64, f64) {
+        match self {
+            Self::Accuracy | Self::MacroF1 | Self::ExactMatch | Self::RougeL => (0.0, 1.0),
+            Self::PAt1 | Self::PAt10 | Self::Mrr => (0.0, 1.0),
+            Self::Matthews => (-1.0, 1.0),
+            Self::TargetLogLikelihood => (f64::NEG_INFINITY, 0.0),
+        }
+    }
+
+    /// The value of an example, from its log-probabilities among the labels and its gold label; `None` where they do not tell it.
+    pub fn value(self, scores: &[f64], gold: usize) -> Option<f64> {
+        match self {
+            Self::TargetLogLikelihood => scores.get(gold).copied(),
+            Self::PAt1 => answer_rank(scores, gold).map(|rank| f64::from(u8::from(rank <= 1))),
+            Self::PAt10 => answer_rank(scores, gold).map(|rank| f64::from(u8::from(rank <= 10))),
+            Self::Mrr => answer_rank(scores, gold).map(|rank| 1.0 / rank as f64),
+            Self::Accuracy | Self::MacroF1 | Self::Matthews | Self::ExactMatch | Self::RougeL => None,
+        }
+    }
+
+    /// The metric of confusion counts; NaN if nothing was counted, since no number would be true of nothing, and where counts do
+    /// not tell it.
     pub fn of(&self, confusion: &Confusion) -> f64 {
         if confusion.total() == 0 {
             return f64::NAN;
@@ -43,6 +140,9 @@ impl Metric {
             Self::Accuracy => confusion.correct() as f64 / confusion.total() as f64,
             Self::MacroF1 => confusion.macro_f1(),
             Self::Matthews => confusion.matthews(),
+            Self::TargetLogLikelihood | Self::ExactMatch | Self::RougeL | Self::PAt1 | Self::PAt10 | Self::Mrr => {
+                f64::NAN
+            }
         }
     }
 }
@@ -210,11 +310,27 @@ mod tests {
     }
 
     #[test]
+    fn a_metric_of_values_is_told_by_scores_or_by_texts_and_never_by_counts() {
+        let confusion = counts(&[&[6, 2], &[1, 3]]);
+        for metric in Metric::ALL {
+            assert_eq!(metric.is_of_values(), metric.of(&confusion).is_nan(), "{metric}");
+            let value = metric.value(&[-0.5, -1.5], 1);
+            assert_eq!(value.is_some(), metric.basis() == Basis::Scores, "{metric}");
+            let (low, high) = metric.range();
+            assert!(value.is_none_or(|value| low <= value && value <= high), "{metric}");
+        }
+        assert_eq!(Metric::TargetLogLikelihood.value(&[-0.5, -1.5], 1), Some(-1.5));
+    }
+
+    #[test]
     fn unknown_metrics_are_refused_with_the_known_ones() {
         for metric in Metric::ALL {
             assert_eq!(metric.to_string().parse::<Metric>().unwrap(), metric);
         }
         let error = "acuracy".parse::<Metric>().unwrap_err();
-        assert_eq!(error.to_string(), "unknown metric `acuracy` (known: accuracy, macro_f1, matthews)");
+        assert_eq!(
+            error.to_string(),
+            "unknown metric `acuracy` (known: accuracy, macro_f1, matthews, target_log_likelihood, exact_match, rouge_l, p_at_1, p_at_10, mrr)"
+        );
     }
 }

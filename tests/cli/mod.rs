@@ -11,6 +11,7 @@ mod damage;
 mod demonstrations;
 mod disk;
 mod endpoint;
+mod facts;
 mod fine_tuning;
 mod gpu;
 mod gradient_searches;

@@ -79,12 +79,15 @@ pub fn check(
             .collect(),
         end: method.separator.clone(),
     };
-    let words = |example: &Example| {
-        let label = task.verbalizer.labels.get(example.label?)?;
-        label.words.first().map(String::as_str)
+    let own = task.verbalizer.reference_column().and_then(|column| dataset.column(column));
+    let words = |example: &Example| -> Option<String> {
+        match own {
+            Some(at) => Some(example.fields[at].trim().to_owned()),
+            None => task.verbalizer.labels.get(example.label?)?.words.first().cloned(),
+        }
     };
     let shortest = (train.iter())
-        .filter_map(|example| Some(demonstration(example, words(example)?)))
+        .filter_map(|example| Some(demonstration(example, &words(example)?)))
         .min_by_key(|demonstration| template.demonstrated(demonstration).chars().count());
     let filled = template.with_demonstrations(shortest.iter());
     scorer

@@ -13,6 +13,7 @@ use crate::seed::Stream;
 use crate::spec::{Endpoint, Method, ModelSource, SearchItem, SoftInit};
 
 use super::RunnerError;
+use super::template_lists::{TemplateLists, written_templates};
 use soft_prompt::Start;
 
 mod bbt;
@@ -53,6 +54,8 @@ pub struct TaskPrompt {
     pub synonyms: BTreeMap<PathBuf, Arc<Synonyms>>,
     /// The services that items ask for rewordings, with what they gave.
     pub rephrase: Vec<(Endpoint, Arc<dyn Rephrase>)>,
+    /// The lists of templates that items name.
+    pub lists: TemplateLists,
     /// The template of the winners that items start from, by the label of the item that finds them.
     pub starts: BTreeMap<String, Template>,
     /// The winner that the trial at hand starts from.
@@ -83,8 +86,10 @@ pub fn prompts(item: &SearchItem, task: &TaskPrompt) -> Vec<Prompt> {
 
 fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
     let templates = match method {
-        Method::Manual(manual) if manual.templates.is_empty() => vec![task.template.clone()],
-        Method::Manual(manual) => manual.templates.clone(),
+        Method::Manual(manual) => match written_templates(manual, &task.lists) {
+            none if none.is_empty() => vec![task.template.clone()],
+            written => written,
+        },
         Method::Paraphrase(paraphrase) => paraphrase::templates(paraphrase, task),
         Method::SoftPrompt(soft_prompt) | Method::Warp(soft_prompt) => soft_prompt::templates(soft_prompt, task),
         Method::Prefix(prefix) => prefix::templates(prefix, task),

@@ -76,7 +76,11 @@ impl Demonstrations {
 
     fn demonstration(&self, oracle: &dyn Oracle, index: usize) -> Option<Demonstration> {
         let (fields, label) = oracle.example(index)?;
-        let word = self.prompt.verbalizer.labels.get(label)?.words.first()?.clone();
+        let verbalizer = &self.prompt.verbalizer;
+        let word = match verbalizer.reference_column() {
+            Some(own) => fields.iter().find(|(column, _)| column == own).map(|(_, text)| text.trim().to_owned())?,
+            None => verbalizer.labels.get(label)?.words.first()?.clone(),
+        };
         let shown = self.prompt.template.demonstrated_columns();
         let fields = fields.into_iter().filter(|(column, _)| shown.contains(column)).collect();
         Some(Demonstration { word, fields, end: self.config.separator.clone() })

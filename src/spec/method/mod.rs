@@ -55,7 +55,7 @@ use super::model_source::ModelSource;
 use super::reader::{At, Reader, not_yet, unknown};
 use super::strategy::Strategy;
 use super::task::MultiToken;
-use crate::prompt::Template;
+use crate::prompt::{Notation, Template};
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
@@ -306,6 +306,13 @@ pub(super) fn search(
             }
         }
     }
+    if reader.notation == Notation::Facts {
+        for (item, name) in items.iter().zip(&names) {
+            if let Some(name @ ("label_words" | "template_and_words")) = name {
+                reader.value(item, format!("`{name}` searches label words, and the words of facts are their objects"));
+            }
+        }
+    }
     let mut search: Vec<SearchItem> = Vec::new();
     for (item, cells) in items.iter().zip(read) {
         let Some(cells) = cells else { continue };
@@ -390,7 +397,9 @@ fn cells(
     Ok(match name {
         "manual" => {
             let cells = manual::read(reader, at, manual)?;
-            if let [Method::Manual(manual)] = &cells[..] {
+            if let [Method::Manual(manual)] = &cells[..]
+                && !manual.templates.is_empty()
+            {
                 written.get_or_insert_with(|| manual.templates.clone());
             }
             Some(cells)

@@ -46,7 +46,10 @@ fn random_takes_over_from_the_trigger_method_beside_it() {
     };
     assert_eq!(items[0].cells, [random(2, None, false), random(4, None, false)]);
     assert!(!items[0].added);
-    assert_eq!(items[2].cells, [Method::Manual(Manual { templates: vec![template("{text} {mask}")] })]);
+    assert_eq!(
+        items[2].cells,
+        [Method::Manual(Manual { templates: vec![template("{text} {mask}")], ..Manual::default() })]
+    );
     assert!(items[2].added);
     let own = self::items("  - { method: autoprompt, template: '{trigger:2} {text} {mask}' }").unwrap();
     assert_eq!(own[2].name(), "random");
@@ -92,7 +95,7 @@ fn contradictions_in_an_item_are_told() {
     );
     assert_eq!(
         message("  - { method: manual, template: '{mask}' }"),
-        "x.yaml:6:23: search[0]: unknown key `template` (did you mean templates? known: method, templates, multi_token)"
+        "x.yaml:6:23: search[0]: unknown key `template` (did you mean templates? known: method, templates, templates_from, cut_behind_mask, multi_token)"
     );
     assert_eq!(message("  - [manual]"), "x.yaml:6:5: search[0]: a mapping with `method` is expected, found a list");
     let long = (1..=40).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::TableOptions;
 use super::sheet::Sheet;
 use crate::task::error::TaskError;
+use crate::task::facts::{OBJECT, PUBLISHED, SUBJECT};
 use crate::task::source::{Columns, Header, LABEL};
 
 /// The columns whose names mean something without being told: `{text}`, and `{text_a}` with `{text_b}` for pairs.
@@ -51,8 +52,10 @@ fn names_a_needed_column(first: &[String], options: &TableOptions) -> bool {
         _ => name.to_lowercase(),
     };
     let listed = options.columns.iter().flat_map(Columns::in_file).map(str::to_lowercase);
+    let of_facts = PUBLISHED.into_iter().flat_map(|(theirs, ours)| [theirs, ours]);
+    let of_facts = of_facts.filter(|_| options.facts.is_some()).map(str::to_owned);
     let ours = TEXTS.into_iter().chain([LABEL]).chain(options.needed.iter().map(String::as_str)).map(renamed);
-    let needed: Vec<String> = listed.chain(ours).collect();
+    let needed: Vec<String> = listed.chain(ours).chain(of_facts).collect();
     first.iter().any(|cell| needed.contains(&cell.trim().to_lowercase()))
 }
 
@@ -63,7 +66,21 @@ fn named(
     options: &TableOptions,
     need_label: bool,
 ) -> Result<Vec<Option<String>>, TaskError> {
-    let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+    let mut names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+    if options.facts.is_some() {
+        names = names.iter().map(|name| fact_column(name, &names, options)).collect();
+        return Ok(named_facts(renamed(file, &names, sheet, options, need_label)?, options));
+    }
+    renamed(file, &names, sheet, options, need_label)
+}
+
+fn renamed(
+    file: &str,
+    names: &[&str],
+    sheet: &Sheet,
+    options: &TableOptions,
+    need_label: bool,
+) -> Result<Vec<Option<String>>, TaskError> {
     for (i, name) in names.iter().enumerate() {
         if !name.is_empty() && names[..i].contains(name) {
             return Err(TaskError::RepeatedColumn { file: file.to_owned(), column: (*name).to_owned() });
@@ -73,6 +90,7 @@ fn named(
         if names.contains(&wanted) {
             return Ok(());
         }
+        let wanted = if options.facts.is_some() && wanted == LABEL { OBJECT } else { wanted };
         Err(missing(file, wanted, names.iter().filter(|name| !name.is_empty()).copied(), &sheet.left_out))
     };
     let own_name = |name: &&str| (!name.is_empty()).then(|| (*name).to_owned());
@@ -103,8 +121,34 @@ fn named(
     }
 }
 
+/// The columns of facts: nothing is text but the subject and what is asked for.
+fn named_facts(names: Vec<Option<String>>, options: &TableOptions) -> Vec<Option<String>> {
+    let mapped = |name: &String| match &options.columns {
+        Some(Columns::Names(ours)) => ours.contains_key(name),
+        Some(Columns::Order(names)) => names.contains(name),
+        None => false,
+    };
+    let is_wanted = |name: &String| {
+        [SUBJECT, LABEL, "id"].contains(&name.as_str()) || options.needed.contains(name) || mapped(name)
+    };
+    names.into_iter().map(|name| name.filter(is_wanted)).collect()
+}
+
+/// Our name of a column of facts, of which the object is the label. A published name counts where the file has none of ours.
+fn fact_column<'n>(name: &'n str, names: &[&'n str], options: &TableOptions) -> &'n str {
+    if matches!(&options.columns, Some(Columns::Names(ours)) if ours.values().any(|theirs| theirs == name)) {
+        return name;
+    }
+    let published = PUBLISHED.into_iter().find(|(theirs, ours)| *theirs == name && !names.contains(ours));
+    match published.map_or(name, |(_, ours)| ours) {
+        OBJECT => LABEL,
+        name => name,
+    }
+}
+
 fn unnamed(file: &str, first: &[String], options: &TableOptions, need_label: bool) -> Result<Vec<String>, TaskError> {
     let found = first.len();
+    let text = if options.facts.is_some() { SUBJECT } else { TEXTS[0] };
     match &options.columns {
         Some(Columns::Order(names)) if names.len() == found => Ok(names.clone()),
         // An input without labels simply has one column less.
@@ -121,8 +165,8 @@ fn unnamed(file: &str, first: &[String], options: &TableOptions, need_label: boo
             hint: "; the first row holds none of the names in `columns:`, list them in order for a file without header",
         }),
         None => match found {
-            1 => Ok(vec![TEXTS[0].to_owned()]),
-            2 => Ok(vec![TEXTS[0].to_owned(), LABEL.to_owned()]),
+            1 => Ok(vec![text.to_owned()]),
+            2 => Ok(vec![text.to_owned(), LABEL.to_owned()]),
             _ => Err(TaskError::UnnamedColumns {
                 file: file.to_owned(),
                 found,
@@ -139,11 +183,18 @@ pub(super) fn missing<'a>(
     columns: impl Iterator<Item = &'a str>,
     left_out: &[String],
 ) -> TaskError {
+    let columns: Vec<String> = columns.map(shortened).chain(left_out.iter().cloned()).collect();
+    let of_facts = |name: &String| PUBLISHED.iter().any(|(theirs, ours)| [theirs, ours].contains(&&name.as_str()));
     TaskError::MissingColumn {
         file: file.to_owned(),
         column: column.to_owned(),
-        columns: columns.map(shortened).chain(left_out.iter().cloned()).collect(),
-        hint: if column == LABEL { "; say which one it is with `columns: {label: NAME}`" } else { "" },
+        hint: match column {
+            LABEL if columns.iter().any(of_facts) => "; a task of facts says `kind: facts`",
+            LABEL => "; say which one it is with `columns: {label: NAME}`",
+            OBJECT => "; say which one it is with `columns: {object: NAME}`",
+            _ => "",
+        },
+        columns,
     }
 }
 

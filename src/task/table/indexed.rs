@@ -6,17 +6,18 @@
 //!   the rows that are drawn are read again. A file of a million rows takes some fifty megabytes whatever its texts are. An array
 //!   of JSON objects and a data set in the binary are held whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use super::band::LabelBy;
 use super::columns::{layout, missing, text_columns};
 use super::divide::Shares;
+use super::facts::FactsLeftOut;
 use super::row_file::{RowFile, Span};
 use super::{BELOW_HEADER, OF_IT, Rows, TableOptions};
 use crate::task::error::{Place, Position, TaskError};
 use crate::task::example::text_hash;
-use crate::task::labels::sorted_labels;
+use crate::task::labels::{index_of, sorted_labels};
 use crate::task::source::LABEL;
 use crate::task::split::Split;
 
@@ -58,6 +59,8 @@ pub(crate) struct Indexed {
     pub blank: usize,
     /// Rows that were left out because no band has their number.
     pub out_of_band: usize,
+    /// Facts that were left out.
+    pub facts: FactsLeftOut,
     /// The label of each row, as a place in its words.
     pub labels: Vec<u32>,
     /// The hash of each row's own texts.
@@ -209,15 +212,23 @@ impl Indexed {
         self.words.clear();
     }
 
+    /// Takes all rows for ones of the only label that there is.
+    pub fn label_all(&mut self) {
+        self.labelled = true;
+        self.labels.fill(0);
+        self.words.clear();
+    }
+
     /// Makes the labels places in `labels`.
     ///
     /// # Errors
     /// If there is another.
     pub fn label(&mut self, labels: &[String]) -> Result<(), TaskError> {
         let mut known = Vec::with_capacity(self.words.len());
+        let index = index_of(labels);
         // In the order in which they come first.
         for word in &self.words {
-            let at = labels.iter().position(|label| *label == word.text).ok_or_else(|| TaskError::UnknownLabel {
+            let at = *index.get(word.text.as_str()).ok_or_else(|| TaskError::UnknownLabel {
                 place: self.place(word.first),
                 label: word.text.clone(),
                 known: labels.to_vec(),
@@ -268,6 +279,7 @@ impl Indexed {
             labelled: self.labelled,
             blank: self.blank,
             out_of_band: self.out_of_band,
+            facts: self.facts,
             labels,
             hashes: places.iter().map(|&row| self.hashes[row]).collect(),
             bytes: places.iter().map(|&row| self.bytes[row]).collect(),
@@ -305,6 +317,9 @@ struct Scan<'a> {
     labelled: bool,
     blank: usize,
     out_of_band: usize,
+    facts: FactsLeftOut,
+    /// The objects of facts, where they are listed.
+    listed: Option<HashSet<String>>,
     left_out: Vec<String>,
     guessed_headerless: bool,
 }
@@ -328,6 +343,12 @@ impl<'a> Scan<'a> {
             labelled: false,
             blank: 0,
             out_of_band: 0,
+            facts: FactsLeftOut::default(),
+            listed: want
+                .options
+                .facts
+                .as_ref()
+                .and_then(|rules| Some(rules.objects.as_ref()?.iter().cloned().collect())),
             left_out: Vec::new(),
             guessed_headerless: false,
         }
@@ -346,6 +367,11 @@ impl<'a> Scan<'a> {
         part.check_texts(needed)?;
         if let Some(rule) = self.want.label_by {
             self.out_of_band += part.label_by(rule)?;
+        }
+        if let Some(rules) = &self.want.options.facts {
+            let left_out = part.leave_out_facts(rules, self.listed.as_ref());
+            self.facts.trivial += left_out.trivial;
+            self.facts.unlisted += left_out.unlisted;
         }
         let texts = text_columns(&part.columns);
         for (row, fields) in part.fields.iter().enumerate() {
@@ -393,13 +419,13 @@ impl<'a> Scan<'a> {
         let file = self.file.clone();
         let missing_label = |position| TaskError::MissingLabel {
             place: Place { file: file.clone(), position },
-            column: LABEL.to_owned(),
+            column: self.want.options.label_name().to_owned(),
         };
         if let Some(position) = self.first_without.filter(|_| self.labelled || self.want.need_label) {
             return Err(missing_label(position));
         }
         if self.labels.is_empty() {
-            let some = self.blank + self.out_of_band > 0;
+            let some = self.blank + self.out_of_band + self.facts.n() > 0;
             let but = match header {
                 _ if some => OF_IT,
                 Some(true) => BELOW_HEADER,
@@ -414,6 +440,7 @@ impl<'a> Scan<'a> {
             labelled: self.labelled || self.want.label_by.is_some(),
             blank: self.blank,
             out_of_band: self.out_of_band,
+            facts: self.facts,
             labels: self.labels,
             hashes: self.hashes,
             bytes: self.bytes,

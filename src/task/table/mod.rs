@@ -18,6 +18,7 @@ mod class_names;
 mod columns;
 mod delimited;
 mod divide;
+mod facts;
 mod indexed;
 mod json;
 mod parquet;
@@ -28,11 +29,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use self::columns::{Layout, TEXTS, layout, missing};
 use self::delimited::Dialect;
 use self::sheet::Sheet;
 use crate::task::error::{Place, Position, TaskError};
+use crate::task::facts::{FactRules, OBJECT, SUBJECT};
 use crate::task::labels::{check_labels, index_of, sorted_labels};
 use crate::task::source::{Columns, Header, LABEL};
 use crate::task::{Example, Split};
@@ -62,6 +65,15 @@ pub struct TableOptions {
     pub partly_labelled: bool,
     /// Whether classes stay numbers where a Parquet file names them: bands of numbers are of those.
     pub class_numbers: bool,
+    /// Whether the rows are facts: a subject in place of the text and an object in place of the label.
+    pub facts: Option<Arc<FactRules>>,
+}
+
+impl TableOptions {
+    /// What the label is called in a file of this kind.
+    pub(super) fn label_name(&self) -> &'static str {
+        if self.facts.is_some() { OBJECT } else { LABEL }
+    }
 }
 
 /// One file's examples.
@@ -217,14 +229,15 @@ impl Rows {
         let columns: Vec<String> = kept.iter().filter_map(|&i| layout.names[i].clone()).collect();
         let all_names = || layout.names.iter().flatten().map(String::as_str);
         if need_label && label_at.is_none() {
-            return Err(missing(file, LABEL, all_names(), &sheet.left_out));
+            return Err(missing(file, options.label_name(), all_names(), &sheet.left_out));
         }
         if columns.is_empty() {
-            return Err(missing(file, TEXTS[0], all_names(), &sheet.left_out));
+            let wanted = if options.facts.is_some() { SUBJECT } else { TEXTS[0] };
+            return Err(missing(file, wanted, all_names(), &sheet.left_out));
         }
         let examples = first_row..sheet.rows.len();
         let labels = match label_at {
-            Some(at) => label_cells(file, &sheet, at, examples.clone(), need_label, options.partly_labelled)?,
+            Some(at) => label_cells(file, &sheet, at, examples.clone(), need_label, options)?,
             None => None,
         };
         check_cells(file, &sheet, &kept, examples.clone())?;
@@ -361,14 +374,17 @@ fn label_cells(
     at: usize,
     rows: std::ops::Range<usize>,
     need_label: bool,
-    partly_labelled: bool,
+    options: &TableOptions,
 ) -> Result<Option<Vec<String>>, TaskError> {
     let labels: Vec<String> = rows.clone().map(|row| sheet.rows[row][at].trim().to_owned()).collect();
     match labels.iter().position(String::is_empty) {
         None => Ok(Some(labels)),
         Some(_) if !need_label && labels.iter().all(String::is_empty) => Ok(None),
-        Some(_) if partly_labelled => Ok(Some(labels)),
-        Some(i) => Err(TaskError::MissingLabel { place: sheet.place(file, rows.start + i), column: LABEL.to_owned() }),
+        Some(_) if options.partly_labelled => Ok(Some(labels)),
+        Some(i) => Err(TaskError::MissingLabel {
+            place: sheet.place(file, rows.start + i),
+            column: options.label_name().to_owned(),
+        }),
     }
 }
 
