@@ -516,7 +516,7 @@ experiments/x.yaml:1:7: name: `a/b` cannot name a folder (letters of any script,
 experiments/x.yaml:3:12: task.dataset: data set `hf:../sst2`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..` and `--`
 experiments/x.yaml:4:13: task.template: template `{text} was`: it has no {mask}, the slot where the model answers
 experiments/x.yaml:5:15: task.verbalizer: the word `x` stands for both `a` and `b`
-experiments/x.yaml:6:11: task.metric: metric `rouge_l` is not in this version (this version has accuracy, macro_f1, matthews)
+experiments/x.yaml:6:11: task.metric: rouge_l is for tasks with references: name their column with `target`
 experiments/x.yaml:7:30: models[1]: the same as models[0]
 experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name, each of letters, digits, `-`, `_` and `.`, without `..` and `--`
 experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)

@@ -11,6 +11,7 @@ mod damage;
 mod demonstrations;
 mod disk;
 mod fine_tuning;
+mod generation;
 mod gpu;
 mod gradient_searches;
 mod help;
