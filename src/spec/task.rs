@@ -137,6 +137,12 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
     }
     let target = references::target(reader, &fields, template.as_ref(), metric)?;
     let generate = references::generate(reader, &fields, metric)?;
+    // What follows is read as if the metric were of the kind of task.
+    let metric = match (fields.get("target").is_some(), metric.is_of_references()) {
+        (true, false) => Metric::TargetLogLikelihood,
+        (false, true) => Metric::Accuracy,
+        _ => metric,
+    };
     Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, target, generate, metric, truncate, facts })
 }
 

@@ -13,6 +13,7 @@ mod disk;
 mod endpoint;
 mod facts;
 mod fine_tuning;
+mod generation;
 mod gpu;
 mod gradient_searches;
 mod help;
