@@ -2,7 +2,7 @@
 
 use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Scorer};
-use crate::spec::{Calibration, SearchItem};
+use crate::spec::{Calibration, Method, SearchItem};
 
 use super::oracle::set_hash;
 use super::plan::Plan;

@@ -19,7 +19,7 @@ use crate::task::{Dataset, Example, Metric, Writing, answer_rank};
 use super::calibrated::{Calibrated, Set};
 use super::cell::Cell;
 use super::hardness::Hardness;
-use super::judge::{Judge, evaluations_a_pass, references};
+use super::judge::{Judge, references};
 use super::ledger::Ledger;
 use super::oracle::set_hash;
 use super::pool::Run;

@@ -174,17 +174,17 @@ mod tests {
         let of = |files: &[&std::path::PathBuf]| files.iter().map(|file| (*file).clone()).collect::<Vec<_>>();
         for files in [of(&[&file]), of(&[&file, &file])] {
             data.fetched = Some(HubFiles { files: BTreeMap::from([(Split::Train, files)]), commit: "c".into() });
-            assert_eq!(data.load(&[]).unwrap().labels, ["neg", "pos"]);
+            assert_eq!(data.load(&DatasetOptions::default()).unwrap().labels, ["neg", "pos"]);
         }
         let columns = [("text", "text"), ("label", "hidden")].map(|(ours, theirs)| (ours.into(), theirs.into()));
         let hidden = HubData { columns: Some(Columns::Names(columns.into())), ..data.clone() };
-        assert!(!hidden.load(&[]).unwrap().is_labelled(Split::Train));
+        assert!(!hidden.load(&DatasetOptions::default()).unwrap().is_labelled(Split::Train));
         let band = |text: &str| crate::task::Band::parse(text).unwrap();
         data.label_by = Some(LabelBy {
             column: "topic".into(),
             bands: vec![("first".into(), band("< 1")), ("later".into(), band(">= 1"))],
         });
-        let loaded = data.load(&[]).unwrap();
+        let loaded = data.load(&DatasetOptions::default()).unwrap();
         assert_eq!((loaded.labels, loaded.train.unwrap().len()), (vec!["first".to_owned(), "later".into()], 8));
     }
 }
