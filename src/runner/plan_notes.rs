@@ -120,7 +120,7 @@ impl Plan {
         let (n_cells, Budget { evaluations, sweep }) = (item.cells.len(), self.experiment.budget);
         match sweep {
             Sweep::Even => evaluations / n_cells as u64,
-            Sweep::Halving => Rungs::new(n_cells, evaluations).whole(),
+            Sweep::Halving => Rungs::new(n_cells, evaluations, 0).whole(),
         }
     }
 
@@ -134,7 +134,7 @@ impl Plan {
         counts.sort_unstable();
         counts.dedup();
         let line = |n: usize| {
-            let rungs = Rungs::new(n, self.experiment.budget.evaluations);
+            let rungs = Rungs::new(n, self.experiment.budget.evaluations, 0);
             let rung = |rung| format!("{} with up to {} evaluations each", rungs.n_cells(rung), rungs.until(rung));
             (0..rungs.n()).map(rung).collect::<Vec<_>>().join(", then ")
         };
@@ -240,11 +240,16 @@ impl Plan {
         if !self.trials.iter().find(same).is_some_and(|first| std::ptr::eq(first, trial)) {
             return None;
         }
-        let share = self.share(item);
         let batch_size = training.batch_size.min(trial.draw.train.len());
         let look = trial.candidate_evaluations;
         let examples = batch_size * training.accumulate;
         let step = 3 * trial.passes * examples as u64;
+        let (n_cells, Budget { evaluations, sweep }) = (item.cells.len(), self.experiment.budget);
+        let first = 2 * look + training.steps.map_or(training.eval_every, |n| n.min(training.eval_every)) as u64 * step;
+        let share = match sweep {
+            Sweep::Even => self.share(item),
+            Sweep::Halving => Rungs::new(n_cells, evaluations, first).whole(),
+        };
         let steps = most_steps(|cost| cost <= share, step, look, training.eval_every, training.steps);
         let scorer = &self.scorers[trial.model];
         let prompt = prompts(item, &self.task).into_iter().next()?;
@@ -274,6 +279,11 @@ impl Plan {
         let cells = match (item.cells.len(), self.experiment.budget.sweep) {
             (1, _) => String::new(),
             (n, Sweep::Even) => format!(" (the first of {n} cells that share the budget)"),
+            (n, Sweep::Halving) if first * n as u64 > evaluations => format!(
+                " if it is never given up; {evaluations} evaluations do not cover the start and a look beyond it of all {n} cells, \
+                 which cost {first} each, so that starts are compared with what came further (take a smaller eval_every or a larger \
+                 budget)"
+            ),
             (n, Sweep::Halving) => format!(" if it is never given up (the first of {n} cells)"),
         };
         Some(format!(

@@ -2,18 +2,23 @@
 
 /// Successive halving (arXiv 1502.07943) of some cells within a budget of evaluations.
 ///
-/// As many rungs as it takes to come from all cells to one, each with the same part of the budget, which the cells that are still
-/// in it share: of `n` cells `n / 2^r` in rung `r`, rounded down.
+/// As many rungs as it takes to come from all cells to one: of `n` cells `n / 2^r`, rounded down, are in rung `r`. The first has the
+/// part of the budget that all rungs would have alike, or what its cells need to be compared at all if that is more; the others share
+/// the rest alike. Within a rung the cells share alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rungs {
     n_cells: usize,
     budget: u64,
+    least: u64,
 }
 
 impl Rungs {
-    /// Of `n_cells`, at least one.
-    pub fn new(n_cells: usize, budget: u64) -> Self {
-        Self { n_cells: n_cells.max(1), budget }
+    /// Of `n_cells`, at least one, each of which needs `least` evaluations to be compared. Where the budget does not cover that for all,
+    /// it is as if they needed nothing.
+    pub fn new(n_cells: usize, budget: u64, least: u64) -> Self {
+        let n_cells = n_cells.max(1);
+        let least = if least.saturating_mul(n_cells as u64) <= budget { least } else { 0 };
+        Self { n_cells, budget, least }
     }
 
     /// Rungs.
@@ -28,7 +33,10 @@ impl Rungs {
 
     /// What a cell may have spent by the end of a rung, in evaluations.
     pub fn until(&self, rung: usize) -> u64 {
-        (0..=rung).map(|rung| self.budget / (self.n() * self.n_cells(rung)) as u64).sum()
+        let n = self.n_cells as u64;
+        let first = (self.budget / (self.n() as u64 * n)).max(self.least);
+        let rest = (self.budget - n * first) / (self.n() as u64 - 1).max(1);
+        first + (1..=rung).map(|rung| rest / self.n_cells(rung) as u64).sum::<u64>()
     }
 
     /// What a cell may spend that is given up in no rung.
@@ -43,7 +51,7 @@ mod tests {
 
     #[test]
     fn six_cells_become_three_and_one() {
-        let rungs = Rungs::new(6, 5_400);
+        let rungs = Rungs::new(6, 5_400, 0);
         assert_eq!((0..rungs.n()).map(|rung| rungs.n_cells(rung)).collect::<Vec<_>>(), [6, 3, 1]);
         assert_eq!((0..rungs.n()).map(|rung| rungs.until(rung)).collect::<Vec<_>>(), [300, 900, 2_700]);
         assert_eq!(rungs.whole(), 2_700);
@@ -51,14 +59,14 @@ mod tests {
 
     #[test]
     fn one_cell_has_all() {
-        let rungs = Rungs::new(1, 77);
+        let rungs = Rungs::new(1, 77, 50);
         assert_eq!((rungs.n(), rungs.whole()), (1, 77));
     }
 
     #[test]
     fn no_number_of_cells_spends_more_than_the_budget() {
-        for n in 1..70 {
-            let rungs = Rungs::new(n, 10_000);
+        for (n, least) in (1..70).flat_map(|n| [(n, 0), (n, 120), (n, 4_000)]) {
+            let rungs = Rungs::new(n, 10_000, least);
             let spent: u64 = (0..rungs.n())
                 .map(|rung| {
                     let before = if rung == 0 { 0 } else { rungs.until(rung - 1) };
@@ -66,6 +74,7 @@ mod tests {
                 })
                 .sum();
             assert!(spent <= 10_000 && spent > 9_000, "{n} cells: {spent}");
+            assert!(rungs.until(0) >= least || least * n as u64 > 10_000, "{n} cells");
             assert_eq!(rungs.n_cells(rungs.n() - 1), 1);
         }
     }

@@ -4,8 +4,8 @@
 //!
 //! - 2026-11: with `sweep: halving` a cell plans for what it may spend if it is never given up, so that a learning rate's schedule is
 //!   the same whether it is; between two rungs it stands still and nothing is computed twice. It is stopped before the proposal that
-//!   would lead it beyond its share, by what its last proposal cost; but in the first rung each has one look beyond its start, without
-//!   which there is nothing to compare. Who comes through the last rung may spend all that is left.
+//!   would lead it beyond its share, by what its last one cost, or what a training says. The first rung covers a look beyond the start wherever the budget does for all cells: without it there is nothing to compare. Who comes to the last rung may
+//!   spend all that is left.
 //! - 2026-11: cells are compared by their best candidate so far, as dev chooses in the end. Every rung is one look at dev.
 
 use std::sync::atomic::Ordering;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::record::Event;
+use crate::scoring::Scorer;
 use crate::search::{Proposal, Scored, SearchError};
 
 use super::cell::Cell;
@@ -23,9 +24,6 @@ use super::oracle::TrialOracle;
 use super::rungs::Rungs;
 use super::trial::{Best, Stopped, Work};
 
-/// Candidates of a cell before it may be given up: its start, and what it first made of it.
-const FEWEST: usize = 2;
-
 /// A cell under way.
 struct Driven<'a> {
     cell: Cell,
@@ -33,9 +31,9 @@ struct Driven<'a> {
     /// What the others of this search have to beat: the best that was scored to the end.
     best: Option<Best>,
     step: u64,
-    n_scored: usize,
-    /// Evaluations, in all and for the last proposal.
+    /// Evaluations so far.
     spent: u64,
+    /// Of its last proposal.
     last: u64,
     over: bool,
 }
@@ -69,9 +67,10 @@ impl<'t> Work<'t, '_> {
 
     /// Drives the cells together, and after each rung gives up those that are worse on dev.
     pub(super) fn halving(&mut self, cells: Vec<Cell>) -> Result<(), Stopped> {
-        let rungs = Rungs::new(cells.len(), self.trial.budget);
         let mut field: Vec<Driven<'_>> =
             cells.into_iter().enumerate().map(|(index, cell)| self.begin(index, cell)).collect();
+        let least = field.iter().filter_map(|driven| driven.cell.search.first_look(&self.oracle(&[], None))).max();
+        let rungs = Rungs::new(field.len(), self.trial.budget, least.unwrap_or(0));
         for rung in 0..rungs.n() {
             let last = rung + 1 == rungs.n();
             for place in 0..field.len() {
@@ -113,13 +112,15 @@ impl<'t> Work<'t, '_> {
         if driven.over {
             return false;
         }
-        if !self.ledger.affords(driven.last) {
+        let told = driven.cell.search.next_cost(&self.oracle(&[], None));
+        if told.is_some_and(|cost| !self.ledger.affords(cost)) {
             driven.over = true;
             self.flags.push("budget_cut".into());
             return false;
         }
+        // Without its start a cell has no score at all.
         let last = rung + 1 == rungs.n();
-        last || driven.n_scored < FEWEST || driven.spent + driven.last <= rungs.until(rung)
+        last || driven.best.is_none() || driven.spent + told.unwrap_or(driven.last) <= rungs.until(rung)
     }
 
     fn begin(&self, index: usize, mut cell: Cell) -> Driven<'t> {
@@ -127,7 +128,25 @@ impl<'t> Work<'t, '_> {
         let every = trial.checkpoints.as_ref().map_or(Duration::MAX, |(_, every)| *every);
         let checkpoints = trial.checkpoints.as_ref().map(|(checkpoints, _)| checkpoints);
         let keeper = Keeper::resume(checkpoints, every, index, &mut *cell.search);
-        Driven { cell, keeper, best: None, step: 0, n_scored: 0, spent: 0, last: 0, over: false }
+        Driven { cell, keeper, best: None, step: 0, spent: 0, last: 0, over: false }
+    }
+
+    /// What a cell's search may ask.
+    fn oracle<'o>(&'o mut self, vocabulary: &'o [u32], probe: Option<&'o Scorer>) -> TrialOracle<'o> {
+        TrialOracle {
+            scorer: self.trial.scorer,
+            calibrated: &mut self.calibrated,
+            cache: &mut self.cache,
+            ledger: &mut self.ledger,
+            columns: &self.trial.dataset.columns,
+            train: &self.trial.data.train,
+            texts: self.trial.data.texts(),
+            unlabelled: &self.trial.data.unlabelled,
+            n_selection: self.trial.data.selection().len() * evaluations_a_pass(self.trial.metric),
+            vocabulary,
+            probe,
+            hardness: &mut self.hardness,
+        }
     }
 
     fn end(&mut self, driven: &Driven<'_>) {
@@ -142,20 +161,7 @@ impl<'t> Work<'t, '_> {
             return Err(Stopped::Interrupted);
         }
         let before = self.ledger.spent().evaluations;
-        let mut oracle = TrialOracle {
-            scorer: self.trial.scorer,
-            calibrated: &mut self.calibrated,
-            cache: &mut self.cache,
-            ledger: &mut self.ledger,
-            columns: &self.trial.dataset.columns,
-            train: &self.trial.data.train,
-            texts: self.trial.data.texts(),
-            unlabelled: &self.trial.data.unlabelled,
-            n_selection: self.trial.data.selection().len() * evaluations_a_pass(self.trial.metric),
-            vocabulary: &driven.cell.vocabulary,
-            probe: driven.cell.probe.as_deref(),
-            hardness: &mut self.hardness,
-        };
+        let mut oracle = self.oracle(&driven.cell.vocabulary, driven.cell.probe.as_deref());
         let proposal = match driven.cell.search.propose(&mut oracle) {
             Err(SearchError::OutOfBudget) => Proposal::OutOfBudget,
             proposal => proposal?,
@@ -169,7 +175,6 @@ impl<'t> Work<'t, '_> {
                     self.emit(Event::Step { step, trace, evaluations })?;
                 }
                 let scored = self.select(&driven.cell, candidates, &mut driven.best)?;
-                driven.n_scored += scored.len();
                 driven.cell.search.observe(&scored);
                 (self.progress)(&self.ledger.spent());
             }

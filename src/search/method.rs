@@ -15,6 +15,19 @@ pub trait Search: Send {
     /// [`SearchError`] if the model cannot score what the search needs.
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError>;
 
+    /// The evaluations until its first look at dev beyond its start is over, where a search knows them beforehand.
+    fn first_look(&self, oracle: &dyn Oracle) -> Option<u64> {
+        let _ = oracle;
+        None
+    }
+
+    /// The evaluations of the next proposal and the look at it, of a search that asked at its start only what it may spend: it does
+    /// not ask again.
+    fn next_cost(&self, oracle: &dyn Oracle) -> Option<u64> {
+        let _ = oracle;
+        None
+    }
+
     /// How the candidates of the last proposal did, in its order.
     fn observe(&mut self, scored: &[Scored]);
 

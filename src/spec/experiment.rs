@@ -416,6 +416,7 @@ search:
     lower_case: false
 budget:
   evaluations: 1000
+  sweep: even
 select:
   by: expected_accuracy
   tie_break: margin
@@ -464,7 +465,7 @@ controls: [shuffled_labels, random_model]
         );
         assert_eq!(
             message(&format!("{SMALL}budget: {{ evaluation: 5 }}\n")),
-            "experiments/x.yaml:8:11: budget: unknown key `evaluation` (did you mean evaluations? known: evaluations)"
+            "experiments/x.yaml:8:11: budget: unknown key `evaluation` (did you mean evaluations? known: evaluations, sweep)"
         );
         assert_eq!(
             message(&format!("{SMALL}seeds: [1, x]\n")),
@@ -552,7 +553,7 @@ experiments/x.yaml:18:16: limits.dev: 0 is not allowed (1 to 1000000000)"
         );
         assert_eq!(
             error("budget.evals", "1"),
-            "--set budget.evals=1: budget: unknown key `evals` (known: evaluations)"
+            "--set budget.evals=1: budget: unknown key `evals` (known: evaluations, sweep)"
         );
         assert_eq!(error("name.x", "1"), "--set name.x=1: name is `small` and holds no `x`");
     }

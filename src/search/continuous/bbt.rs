@@ -125,6 +125,13 @@ impl Bbt {
         moved.put_into(&self.prompt)
     }
 
+    /// The evaluations of a generation and of a look at dev.
+    fn costs(&self, oracle: &dyn Oracle) -> Result<(u64, u64), SearchError> {
+        let passes = oracle.passes(&self.prompt)?;
+        let batch_size = self.config.batch_size.min(oracle.n_train());
+        Ok((passes * (batch_size * self.config.population) as u64, passes * oracle.n_selection() as u64))
+    }
+
     /// The losses of a generation's samples: asked for, or known from an earlier attempt and charged again.
     fn losses(
         &mut self,
@@ -153,9 +160,7 @@ impl Search for Bbt {
         if n_train == 0 {
             return Err(SearchError::NoTraining { method: "bbt" });
         }
-        let passes = oracle.passes(&self.prompt)?;
-        let look = passes * oracle.n_selection() as u64;
-        let step = passes * (self.config.batch_size.min(n_train) * self.config.population) as u64;
+        let (step, look) = self.costs(oracle)?;
         if !self.begun {
             if !oracle.affords(look) {
                 return Ok(Proposal::OutOfBudget);
@@ -194,6 +199,13 @@ impl Search for Bbt {
         let trace = json!({ "from_generation": from, "best_losses": losses, "steps": steps });
         let candidates = vec![self.candidate(format!("generation {}", self.generation))];
         Ok(Proposal::Candidates { candidates, trace: Some(trace) })
+    }
+
+    fn first_look(&self, oracle: &dyn Oracle) -> Option<u64> {
+        let (step, look) = self.costs(oracle).ok()?;
+        let generations =
+            self.config.generations.map_or(self.config.eval_every, |most| most.min(self.config.eval_every));
+        Some(2 * look + generations as u64 * step)
     }
 
     fn observe(&mut self, scored: &[Scored]) {

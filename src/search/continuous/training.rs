@@ -167,6 +167,13 @@ impl Training {
         Candidate { prompt: self.trained.put_into(&self.prompt), parent: self.last, origin }
     }
 
+    /// The evaluations of a step and of a look at dev.
+    fn costs(&self, oracle: &dyn Oracle) -> Result<(u64, u64), SearchError> {
+        let passes = oracle.passes(&self.trained.put_into(&self.prompt))?;
+        let examples = self.config.batch_size.min(oracle.n_train()) * self.config.accumulate.max(1);
+        Ok((3 * passes * examples as u64, passes * oracle.n_selection() as u64))
+    }
+
     /// Makes the schedule for what the budget allows, and proposes the start.
     fn begin(&mut self, affords: impl Fn(u64) -> bool, step: u64, look: u64) -> Proposal {
         if !affords(look) {
@@ -274,10 +281,8 @@ impl Search for Training {
             return Err(SearchError::NoTraining { method: self.method });
         }
         let Some(schedule) = self.schedule else {
-            let passes = oracle.passes(&self.trained.put_into(&self.prompt))?;
-            let examples = self.config.batch_size.min(n_train) * self.config.accumulate.max(1);
-            let step = 3 * passes * examples as u64;
-            return Ok(self.begin(|cost| oracle.affords(cost), step, passes * oracle.n_selection() as u64));
+            let (step, look) = self.costs(oracle)?;
+            return Ok(self.begin(|cost| oracle.affords(cost), step, look));
         };
         if self.ended || self.step == schedule.steps() {
             return Ok(if self.cut && !self.ended { Proposal::OutOfBudget } else { Proposal::Done });
@@ -313,6 +318,20 @@ impl Search for Training {
         self.found =
             Some(Found { step: self.step, trace: trace.clone(), losses, cost, vectors, diverged: self.diverged });
         Ok(Proposal::Candidates { candidates, trace: Some(trace) })
+    }
+
+    fn first_look(&self, oracle: &dyn Oracle) -> Option<u64> {
+        let (step, look) = self.costs(oracle).ok()?;
+        let steps = self.config.steps.map_or(self.config.eval_every, |most| most.min(self.config.eval_every));
+        Some(2 * look + steps as u64 * step)
+    }
+
+    fn next_cost(&self, oracle: &dyn Oracle) -> Option<u64> {
+        let (step, look) = self.costs(oracle).ok()?;
+        let Some(schedule) = self.schedule else { return Some(look) };
+        let left = schedule.steps() - self.step;
+        let steps = left.min(self.config.eval_every - self.step % self.config.eval_every);
+        Some(if self.ended || steps == 0 { 0 } else { steps as u64 * step + look })
     }
 
     fn observe(&mut self, scored: &[Scored]) {
