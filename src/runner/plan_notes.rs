@@ -135,8 +135,7 @@ impl Plan {
         counts.dedup();
         let line = |n: usize| {
             let rungs = Rungs::new(n, self.experiment.budget.evaluations, 0);
-            let rung = |rung| format!("{} with up to {} evaluations each", rungs.n_cells(rung), rungs.until(rung));
-            (0..rungs.n()).map(rung).collect::<Vec<_>>().join(", then ")
+            (0..rungs.n()).map(|rung| rungs.n_cells(rung).to_string()).collect::<Vec<_>>().join(", then ")
         };
         Some(match counts.as_slice() {
             [] => "`sweep: halving` halves nothing: no item has a list of values".to_owned(),
@@ -284,7 +283,14 @@ impl Plan {
                  which cost {first} each, so that starts are compared with what came further (take a smaller eval_every or a larger \
                  budget)"
             ),
-            (n, Sweep::Halving) => format!(" if it is never given up (the first of {n} cells)"),
+            (n, Sweep::Halving) => {
+                let rungs = Rungs::new(n, evaluations, first);
+                let until: Vec<String> = (0..rungs.n()).map(|rung| rungs.until(rung).to_string()).collect();
+                format!(
+                    " if it is never given up (the first of {n} cells, which may have spent {} evaluations by the ends of the rungs)",
+                    until.join(", ")
+                )
+            }
         };
         Some(format!(
             "{place} trains {numbers} numbers for at most {steps} steps of {examples} examples and looks at dev at most \

@@ -101,8 +101,14 @@ fn halving_is_the_same_each_time_and_never_spends_more_than_there_is() {
 fn a_plan_says_how_cells_are_halved_and_another_word_is_refused() {
     let halved = workplace("halving", 1200);
     let plan = halved.done(&["plan", "sweep.yaml"]).stdout;
-    let line = "6 with up to 66 evaluations each, then 3 with up to 199 evaluations each, then 1 with up to 599 evaluations each";
-    assert!(plan.contains(line), "{plan}");
+    assert!(plan.contains("the cells of a sweep are halved by what dev chooses by: 6, then 3, then 1"), "{plan}");
+    // 16 for the start, 4 steps of 12, 16 for the look: 80 each; the other rungs share the rest.
+    assert!(plan.contains("which may have spent 80, 200, 560 evaluations by the ends of the rungs"), "{plan}");
+    let small = workplace("halving", 240).done(&["plan", "sweep.yaml"]).stdout;
+    assert!(
+        small.contains("do not cover the start and a look beyond it of all 6 cells, which cost 80 each"),
+        "{small}"
+    );
     let other = workplace("thirds", 1200);
     let refused = other.run(&["validate", "sweep.yaml"]);
     assert_eq!(refused.code, 3);
