@@ -35,11 +35,11 @@ pub use ensemble::{EnsembleKind, Ensembles};
 pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use method::{
-    Autoprompt, BbtParameters, Choose, Decay, Demonstrations, FineTuneParameters, Gcg, Generator, LabelWords, METHODS,
-    Manual, Method, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters, Paraphrase, Pez,
-    PrefixInit, PrefixParameters, Probe, PromptEncoderKind, Random, Script, SearchItem, SoftInit, SoftPromptParameters,
-    SpanFill, TemplateAndWords, TemplateGeneration, TrainingParameters, TriggerSlots, TunedSoft, VocabularyFilter,
-    Walk, WordRanking, WordSearch,
+    Autoprompt, BackTranslation, BbtParameters, Choose, Decay, Demonstrations, FineTuneParameters, Gcg, Generator,
+    LabelWords, METHODS, Manual, Method, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters,
+    Paraphrase, Pez, PrefixInit, PrefixParameters, Probe, PromptEncoderKind, Random, Script, SearchItem, SoftInit,
+    SoftPromptParameters, SpanFill, TemplateAndWords, TemplateGeneration, TrainingParameters, TriggerSlots, TunedSoft,
+    VocabularyFilter, Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
 pub use overrides::parse_override;

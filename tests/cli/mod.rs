@@ -1,5 +1,6 @@
 //! The binary from end to end, with the toy model and small files.
 
+mod back_translation;
 mod bad_input;
 mod batches;
 mod calibration;
@@ -29,6 +30,7 @@ mod score_cache;
 mod seq2seq;
 mod signals;
 mod soft_prompts;
+mod template_generation;
 mod terminal;
 mod words;
 mod workplace;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::prompt::{Prompt, Template};
 use crate::runner::RunnerError;
+use crate::scoring::Scorer;
 use crate::search::Search;
 use crate::search::discrete::{Generators, Paraphrase as Rounds, ParaphraseConfig, Thesaurus};
 use crate::seed::Stream;
 use crate::spec::{Generator, Paraphrase};
 
-use super::TaskPrompt;
+use super::{TaskPrompt, back_translation};
 
 /// The templates that it starts from.
 pub(super) fn templates(method: &Paraphrase, task: &TaskPrompt) -> Vec<Template> {
@@ -21,11 +22,13 @@ pub(super) fn search(
     method: &Paraphrase,
     prompts: &[Prompt],
     task: &TaskPrompt,
+    scorer: &Scorer,
     stream: Stream,
     place: &str,
 ) -> Result<Box<dyn Search>, RunnerError> {
     let thesaurus = thesaurus(method, task, place)?;
-    Ok(Box::new(Rounds::new(config(method), Arc::new(thesaurus), prompts, stream)))
+    let round_trip = back_translation::round_trip(method, task, scorer, place)?;
+    Ok(Box::new(Rounds::new(config(method), Arc::new(thesaurus), prompts, stream).with_round_trip(round_trip)))
 }
 
 /// The words that its rounds may put for others. `place` is the item's key path.

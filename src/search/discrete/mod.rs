@@ -25,7 +25,10 @@ pub use gcg::{Gcg, GcgConfig};
 pub use label_words::{LabelWords, LabelWordsConfig, Lexicon, TemplateAndWords, WordScore};
 pub use manual::Manual;
 pub use objective::Objective;
-pub use paraphrase::{Generators, Offer, Paraphrase, ParaphraseConfig, Synonyms, SynonymsError, Thesaurus, has_han};
+pub use paraphrase::{
+    Generators, Offer, Paraphrase, ParaphraseConfig, RoundTrip, Speech, Synonyms, SynonymsError, Thesaurus, Translate,
+    Translator, has_han,
+};
 pub use pez::{Pez, PezConfig};
 pub use probe::ProbeConfig;
 pub use random::Random;

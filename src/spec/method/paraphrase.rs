@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use super::super::error::SpecError;
+use super::super::model_source::ModelSource;
 use super::super::reader::{At, Fields, Reader};
 use super::super::task::template;
 use super::Method;
+use super::back_translation::{self, BackTranslation};
 use super::sweep::{each, sweep, within};
 use crate::prompt::Template;
 
@@ -16,17 +18,20 @@ pub enum Generator {
     Thesaurus,
     /// The model's own answers at masked places of the template: words replaced, put in or left out.
     MaskFill,
+    /// The text between the slots by way of another language and back.
+    BackTranslation,
 }
 
 impl Generator {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Thesaurus, Self::MaskFill];
+    pub const ALL: [Self; 3] = [Self::Thesaurus, Self::MaskFill, Self::BackTranslation];
 
     /// The name in YAML and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Thesaurus => "thesaurus",
             Self::MaskFill => "mask_fill",
+            Self::BackTranslation => "back_translation",
         }
     }
 }
@@ -37,7 +42,7 @@ pub struct Paraphrase {
     /// The templates to start from; default those of the first `manual` item, else the task's. None at all means that of the
     /// data set's card.
     pub templates: Vec<Template>,
-    /// Default all.
+    /// Default all; `back_translation` only where its models are named.
     pub generators: Vec<Generator>,
     /// Rewritten templates tried a round; default 8.
     pub n_candidates: usize,
@@ -53,10 +58,24 @@ pub struct Paraphrase {
     pub rounds: Option<usize>,
     /// A list of synonyms beside the built-in ones: a group of words a line, parted by spaces.
     pub synonyms: Option<PathBuf>,
+    /// The models of `back_translation`.
+    pub back_translation: Option<BackTranslation>,
+}
+
+impl Paraphrase {
+    /// The models that translate, by their keys.
+    pub(super) fn translators(&self) -> Vec<(&'static str, &ModelSource)> {
+        match &self.back_translation {
+            Some(own) => {
+                vec![("back_translation.forward", &own.forward), ("back_translation.backward", &own.backward)]
+            }
+            None => Vec::new(),
+        }
+    }
 }
 
 /// Its keys.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "method",
     "templates",
     "generators",
@@ -67,6 +86,7 @@ const KEYS: [&str; 11] = [
     "likelihood",
     "rounds",
     "synonyms",
+    "back_translation",
     "multi_token",
 ];
 
@@ -92,9 +112,15 @@ pub(super) fn parameters(
     let given: Vec<Template> = given.into_iter().flatten().collect();
     let templates = if given.is_empty() { written } else { given };
     let known = Generator::ALL.map(|generator| (generator.name(), generator));
-    let generators = sweep(reader, fields, "generators", Generator::ALL.to_vec(), |reader, at| {
-        reader.choice(at, "generator", &known, &["back_translation", "endpoint", "span_fill"])
-    })?;
+    let back_translation = match fields.get("back_translation") {
+        Some(at) => back_translation::read(reader, at)?,
+        None => None,
+    };
+    let mut usual = vec![Generator::Thesaurus, Generator::MaskFill];
+    usual.extend(back_translation.is_some().then_some(Generator::BackTranslation));
+    let generators =
+        sweep(reader, fields, "generators", usual, |reader, at| reader.choice(at, "generator", &known, &["endpoint"]))?;
+    check_translation(reader, fields, &generators, back_translation.is_some());
     let mut whole = |key: &str, default: usize, most: u64| {
         sweep(reader, fields, key, vec![default], |reader, at| Ok(reader.whole(at, 1..=most)? as usize))
     };
@@ -126,7 +152,7 @@ pub(super) fn parameters(
     }
     let first = Paraphrase {
         templates,
-        generators,
+        generators: generators.clone(),
         n_candidates: 0,
         beam: 0,
         batch_size: 0,
@@ -134,6 +160,7 @@ pub(super) fn parameters(
         likelihood: 0.0,
         rounds: None,
         synonyms: None,
+        back_translation: back_translation.filter(|_| generators.contains(&Generator::BackTranslation)),
     };
     let mut cells = vec![first];
     cells = each(cells, &n_candidates, |cell, &value| cell.n_candidates = value);
@@ -144,4 +171,18 @@ pub(super) fn parameters(
     cells = each(cells, &rounds, |cell, &value| cell.rounds = value);
     cells = each(cells, &synonyms, |cell, value| cell.synonyms.clone_from(value));
     Ok(Some(cells))
+}
+
+/// Tells where the generator and its models are not named together.
+fn check_translation(reader: &mut Reader, fields: &Fields, generators: &[Generator], read: bool) {
+    let asked = generators.contains(&Generator::BackTranslation);
+    match (fields.get("generators"), fields.get("back_translation")) {
+        (Some(at), None) if asked => {
+            reader.value(&at, "`back_translation` needs its models: back_translation: { forward: M, backward: M }");
+        }
+        (Some(_), Some(at)) if !asked && read => {
+            reader.value(&at, "`generators` does not name `back_translation`");
+        }
+        _ => {}
+    }
 }

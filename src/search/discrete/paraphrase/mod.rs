@@ -1,11 +1,13 @@
 //! Templates said in other words: rounds of rewriting, each from the best so far.
 //!
 //! A round takes sites of the beam's templates (a word to replace or to leave out, a place to put one in), makes rewritten
-//! templates there and keeps those that the model finds likely enough. Two generators:
+//! templates there and keeps those that the model finds likely enough. Three generators:
 //!
 //! - `thesaurus`: synonyms, from WordNet with the form of the word kept, from a list for Chinese written for this project, and
 //!   from a list of the user's.
 //! - `mask_fill`: the model's own answers where the word is masked, where a mask is put in, and what is left without the word.
+//! - `back_translation`: the text between the slots by way of another language and back, with two further models; once for each
+//!   parent (see `back_translation`).
 //!
 //! A replacement passes if its mean log-probability over some unlabelled texts, in nats a token, is at most `likelihood` below
 //! that of what stands there, both read off masked passes of the same template. Something put in must be as near to the
@@ -40,6 +42,7 @@
 //!   specification stay. What Chinese still lacks is parts of speech: `电影 -> 喜欢` passes where the small model finds it
 //!   likely, and is left to the train loss.
 
+mod back_translation;
 mod beam;
 mod edit;
 mod grammar;
@@ -56,6 +59,7 @@ mod tests;
 mod thesaurus;
 mod word;
 
+pub use back_translation::{RoundTrip, Speech, Translate, Translator};
 pub use rewrite::Generators;
 pub use search::{Offer, Paraphrase, ParaphraseConfig, has_han};
 pub use synonyms::{Synonyms, SynonymsError};
