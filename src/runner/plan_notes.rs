@@ -99,6 +99,10 @@ impl Plan {
                     self.notes.push(words_note(words, self.dataset.labels.len(), trial, self.share(item)));
                     break;
                 }
+                if let Some(Method::TemplateGeneration(_)) = item.cells.first() {
+                    self.notes.push(writing_note(trial, budget / item.cells.len() as u64));
+                    break;
+                }
                 let Some(step) = self.step_cost(item, trial) else { continue };
                 // The start, the step, and the candidate that it may find.
                 let needed = 2 * trial.candidate_evaluations + step;
@@ -315,6 +319,18 @@ fn words_note(words: &WordSearch, n_labels: usize, trial: &PlannedTrial, share: 
     format!(
         "`{label}` at {shots} shots: finding and scoring the words costs about {all} of {share} evaluations, which leaves about {left} \
          candidates; where it does not fit, words of fewer tokens are searched"
+    )
+}
+
+/// What `template_generation` makes of its budget.
+fn writing_note(trial: &PlannedTrial, share: u64) -> String {
+    let (label, shots, candidate) = (&trial.key.label, &trial.key.shots, trial.candidate_evaluations);
+    let half = share / 2;
+    format!(
+        "`{label}` at {shots} shots: templates are written for at most {half} of {share} evaluations, in beams that are narrowed to \
+         fit (flag budget_cut); the rest scores {} of them or more, at {candidate} each{}",
+        half / candidate.max(1),
+        if half < candidate { " (take a larger budget)" } else { "" }
     )
 }
 

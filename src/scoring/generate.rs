@@ -16,6 +16,7 @@ use crate::model::{KeyValues, ModelKind};
 use crate::seed::Stream;
 
 use super::scorer::ids_tensor;
+use super::written::Written;
 use super::{Scorer, ScoringError};
 
 /// How a continuation is chosen.
@@ -85,12 +86,69 @@ impl Scorer {
         }
         let written = self.begin(ids)?;
         let most = max_new_tokens.min(written.room);
+        let (finished, open) = self.beams(&written, most, decoding, ends)?;
+        let best_open = open.into_iter().max_by(|a, b| a.score(false).total_cmp(&b.score(false)));
+        let (beam, ended) = match (finished.into_iter().next(), best_open) {
+            // An open beam is as long as it may be: it is a whole too.
+            (Some(f), Some(o)) if o.score(false) > f.score(true) => (o, false),
+            (Some(f), _) => (f, true),
+            (None, Some(o)) => (o, false),
+            (None, None) => (Beam { ids: Vec::new(), logprob: 0.0 }, false),
+        };
+        Ok(self.generated(&written, beam, ended))
+    }
+
+    /// The `n` best texts that a beam of that width finds, by the mean log-probability of their tokens, best first; what a decoder
+    /// writes begins with the token `language`, where there is one.
+    ///
+    /// # Errors
+    /// As [`Scorer::generate`].
+    pub fn generate_best(
+        &self,
+        ids: &[u32],
+        max_new_tokens: usize,
+        n: usize,
+        ends: &[u32],
+        language: Option<u32>,
+    ) -> Result<Vec<Generated>, ScoringError> {
+        let mut written = self.begin(ids)?;
+        if let Some(language) = language {
+            // It comes behind the token that ends a text, or in the place of the one that begins it.
+            match written.begins.last() {
+                Some(id) if ends.contains(id) => written.first = Some(language),
+                _ => (written.begins, written.first) = (vec![language], None),
+            }
+        }
+        let most = max_new_tokens.min(written.room);
+        let (finished, open) = self.beams(&written, most, Decoding::Beams(n), ends)?;
+        let mut all: Vec<(Beam, bool)> = finished.into_iter().map(|beam| (beam, true)).collect();
+        all.extend(open.into_iter().map(|beam| (beam, false)));
+        all.sort_by(|(a, ended), (b, other)| b.score(*other).total_cmp(&a.score(*ended)));
+        all.truncate(n);
+        Ok(all.into_iter().map(|(beam, ended)| self.generated(&written, beam, ended)).collect())
+    }
+
+    fn generated(&self, written: &Written, beam: Beam, ended: bool) -> Generated {
+        // What always comes first is no part of the text.
+        let text = beam.ids.strip_prefix(written.first.as_slice()).unwrap_or(&beam.ids);
+        Generated { text: self.loaded().tokenizer.decode(text), ids: beam.ids, logprob: beam.logprob, ended }
+    }
+
+    /// Texts that have ended, best first, and those that are as long as they may be.
+    fn beams(
+        &self,
+        written: &Written,
+        most: usize,
+        decoding: Decoding,
+        ends: &[u32],
+    ) -> Result<(Vec<Beam>, Vec<Beam>), ScoringError> {
+        let shape = self.loaded().model.shape();
         let n_beams = if let Decoding::Beams(n) = decoding { n.clamp(1, shape.vocab_size) } else { 1 };
         let mut stream = match decoding {
             Decoding::Sample { seed, .. } => Some(Stream::new(seed, "generate", b"")),
             _ => None,
         };
-        let (mut logprobs, mut past) = self.read(&written, std::slice::from_ref(&written.begins), None)?;
+        let (mut logprobs, mut past) = self.read(written, std::slice::from_ref(&written.begins), None)?;
         let mut open = vec![Beam { ids: Vec::new(), logprob: 0.0 }];
         let mut finished: Vec<Beam> = Vec::new();
         for number in 0..most {
@@ -128,20 +186,10 @@ impl Scorer {
             open = next.into_iter().map(|(_, beam)| beam).collect();
             let last: Vec<Vec<u32>> = open.iter().map(|beam| beam.ids.last().copied().into_iter().collect()).collect();
             if open[0].ids.len() < most {
-                (logprobs, past) = self.read(&written, &last, Some(rows(past, &parents)))?;
+                (logprobs, past) = self.read(written, &last, Some(rows(past, &parents)))?;
             }
         }
-        let best_open = open.into_iter().max_by(|a, b| a.score(false).total_cmp(&b.score(false)));
-        let (beam, ended) = match (finished.into_iter().next(), best_open) {
-            // An open beam is as long as it may be: it is a whole too.
-            (Some(f), Some(o)) if o.score(false) > f.score(true) => (o, false),
-            (Some(f), _) => (f, true),
-            (None, Some(o)) => (o, false),
-            (None, None) => (Beam { ids: Vec::new(), logprob: 0.0 }, false),
-        };
-        // What always comes first is no part of the text.
-        let text = beam.ids.strip_prefix(written.first.as_slice()).unwrap_or(&beam.ids);
-        Ok(Generated { text: loaded.tokenizer.decode(text), ids: beam.ids, logprob: beam.logprob, ended })
+        Ok((finished, open))
     }
 
     /// The ids of a text to go on with, or for an encoder to read, where gaps may stand as for [`Scorer::fill`].

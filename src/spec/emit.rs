@@ -7,8 +7,8 @@ use super::emit_dataset::dataset;
 use super::emit_facts::facts;
 use super::experiment::{Experiment, FORMAT};
 use super::method::{
-    Choose, Endpoint, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind, SearchItem, SoftInit,
-    SpanFill, TrainingParameters, TriggerSlots, Walk, WordSearch,
+    BackTranslation, Choose, Endpoint, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind,
+    SearchItem, SoftInit, SpanFill, TrainingParameters, TriggerSlots, Walk, WordSearch,
 };
 use super::task::TaskSpec;
 use super::tree::{count, folded, hash, list, mapping, plain, text};
@@ -255,6 +255,7 @@ fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
             let mut entries = Vec::new();
             entries.extend((!method.templates.is_empty()).then(|| ("templates", list(&method.templates))));
             entries.extend(rewriting(method));
+            entries.extend(method.back_translation.iter().map(|of| ("back_translation", back_translation(of))));
             entries.extend(method.rounds.iter().map(|&rounds| ("rounds", count(rounds))));
             entries.extend(method.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
             entries.extend(method.endpoint.iter().map(|service| ("endpoint", endpoint(service))));
@@ -288,6 +289,8 @@ fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
             entries.extend(method.template.iter().map(|template| ("template", text(template))));
             entries.push(("verbalizer", word_search(&method.words)));
             entries.extend(rewriting(&method.paraphrase));
+            let translation = method.paraphrase.back_translation.iter();
+            entries.extend(translation.map(|of| ("back_translation", back_translation(of))));
             entries.extend(method.paraphrase.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
             entries
         }
@@ -415,6 +418,20 @@ fn endpoint(service: &Endpoint) -> Value {
     if let Some(price) = service.price {
         let tokens = [("input", Value::from(price.input)), ("output", Value::from(price.output))];
         entries.extend([("price", mapping(tokens)), ("max_cost", Value::from(price.most))]);
+    }
+    mapping(entries)
+}
+
+fn back_translation(of: &BackTranslation) -> Value {
+    let mut entries = vec![
+        ("forward", text(&of.forward)),
+        ("backward", text(&of.backward)),
+        ("beams", count(of.beams)),
+        ("forward_prefix", text(&of.forward_prefix)),
+        ("backward_prefix", text(&of.backward_prefix)),
+    ];
+    if let Some((source, target)) = &of.languages {
+        entries.extend([("source_language", text(source)), ("target_language", text(target))]);
     }
     mapping(entries)
 }

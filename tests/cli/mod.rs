@@ -1,5 +1,6 @@
 //! The binary from end to end, with the toy model and small files.
 
+mod back_translation;
 mod bad_input;
 mod batches;
 mod calibration;
@@ -33,6 +34,7 @@ mod seq2seq;
 mod signals;
 mod soft_prompts;
 mod sweeps;
+mod template_generation;
 mod terminal;
 mod words;
 mod workplace;

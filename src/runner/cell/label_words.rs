@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::prompt::{Prompt, Template};
 use crate::runner::RunnerError;
+use crate::scoring::Scorer;
 use crate::search::Search;
 use crate::search::discrete::{
     LabelWords as Words, LabelWordsConfig, Paraphrase as Rounds, TemplateAndWords as InTurn, WordScore,
@@ -11,7 +12,7 @@ use crate::search::discrete::{
 use crate::seed::Stream;
 use crate::spec::{LabelWords, TemplateAndWords, WordRanking, WordSearch};
 
-use super::{TaskPrompt, paraphrase};
+use super::{TaskPrompt, back_translation, paraphrase};
 
 /// The template of a method, or the task's.
 pub(super) fn template(own: Option<&Template>, task: &TaskPrompt) -> Vec<Template> {
@@ -28,13 +29,16 @@ pub(super) fn search_both(
     method: &TemplateAndWords,
     prompt: Prompt,
     task: &TaskPrompt,
+    scorer: &Scorer,
     stream: impl Fn(usize) -> Stream + Send + 'static,
     place: &str,
 ) -> Result<Box<dyn Search>, RunnerError> {
     let thesaurus = Arc::new(paraphrase::thesaurus(&method.paraphrase, task, place)?);
     let rounds = paraphrase::config(&method.paraphrase);
+    let round_trip = back_translation::round_trip(&method.paraphrase, task, scorer, place)?;
     let rewriter = move |prompt: Prompt, turn: usize| -> Box<dyn Search> {
-        Box::new(Rounds::new(rounds, Arc::clone(&thesaurus), &[prompt], stream(turn)))
+        let rounds = Rounds::new(rounds, Arc::clone(&thesaurus), &[prompt], stream(turn));
+        Box::new(rounds.with_round_trip(round_trip.clone()))
     };
     Ok(Box::new(InTurn::new(config(&method.words), prompt, Box::new(rewriter))))
 }

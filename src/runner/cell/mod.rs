@@ -16,6 +16,7 @@ use super::RunnerError;
 use super::template_lists::{TemplateLists, written_templates};
 use soft_prompt::Start;
 
+mod back_translation;
 mod bbt;
 pub(super) mod demonstrations;
 mod fine_tune;
@@ -141,13 +142,13 @@ pub fn cells(
             let (search, vocabulary): (Box<dyn Search>, _) = match method {
                 Method::Manual(_) => (Box::new(Manual::new(prompts.into_iter().map(written).collect())), Vec::new()),
                 Method::Paraphrase(paraphrase) => {
-                    (paraphrase::search(paraphrase, &prompts, task, stream(), place)?, Vec::new())
+                    (paraphrase::search(paraphrase, &prompts, task, scorer, stream(), place)?, Vec::new())
                 }
                 Method::LabelWords(method) => (label_words::search(method, prompts.remove(0)), Vec::new()),
                 Method::TemplateAndWords(method) => {
                     let purpose = purpose.to_owned();
                     let stream = move |turn| Stream::new(seed, &purpose, format!("{index} turn {turn}").as_bytes());
-                    (label_words::search_both(method, prompts.remove(0), task, stream, place)?, Vec::new())
+                    (label_words::search_both(method, prompts.remove(0), task, scorer, stream, place)?, Vec::new())
                 }
                 Method::SoftPrompt(soft_prompt) | Method::Warp(soft_prompt) => (
                     soft_prompt::search(method.name(), soft_prompt, prompts.remove(0), task, scorer, stream(), place)?,

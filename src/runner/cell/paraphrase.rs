@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::prompt::{Prompt, Template};
 use crate::runner::RunnerError;
+use crate::scoring::Scorer;
 use crate::search::Search;
 use crate::search::discrete::{Generators, Paraphrase as Rounds, ParaphraseConfig, Thesaurus};
 use crate::seed::Stream;
 use crate::spec::{Generator, Paraphrase};
 
-use super::TaskPrompt;
+use super::{TaskPrompt, back_translation};
 
 /// The templates that it starts from.
 pub(in crate::runner) fn templates(method: &Paraphrase, task: &TaskPrompt) -> Vec<Template> {
@@ -21,11 +22,13 @@ pub(super) fn search(
     method: &Paraphrase,
     prompts: &[Prompt],
     task: &TaskPrompt,
+    scorer: &Scorer,
     stream: Stream,
     place: &str,
 ) -> Result<Box<dyn Search>, RunnerError> {
     let thesaurus = thesaurus(method, task, place)?;
-    let rounds = Rounds::new(config(method), Arc::new(thesaurus), prompts, stream);
+    let round_trip = back_translation::round_trip(method, task, scorer, place)?;
+    let rounds = Rounds::new(config(method), Arc::new(thesaurus), prompts, stream).with_round_trip(round_trip);
     let given = task.rephrase.iter().find(|(endpoint, _)| Some(endpoint) == method.endpoint.as_ref());
     Ok(Box::new(match given {
         Some((_, rephrase)) => rounds.with_rephrase(Arc::clone(rephrase)),

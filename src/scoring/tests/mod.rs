@@ -6,6 +6,7 @@ mod demonstrations;
 mod encoding;
 mod flags;
 mod gap;
+mod generation;
 mod gradient;
 mod label_vectors;
 mod perplexity;

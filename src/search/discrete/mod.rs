@@ -28,7 +28,8 @@ pub use label_words::{LabelWords, LabelWordsConfig, Lexicon, TemplateAndWords, W
 pub use manual::Manual;
 pub use objective::Objective;
 pub use paraphrase::{
-    Generators, Offer, Paraphrase, ParaphraseConfig, Rephrase, Synonyms, SynonymsError, Thesaurus, has_han, stands_for,
+    Generators, Offer, Paraphrase, ParaphraseConfig, Rephrase, RoundTrip, Speech, Synonyms, SynonymsError, Thesaurus,
+    Translate, Translator, has_han, stands_for,
 };
 pub use pez::{Pez, PezConfig};
 pub use probe::ProbeConfig;

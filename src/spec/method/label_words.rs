@@ -47,7 +47,7 @@ pub(super) fn read(reader: &mut Reader, at: At, default: &[WordSearch]) -> Resul
 const A_TURN: usize = 4;
 
 /// The keys of `template_and_words`: those of a round of `paraphrase` beside its own.
-const BOTH: [&str; 11] = [
+const BOTH: [&str; 12] = [
     "method",
     "template",
     "verbalizer",
@@ -58,6 +58,7 @@ const BOTH: [&str; 11] = [
     "n_texts",
     "likelihood",
     "synonyms",
+    "back_translation",
     "multi_token",
 ];
 

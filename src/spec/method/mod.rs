@@ -1,6 +1,7 @@
 //! The items of `search:`: methods with their parameters, one a file, and the sweep inside an item.
 
 mod autoprompt;
+mod back_translation;
 mod bbt;
 mod demonstrations;
 mod endpoint;
@@ -26,6 +27,7 @@ mod walk;
 mod word_search;
 
 pub use autoprompt::Autoprompt;
+pub use back_translation::BackTranslation;
 pub use bbt::BbtParameters;
 pub use demonstrations::{Choose, Demonstrations, Order};
 pub use endpoint::{Endpoint, NO_VARIABLE, Price};
@@ -243,6 +245,8 @@ impl Method {
     pub fn second_models(&self) -> Vec<(&'static str, &ModelSource)> {
         match self {
             Self::Gcg(Gcg { probe: Some(probe), .. }) => vec![("probe.model", &probe.model)],
+            Self::Paraphrase(method) => method.translators(),
+            Self::TemplateAndWords(method) => method.paraphrase.translators(),
             Self::TemplateGeneration(method) => method.generator.iter().map(|model| ("generator", model)).collect(),
             _ => Vec::new(),
         }

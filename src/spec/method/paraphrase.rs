@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use super::super::error::SpecError;
+use super::super::model_source::ModelSource;
 use super::super::reader::{At, Fields, Reader};
 use super::super::task::template;
 use super::Method;
+use super::back_translation::{self, BackTranslation};
 use super::endpoint::{Endpoint, endpoint};
 use super::sweep::{each, sweep, within};
 use crate::prompt::Template;
@@ -19,13 +21,15 @@ pub enum Generator {
     MaskFill,
     /// Rewordings that a service gave, `endpoint`.
     Endpoint,
+    /// The text between the slots by way of another language and back.
+    BackTranslation,
 }
 
 impl Generator {
     /// Those that need nothing but the model.
     pub const OWN: [Self; 2] = [Self::Thesaurus, Self::MaskFill];
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Thesaurus, Self::MaskFill, Self::Endpoint];
+    pub const ALL: [Self; 4] = [Self::Thesaurus, Self::MaskFill, Self::Endpoint, Self::BackTranslation];
 
     /// The name in YAML and tables.
     pub fn name(self) -> &'static str {
@@ -33,6 +37,7 @@ impl Generator {
             Self::Thesaurus => "thesaurus",
             Self::MaskFill => "mask_fill",
             Self::Endpoint => "endpoint",
+            Self::BackTranslation => "back_translation",
         }
     }
 }
@@ -43,7 +48,7 @@ pub struct Paraphrase {
     /// The templates to start from; default those of the first `manual` item, else the task's. None at all means that of the
     /// data set's card.
     pub templates: Vec<Template>,
-    /// Default those that need nothing but the model.
+    /// Default those that need nothing but the model, and `back_translation` where its models are named.
     pub generators: Vec<Generator>,
     /// Rewritten templates tried a round; default 8.
     pub n_candidates: usize,
@@ -61,6 +66,20 @@ pub struct Paraphrase {
     pub synonyms: Option<PathBuf>,
     /// The service that is asked for rewordings, where that is a generator.
     pub endpoint: Option<Endpoint>,
+    /// The models of `back_translation`.
+    pub back_translation: Option<BackTranslation>,
+}
+
+impl Paraphrase {
+    /// The models that translate, by their keys.
+    pub(super) fn translators(&self) -> Vec<(&'static str, &ModelSource)> {
+        match &self.back_translation {
+            Some(own) => {
+                vec![("back_translation.forward", &own.forward), ("back_translation.backward", &own.backward)]
+            }
+            None => Vec::new(),
+        }
+    }
 }
 
 /// Its keys.
@@ -76,6 +95,7 @@ const KEYS: [&str; 12] = [
     "rounds",
     "synonyms",
     "endpoint",
+    "back_translation",
     "multi_token",
 ];
 
@@ -101,9 +121,16 @@ pub(super) fn parameters(
     let given: Vec<Template> = given.into_iter().flatten().collect();
     let templates = if given.is_empty() { written } else { given };
     let known = Generator::ALL.map(|generator| (generator.name(), generator));
-    let generators = sweep(reader, fields, "generators", Generator::OWN.to_vec(), |reader, at| {
-        reader.choice(at, "generator", &known, &["back_translation", "span_fill"])
+    let back_translation = match fields.get("back_translation") {
+        Some(at) => back_translation::read(reader, at)?,
+        None => None,
+    };
+    let mut usual = Generator::OWN.to_vec();
+    usual.extend(back_translation.is_some().then_some(Generator::BackTranslation));
+    let generators = sweep(reader, fields, "generators", usual, |reader, at| {
+        reader.choice(at, "generator", &known, &["span_fill"])
     })?;
+    check_translation(reader, fields, &generators, back_translation.is_some());
     let mut whole = |key: &str, default: usize, most: u64| {
         sweep(reader, fields, key, vec![default], |reader, at| Ok(reader.whole(at, 1..=most)? as usize))
     };
@@ -150,7 +177,7 @@ pub(super) fn parameters(
     }
     let first = Paraphrase {
         templates,
-        generators,
+        generators: generators.clone(),
         n_candidates: 0,
         beam: 0,
         batch_size: 0,
@@ -159,6 +186,7 @@ pub(super) fn parameters(
         rounds: None,
         synonyms: None,
         endpoint,
+        back_translation: back_translation.filter(|_| generators.contains(&Generator::BackTranslation)),
     };
     let mut cells = vec![first];
     cells = each(cells, &n_candidates, |cell, &value| cell.n_candidates = value);
@@ -169,4 +197,18 @@ pub(super) fn parameters(
     cells = each(cells, &rounds, |cell, &value| cell.rounds = value);
     cells = each(cells, &synonyms, |cell, value| cell.synonyms.clone_from(value));
     Ok(Some(cells))
+}
+
+/// Tells where the generator and its models are not named together.
+fn check_translation(reader: &mut Reader, fields: &Fields, generators: &[Generator], read: bool) {
+    let asked = generators.contains(&Generator::BackTranslation);
+    match (fields.get("generators"), fields.get("back_translation")) {
+        (Some(at), None) if asked => {
+            reader.value(&at, "`back_translation` needs its models: back_translation: { forward: M, backward: M }");
+        }
+        (Some(_), Some(at)) if !asked && read => {
+            reader.value(&at, "`generators` does not name `back_translation`");
+        }
+        _ => {}
+    }
 }

@@ -384,3 +384,70 @@ fn demonstrations_are_swept_and_each_way_takes_the_orders_that_go_with_it() {
         (Choose::Random, 4, Order::Drawn, "\n\n")
     );
 }
+
+#[test]
+fn templates_are_generated_with_the_defaults_of_the_paper_and_contradictions_are_told() {
+    let read = items(
+        "  - template_generation\n  - { method: template_generation, generator: [hf:a/t5, ../bart], fill: seq2seq, \
+        skeletons: ['{text} {span} {mask}{span}', '{span}{mask}{text}'], beam: [5, 10], n_examples: 8 }",
+    )
+    .unwrap();
+    assert_eq!(
+        read[0].describe(),
+        "{ method: template_generation, fill: auto, beam: 100, max_length: 20, masks: [1, 2, 3], n_examples: all, n_candidates: 100 }"
+    );
+    assert_eq!(read[1].cells.len(), 4);
+    assert!(read[1].cells[0].needs_labels());
+    let again = items(&format!("  - template_generation\n  - {}", read[1].describe())).unwrap();
+    assert_eq!(again[1], read[1], "{}", read[1].describe());
+    for (keys, says) in [
+        ("beam: 0", "search[0].beam: 0 is not allowed (1 to 10000)"),
+        ("max_length: 0", "search[0].max_length: 0 is not allowed"),
+        ("n_examples: 0", "search[0].n_examples: 0 is not allowed"),
+        ("masks: []", "search[0].masks: an empty list"),
+        ("masks: 0", "search[0].masks: a template without a token of its own"),
+        ("masks: [1], fill: seq2seq", "search[0].masks: `masks` is not for `fill: seq2seq`"),
+        ("max_length: 5, fill: masked_lm", "search[0].max_length: `max_length` is not for `fill: masked_lm`"),
+        ("fill: t5", "unknown fill `t5` (known: auto, seq2seq, masked_lm)"),
+        ("generator: 'hf:a/../b'", "search[0].generator: model `hf:a/../b`: a hub name is owner/name"),
+        ("skeletons: ['{text} {mask}']", "search[0].skeletons[0]: template `{text} {mask}`: it has no {span}"),
+        ("width: 3", "unknown key `width`"),
+    ] {
+        let message = items(&format!("  - {{ method: template_generation, {keys} }}")).unwrap_err();
+        assert!(message.contains(says), "{keys}: {message}");
+    }
+}
+
+#[test]
+fn a_way_by_another_language_names_two_models() {
+    let item = "  - { method: paraphrase, back_translation: { forward: t5, backward: 'hf:a/back', forward_prefix: 'translate English to German: ' } }";
+    let read = items(item).unwrap();
+    let text = read[0].describe();
+    for says in [
+        "generators: [thesaurus, mask_fill, back_translation]",
+        "back_translation: { forward: t5, backward: \"hf:a/back\", beams: 4, forward_prefix: \"translate English to German: \", backward_prefix: \"\" }",
+    ] {
+        assert!(text.replace('\'', "\"").contains(says), "{text}");
+    }
+    assert_eq!(items(&format!("  - {text}")).unwrap()[0], read[0]);
+    let Method::Paraphrase(method) = &read[0].cells[0] else { panic!("another method") };
+    assert_eq!(method.back_translation.as_ref().map(|of| of.beams), Some(4));
+    assert_eq!(read[0].cells[0].second_models().len(), 2);
+    for (keys, says) in [
+        ("generators: [back_translation]", "search[0].generators: `back_translation` needs its models"),
+        ("back_translation: { forward: a }", "search[0].back_translation: `backward` is missing"),
+        ("back_translation: { backward: a }", "search[0].back_translation: `forward` is missing"),
+        (
+            "back_translation: { forward: a, backward: b, beams: 0 }",
+            "search[0].back_translation.beams: 0 is not allowed",
+        ),
+        ("back_translation: { forward: 'hf:a/../b', backward: b }", "a hub name is owner/name"),
+        ("back_translation: { forward: a, backward: b, source_language: en_XX }", "go together"),
+        ("back_translation: { there: a }", "unknown key `there`"),
+        ("generators: [thesaurus], back_translation: { forward: a, backward: b }", "does not name `back_translation`"),
+        ("generators: [endpoint]", "endpoint"),
+    ] {
+        let message = items(&format!("  - {{ method: paraphrase, {keys} }}")).unwrap_err();
+        assert!(message.contains(says), "{keys}: {message}");
+    }
+}

@@ -6,6 +6,8 @@
 //! - `thesaurus`: synonyms, from WordNet with the form of the word kept, from a list for Chinese written for this project, and
 //!   from a list of the user's.
 //! - `mask_fill`: the model's own answers where the word is masked, where a mask is put in, and what is left without the word.
+//! - `back_translation`: the text between the slots by way of another language and back, with two further models; once for each
+//!   parent (see `back_translation`).
 //!
 //! - whole rewordings that someone else gave beforehand ([`Rephrase`]), which take their turns beside the others and are not
 //!   held to the model's likelihood: there is no single place to read it off. The train loss, or selection, judges them.
@@ -43,6 +45,7 @@
 //!   specification stay. What Chinese still lacks is parts of speech: `电影 -> 喜欢` passes where the small model finds it
 //!   likely, and is left to the train loss.
 
+mod back_translation;
 mod beam;
 mod edit;
 mod grammar;
@@ -60,6 +63,7 @@ mod tests;
 mod thesaurus;
 mod word;
 
+pub use back_translation::{RoundTrip, Speech, Translate, Translator};
 pub use rephrase::{Rephrase, stands_for};
 pub use rewrite::Generators;
 pub use search::{Offer, Paraphrase, ParaphraseConfig, has_han};

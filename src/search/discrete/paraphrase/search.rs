@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::back_translation::RoundTrip;
 use super::beam::{Member, beam};
 use super::likelihood::Questions;
 use super::parent::Parent;
@@ -61,8 +62,13 @@ impl ParaphraseConfig {
     pub fn round(&self, n_candidates: usize, offer: Offer) -> u64 {
         let gaps = if offer.han { GAPS_HAN } else { GAPS };
         let fill = n_sites(n_candidates) as u64 * gaps * self.n_texts.min(offer.n_texts) as u64;
+        fill + self.scoring(n_candidates, offer)
+    }
+
+    /// What comparing `n_candidates` templates and proposing the best of them costs.
+    fn scoring(&self, n_candidates: usize, offer: Offer) -> u64 {
         let proposed = if offer.n_train > 0 { self.beam.min(n_candidates) } else { n_candidates };
-        fill + offer.passes * (n_candidates as u64 * self.batch(offer) + (proposed * offer.n_selection) as u64)
+        offer.passes * (n_candidates as u64 * self.batch(offer) + (proposed * offer.n_selection) as u64)
     }
 
     /// What the first comparison of so many templates to start from costs.
@@ -99,6 +105,10 @@ pub struct Paraphrase {
     rephrase: Option<Arc<dyn Rephrase>>,
     rephrased: HashSet<usize>,
     looks: u64,
+    /// The way by another language, where it is on.
+    round_trip: Option<RoundTrip>,
+    /// The members that went it.
+    translated: HashSet<usize>,
 }
 
 impl Paraphrase {
@@ -124,13 +134,22 @@ impl Paraphrase {
             rephrase: None,
             rephrased: HashSet::new(),
             looks: 0,
+            round_trip: None,
+            translated: HashSet::new(),
         }
     }
 
     /// The same search with whole rewordings from somewhere else.
+    #[must_use]
     pub fn with_rephrase(mut self, rephrase: Arc<dyn Rephrase>) -> Self {
         self.rephrase = Some(rephrase);
         self
+    }
+
+    /// The same with paraphrases by way of another language.
+    #[must_use]
+    pub fn with_round_trip(self, round_trip: Option<RoundTrip>) -> Self {
+        Self { round_trip, ..self }
     }
 
     fn prompt(&self, template: &Template) -> Prompt {
@@ -274,6 +293,64 @@ impl Paraphrase {
         taken
     }
 
+    /// What comes back of the parents that did not go by another language yet, a queue a parent: at most `most` templates each, as
+    /// far as the budget covers their likelihood beside `reserve` evaluations.
+    fn translate(
+        &mut self,
+        parents: &[Parent],
+        (most, reserve): (usize, u64),
+        oracle: &mut dyn Oracle,
+        dropped: &mut Dropped,
+    ) -> Result<Vec<Vec<Rewrite>>, SearchError> {
+        let Some(round_trip) = self.round_trip.clone() else { return Ok(Vec::new()) };
+        let n_texts = self.config.n_texts.min(oracle.n_texts());
+        let mut queues = Vec::new();
+        for parent in parents {
+            if !self.translated.insert(parent.number) {
+                continue;
+            }
+            let own = self.prompt(&parent.template);
+            let mut cost = oracle.likelihood_cost(&own, n_texts)?;
+            let mut prompts = vec![own];
+            let mut made: Vec<Rewrite> = Vec::new();
+            for (edit, _) in round_trip.edits(parent)? {
+                if made.len() == most {
+                    break;
+                }
+                let template = edit.apply(&parent.template).filter(|_| oracle.encode(&edit.text, false).is_some());
+                let Some(template) = template else {
+                    dropped.broken += 1;
+                    continue;
+                };
+                if self.texts.contains(&template.to_string()) {
+                    dropped.repeated += 1;
+                    continue;
+                }
+                let prompt = self.prompt(&template);
+                cost += oracle.likelihood_cost(&prompt, n_texts)?;
+                if !oracle.affords(cost + reserve) {
+                    break;
+                }
+                let old = super::site::text_of(&parent.template, edit.piece).get(edit.start..edit.end);
+                let origin = format!("`{}` -> `{}`", old.unwrap_or_default(), edit.text);
+                prompts.push(prompt);
+                made.push(Rewrite { template, parent: parent.number, origin, by: "back_translation", nats: 0.0 });
+            }
+            if made.is_empty() {
+                continue;
+            }
+            let lost = oracle.likelihoods(&prompts, n_texts)?;
+            for (rewrite, own) in made.iter_mut().zip(&lost[1..]) {
+                rewrite.nats = lost[0] - own;
+            }
+            let n_made = made.len();
+            made.retain(|rewrite| rewrite.nats >= -self.config.likelihood);
+            dropped.unlikely += (n_made - made.len()) as u64;
+            queues.push(made);
+        }
+        Ok(queues)
+    }
+
     /// Whether a rewrite says a label word that its parent does not say.
     fn leaks(&self, rewrite: &Rewrite, oracle: &dyn Oracle) -> bool {
         let parent = &self.members[rewrite.parent].template;
@@ -363,7 +440,9 @@ impl Search for Paraphrase {
         let chosen = self.choose_sites(&parents, n_sites(most));
         let offered = self.offered(&parents);
         let waiting = self.left_over.iter().any(|rewrite| self.parents.contains(&rewrite.parent));
-        if chosen.is_empty() && offered.is_empty() && !waiting {
+        let untranslated =
+            self.round_trip.is_some() && self.parents.iter().any(|parent| !self.translated.contains(parent));
+        if chosen.is_empty() && offered.is_empty() && !waiting && !untranslated {
             return Ok(Proposal::Done);
         }
         let thesaurus = self.thesaurus.clone();
@@ -378,6 +457,8 @@ impl Search for Paraphrase {
         let mut queues = rewriter.rewrite(&sites, oracle)?;
         queues.extend(offered);
         let mut dropped = rewriter.dropped;
+        let reserve = self.config.scoring(most, offer);
+        queues.extend(self.translate(&parents, (most, reserve), oracle, &mut dropped)?);
         let mut made = self.take(queues, most, oracle, &mut dropped);
         // A template may need more passes than its parent, where its label words come to stand otherwise.
         let mut cost = 0;

@@ -123,6 +123,19 @@ impl Oracle for Fake {
             })
             .collect())
     }
+    fn likelihood_cost(&self, prompt: &Prompt, n_texts: usize) -> Result<u64, SearchError> {
+        Ok((tokens_of(&prompt.template).len() * n_texts) as u64)
+    }
+    fn likelihoods(&mut self, prompts: &[Prompt], n_texts: usize) -> Result<Vec<f64>, SearchError> {
+        let mut lost = Vec::new();
+        for prompt in prompts {
+            self.spend(self.likelihood_cost(prompt, n_texts)?);
+            let words = tokens_of(&prompt.template);
+            let nats = |word: &String| if self.unlikely.contains(&word.as_str()) { 9.0 } else { 2.0 };
+            lost.push(words.iter().map(nats).sum::<f64>() / words.len() as f64);
+        }
+        Ok(lost)
+    }
     fn encode(&self, text: &str, _: bool) -> Option<Vec<u32>> {
         let id = |word: &String| self.vocabulary.iter().position(|known| known == word).map(|id| id as u32);
         split(text).iter().map(id).collect::<Option<Vec<u32>>>().filter(|ids| !ids.is_empty())
@@ -366,5 +379,56 @@ proptest! {
             prop_assert_eq!(slots(&candidate.prompt.template), slots(&written));
             prop_assert_eq!(Template::parse(&candidate.prompt.template.to_string()).unwrap(), candidate.prompt.template.clone());
         }
+    }
+}
+
+/// Says what was looked up; there and back are the same.
+struct Phrases(&'static [(&'static str, &'static str)]);
+
+impl Translate for Phrases {
+    fn translate(&self, text: &str, n: usize) -> Result<Vec<(String, f64)>, crate::scoring::ScoringError> {
+        let known = self.0.iter().filter(|(from, _)| *from == text);
+        Ok(known.take(n).enumerate().map(|(rank, (_, to))| ((*to).to_owned(), -(rank as f64))).collect())
+    }
+}
+
+fn round_trip(back: &'static [(&'static str, &'static str)]) -> Option<RoundTrip> {
+    const THERE: &[(&str, &str)] = &[("it was", "es war"), ("it was", "das war"), ("is it", "ist es"), ("它", "it")];
+    let there: std::sync::Arc<dyn Translate> = std::sync::Arc::new(Phrases(THERE));
+    Some(RoundTrip { forward: there, backward: std::sync::Arc::new(Phrases(back)), beams: 3 })
+}
+
+const BACK: &[(&str, &str)] = &[
+    ("es war", "it was"),
+    ("es war", "this was"),
+    ("es war", "It was good"),
+    ("das war", "this was"),
+    ("das war", "this seems flick"),
+    ("das war", "nobody knows"),
+    ("it", "这"),
+];
+const NONE: Generators = Generators { thesaurus: false, mask_fill: false };
+
+#[test]
+fn what_comes_back_from_another_language_is_a_paraphrase_if_it_is_likely_and_says_no_label_word() {
+    let mut oracle = Fake::new(100_000);
+    let config = ParaphraseConfig { generators: NONE, likelihood: 2.0, ..CONFIG };
+    let starts = ["{text} it was {mask}.", "{text}它{mask}。"];
+    let (found, end) = drive(&mut search(config, &starts, "").with_round_trip(round_trip(BACK)), &mut oracle);
+    assert_eq!(texts(&found[2..]), ["{text} this was {mask}.", "{text}这{mask}。"]);
+    assert_eq!(end, Proposal::Done, "every parent went its way once");
+    assert_eq!(found[2].origin, "`it was` -> `this was`");
+    assert_eq!(found[2].parent, Some(0));
+    let config = ParaphraseConfig { likelihood: 20.0, ..config };
+    let (found, _) = drive(&mut search(config, &starts, "").with_round_trip(round_trip(BACK)), &mut Fake::new(100_000));
+    assert!(texts(&found).contains(&"{text} this seems flick {mask}.".to_owned()), "{found:?}");
+}
+
+#[test]
+fn the_way_by_another_language_keeps_to_the_budget_beside_other_generators() {
+    for budget in 0..400 {
+        let mut oracle = Fake::new(budget);
+        let trip = round_trip(BACK);
+        drive(&mut search(CONFIG, &["{text} it was {mask}."], "film movie").with_round_trip(trip), &mut oracle);
     }
 }

@@ -13,6 +13,15 @@ pub struct Written {
     pub score: f64,
 }
 
+/// The ids that may be written, ascending.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'v> {
+    /// As the first of a gap.
+    pub first: &'v [u32],
+    /// Behind others.
+    pub behind: &'v [u32],
+}
+
 /// A text that is not ended yet.
 struct Open {
     gaps: Vec<Vec<u32>>,
@@ -37,7 +46,7 @@ impl Open {
 /// As [`Spans::read`].
 pub fn written(
     spans: &mut dyn Spans,
-    vocabulary: &[u32],
+    vocabulary: Words<'_>,
     n_gaps: usize,
     width: usize,
     max_length: usize,
@@ -85,7 +94,7 @@ pub fn written(
 fn ways(
     open: &[Open],
     next: &[SpanNext],
-    vocabulary: &[u32],
+    vocabulary: Words<'_>,
     width: usize,
     max_length: usize,
 ) -> Vec<(f64, usize, Option<u32>)> {
@@ -96,7 +105,8 @@ fn ways(
             continue;
         }
         let before = text.gaps.last().and_then(|gap| gap.last());
-        let mut ids: Vec<u32> = vocabulary.iter().copied().filter(|id| Some(id) != before).collect();
+        let may_come = if before.is_none() { vocabulary.first } else { vocabulary.behind };
+        let mut ids: Vec<u32> = may_come.iter().copied().filter(|id| Some(id) != before).collect();
         let by_score = |a: &u32, b: &u32| next.tokens[*b as usize].total_cmp(&next.tokens[*a as usize]).then(a.cmp(b));
         if ids.len() > width {
             ids.select_nth_unstable_by(width, by_score);

@@ -14,8 +14,8 @@ pub trait SpanFiller: Send + Sync {
     /// Whether it fills masks; else it writes token by token.
     fn fills_masks(&self) -> bool;
 
-    /// The ids that may be written, ascending.
-    fn vocabulary(&self) -> &[u32];
+    /// The ids that may be written, ascending; those that may come `first` in a gap, or behind others.
+    fn vocabulary(&self, first: bool) -> &[u32];
 
     /// What tokens write, with a space in front where they are set off from what stands before them.
     fn text(&self, ids: &[u32]) -> String;
@@ -84,6 +84,8 @@ impl Spans for SpanWriting<'_> {
 pub struct ScorerFiller {
     scorer: Scorer,
     vocabulary: Vec<u32>,
+    /// Those of them that do not go on with the word before: what stands before a gap is the input or the answer.
+    beginnings: Vec<u32>,
     /// The weights of this model and of the one that is searched for.
     weights: (u64, u64),
 }
@@ -94,13 +96,18 @@ impl ScorerFiller {
         let words: HashSet<String> =
             verbalizer.labels.iter().flat_map(|label| &label.words).map(|word| word.to_lowercase()).collect();
         let tokenizer = &scorer.loaded().tokenizer;
-        let vocabulary = (0..tokenizer.vocab_size() as u32)
+        let vocabulary: Vec<u32> = (0..tokenizer.vocab_size() as u32)
             .filter(|id| !tokenizer.special_ids().contains(id))
             .filter(|&id| tokenizer.token_text(id).is_some_and(|(text, _)| may_stand(&text, &words)))
             .collect();
         let n_weights = |scorer: &Scorer| scorer.loaded().model.shape().n_parameters.max(1) as u64;
         let weights = (n_weights(&scorer), n_weights(searched));
-        Self { scorer, vocabulary, weights }
+        let goes_on = |id: u32| {
+            let text = tokenizer.token_text(id).map(|(text, _)| text).unwrap_or_default();
+            !tokenizer.is_word_start(id) && text.starts_with(char::is_alphanumeric)
+        };
+        let beginnings = vocabulary.iter().copied().filter(|&id| !goes_on(id)).collect();
+        Self { scorer, vocabulary, beginnings, weights }
     }
 
     /// Checks that the model can take a skeleton with `max_length` tokens in its gaps.
@@ -156,8 +163,8 @@ impl SpanFiller for ScorerFiller {
         self.scorer.loaded().model.shape().kind == ModelKind::Masked
     }
 
-    fn vocabulary(&self) -> &[u32] {
-        &self.vocabulary
+    fn vocabulary(&self, first: bool) -> &[u32] {
+        if first { &self.beginnings } else { &self.vocabulary }
     }
 
     fn text(&self, ids: &[u32]) -> String {

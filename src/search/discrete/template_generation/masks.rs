@@ -53,7 +53,7 @@ pub fn filled(
         let mut all: Vec<(f64, usize, u32)> = Vec::new();
         for (number, ((score, ids), row)) in texts.iter().zip(&answers.logprobs).enumerate() {
             let before = ids.last().filter(|_| !begins.contains(&place));
-            let own = filler.vocabulary().iter().filter(|id| Some(*id) != before);
+            let own = filler.vocabulary(before.is_none()).iter().filter(|id| Some(*id) != before);
             all.extend(own.map(|&id| (score + row[id as usize], number, id)));
         }
         let by_score =

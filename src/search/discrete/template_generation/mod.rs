@@ -20,8 +20,8 @@
 //!   searched for in proportion to its weights, rounded up, as `probe` counts. So much is known before: the beam is as wide as half
 //!   of what is left covers, at most as wide as asked, and where even one text a beam costs more, the largest numbers of masks are
 //!   left out. The other half is for dev. A beam narrower than asked flags `budget_cut`.
-//! - 2026-11: what may stand in a gap: no special token, no token without text of its own, none that says a label word, and no
-//!   token twice in a row, of which greedy models are fond. A template that says a label word, or that the searched model cannot
+//! - 2026-11: what may stand in a gap: no special token, no token without text of its own, none that says a label word, no token
+//!   twice in a row, of which small models are fond, and at its beginning none that goes on with the word before it. A template that says a label word, or that the searched model cannot
 //!   write, is left out. The published program forbids some runs of dots in its place.
 //! - 2026-11: in a vocabulary of whole words (BERT) a text is set off by a space unless it begins with punctuation; one that writes
 //!   spaces into its tokens (T5, RoBERTa) says itself whether there is one. No space stands before a Chinese character.

@@ -12,7 +12,7 @@ use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::task::Example;
 
 use super::TemplateGenerationConfig;
-use super::beam::{Written, written};
+use super::beam::{Words, Written, written};
 use super::filler::{Data, SpanFiller};
 use super::masks::{filled, layouts, passes};
 
@@ -144,8 +144,9 @@ impl TemplateGeneration {
                 None => {
                     let max_length = self.config.max_length;
                     let mut spans = self.filler.begin(skeleton, &data, max_length)?;
-                    let (vocabulary, n_gaps) = (self.filler.vocabulary(), skeleton.n_gaps());
-                    let texts = written(&mut *spans, vocabulary, n_gaps, width, max_length)?;
+                    let vocabulary =
+                        Words { first: self.filler.vocabulary(true), behind: self.filler.vocabulary(false) };
+                    let texts = written(&mut *spans, vocabulary, skeleton.n_gaps(), width, max_length)?;
                     (texts, spans.cost())
                 }
             };

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::beam::{Written, written};
+use super::beam::{Words, Written, written};
 use super::filler::Data;
 use super::masks::{filled, layouts, passes};
 use super::*;
@@ -84,6 +84,10 @@ fn all_texts(vocabulary: &[u32], max_length: usize) -> Vec<Written> {
     all
 }
 
+fn anywhere(vocabulary: &[u32]) -> Words<'_> {
+    Words { first: vocabulary, behind: vocabulary }
+}
+
 #[test]
 fn a_wide_beam_finds_the_best_of_all_texts_and_a_narrow_one_no_better() {
     let vocabulary = [0, 2, 3, 5];
@@ -91,7 +95,7 @@ fn a_wide_beam_finds_the_best_of_all_texts_and_a_narrow_one_no_better() {
         let all = all_texts(&vocabulary, max_length);
         let find = |width| {
             let mut spans = FakeSpans { histories: Vec::new(), read: 0 };
-            (written(&mut spans, &vocabulary, 2, width, max_length).unwrap(), spans.read)
+            (written(&mut spans, anywhere(&vocabulary), 2, width, max_length).unwrap(), spans.read)
         };
         let (found, _) = find(1000);
         assert_eq!(found.len(), all.len().min(1000));
@@ -137,7 +141,7 @@ fn a_wide_beam_over_a_real_model_finds_what_the_reference_finds_by_trying_all() 
         let skeleton = Skeleton::parse(fixture[name]["skeleton"].as_str().unwrap()).unwrap();
         let (vocabulary, max_length) = (ids(&fixture[name]["vocabulary"]), 2);
         let mut spans = filler.begin(&skeleton, &data, max_length).unwrap();
-        let found = written(&mut *spans, &vocabulary, 2, 900, max_length).unwrap();
+        let found = written(&mut *spans, anywhere(&vocabulary), 2, 900, max_length).unwrap();
         for (found, expected) in found.iter().zip(fixture[name]["best"].as_array().unwrap()) {
             let score = expected["score"].as_f64().unwrap();
             assert!((found.score - score).abs() < 1e-4, "{name}: {found:?} {expected}");
@@ -168,7 +172,7 @@ impl SpanFiller for FakeFiller {
     fn fills_masks(&self) -> bool {
         self.fills_masks
     }
-    fn vocabulary(&self) -> &[u32] {
+    fn vocabulary(&self, _: bool) -> &[u32] {
         &self.vocabulary
     }
     fn text(&self, ids: &[u32]) -> String {
