@@ -109,6 +109,14 @@ pub enum RunnerError {
         /// What is the matter, with the line.
         what: String,
     },
+    /// A task that prompts are transferred to cannot be used.
+    #[error("{place}: {what}")]
+    Transfer {
+        /// The key path of the task.
+        place: String,
+        /// Why not.
+        what: String,
+    },
     /// A split that the experiment needs is not there.
     #[error("the data set `{dataset}` has no {split} split, and {what} needs one")]
     NoSplit {
@@ -151,7 +159,9 @@ impl Fault for RunnerError {
             | Self::ProbeTokenizer { .. } => ExitCode::Model,
             Self::Only { .. } => ExitCode::Usage,
             Self::Verbalizer(source) => source.exit_code(),
-            Self::NoDefault { .. } | Self::Budget { .. } | Self::Demonstrations { .. } => ExitCode::Spec,
+            Self::NoDefault { .. } | Self::Budget { .. } | Self::Demonstrations { .. } | Self::Transfer { .. } => {
+                ExitCode::Spec
+            }
         }
     }
 }

@@ -41,6 +41,7 @@ mod schedule;
 mod selection;
 mod shortlist;
 mod task_prompt;
+mod transfer;
 mod trial;
 mod winner;
 
@@ -56,4 +57,5 @@ pub use matrix::WrittenMatrix;
 pub use oracle::TrialOracle;
 pub use plan::{Plan, PlannedTrial};
 pub use run::{RunOptions, Summary, recorded_batch_size, run};
+pub use transfer::{TransferTask, Transferred};
 pub use trial::TrialData;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
-use crate::prompt::Prompt;
+use crate::prompt::{Prompt, Template};
 use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
 use crate::spec::{Calibration, Control, Experiment, Gcg, Method, SearchItem};
@@ -19,6 +19,7 @@ use super::draws::{SeedDraws, draws, examples};
 use super::ensemble::PlannedEnsemble;
 use super::rank_correlation::n_compared;
 use super::task_prompt::{open_probe, task_prompt};
+use super::transfer::TransferTask;
 use super::trial::TrialData;
 
 /// An experiment with its data, its models and its trials.
@@ -37,6 +38,8 @@ pub struct Plan {
     pub trials: Vec<PlannedTrial>,
     /// Its ensembles, which come after the trials.
     pub ensembles: Vec<PlannedEnsemble>,
+    /// Other tasks that the chosen prompts are transferred to.
+    pub transfer: Vec<TransferTask>,
     /// What is worth saying before it runs, a sentence each.
     pub notes: Vec<String>,
     /// How its batches are sized.
@@ -92,6 +95,9 @@ impl Plan {
         let of_data = |e| Error::from(e).at(experiment.place("task.dataset"));
         let mut dataset = Dataset::load(&experiment.dataset()).map_err(of_data)?;
         let mut task = task_prompt(&experiment, &dataset)?;
+        let shown: Vec<Prompt> = experiment.search.iter().flat_map(|item| prompts(item, &task)).collect();
+        let shown: Vec<&Template> = shown.iter().map(|prompt| &prompt.template).collect();
+        let transfer = TransferTask::open_all(&experiment, &dataset, &shown)?;
         let draws = draws(&experiment, &dataset)?;
         dataset.hold(draws.iter().flat_map(|(_, draws)| draws).map(|(_, draw)| draw)).map_err(of_data)?;
         let gpu = device.kind == model::DeviceChoice::Wgpu;
@@ -166,6 +172,7 @@ impl Plan {
             task,
             trials: Vec::new(),
             ensembles: Vec::new(),
+            transfer,
             notes: Vec::new(),
             batch_size,
         };

@@ -14,6 +14,7 @@ use super::node::{Node, Place, Value, shortened};
 use super::overrides;
 use super::reader::{At, Reader};
 use super::task::{TaskSpec, task};
+use super::transfer::{Transfer, transfer};
 use super::yaml::{self, MAX_BYTES, Syntax};
 use crate::task::{DatasetSource, Files, Limits, Shots};
 
@@ -32,7 +33,7 @@ const DEEPEST_PLACE: usize = 2;
 const MAX_NAME: usize = 80;
 
 /// The keys of an experiment file.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "format",
     "name",
     "question",
@@ -47,6 +48,7 @@ const KEYS: [&str; 14] = [
     "ensembles",
     "limits",
     "controls",
+    "transfer",
 ];
 
 /// What one file asks, with every default filled in.
@@ -78,6 +80,8 @@ pub struct Experiment {
     pub limits: Limits,
     /// What every item is rerun under, beside the rows that are ranked; default nothing.
     pub controls: Vec<Control>,
+    /// Where else the chosen prompts are scored; default nowhere.
+    pub transfer: Option<Transfer>,
     /// The file's folder, where paths are tried that the working directory does not have.
     pub folder: PathBuf,
     /// Where values stand, by key path.
@@ -183,6 +187,7 @@ impl Experiment {
         let ensembles = ensembles(reader, fields.get("ensembles"))?;
         let limits = limits(reader, fields.get("limits"))?;
         let controls = controls(reader, fields.get("controls"))?;
+        let transfer = transfer(reader, fields.get("transfer"))?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut places = BTreeMap::new();
         gather_places(reader, &At { node: &top, path: String::new() }, DEEPEST_PLACE, &mut places);
@@ -200,6 +205,7 @@ impl Experiment {
             ensembles,
             limits,
             controls,
+            transfer,
             folder,
             places,
         })
@@ -216,11 +222,16 @@ impl Experiment {
         resolve_path(path, &self.folder)
     }
 
-    /// Where the data are, paths resolved.
+    /// Where the task's data are, paths resolved.
     pub fn dataset(&self) -> DatasetSource {
+        self.resolve_dataset(&self.task.dataset)
+    }
+
+    /// Where data are, paths resolved.
+    pub fn resolve_dataset(&self, source: &DatasetSource) -> DatasetSource {
         let resolved = |path: &Option<PathBuf>| path.as_ref().map(|path| self.resolve_path(path));
-        match &self.task.dataset {
-            DatasetSource::Builtin(_) | DatasetSource::Hub(_) => self.task.dataset.clone(),
+        match source {
+            DatasetSource::Builtin(_) | DatasetSource::Hub(_) => source.clone(),
             DatasetSource::Folder(path) => DatasetSource::Folder(self.resolve_path(path)),
             DatasetSource::Files(files) => DatasetSource::Files(Box::new(Files {
                 train: resolved(&files.train),
@@ -453,7 +464,7 @@ controls: [shuffled_labels, random_model]
         assert_eq!(
             message("format: 1\nname: x\nsedes: [1]\nmodles: 1\n"),
             "experiments/x.yaml:3:1: unknown key `sedes` (did you mean seeds? known: format, name, question, task, models, shots, \
-             seeds, search, budget, select, calibration, ensembles, limits, controls)"
+             seeds, search, budget, select, calibration, ensembles, limits, controls, transfer)"
         );
         assert_eq!(
             message(&format!("{SMALL}budget: {{ evaluation: 5 }}\n")),

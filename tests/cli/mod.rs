@@ -30,6 +30,7 @@ mod seq2seq;
 mod signals;
 mod soft_prompts;
 mod terminal;
+mod transfer;
 mod words;
 mod workplace;
 mod zero_shots;
