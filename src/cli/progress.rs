@@ -238,6 +238,12 @@ impl Listener for Progress {
         }
     }
 
+    fn transferred(&self, n: usize, of: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("transfer: {n} of {of} values"));
+        }
+    }
+
     fn kept(&self, key: &TrialKey) {
         self.over(key, "complete already, stays");
     }

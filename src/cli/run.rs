@@ -11,7 +11,7 @@ use crate::error::{ExitCode, Result};
 use crate::exchange::hub::fetch_experiment;
 use crate::record::{RecordError, StoreFigures};
 use crate::report::{closing_lines, render};
-use crate::runner::{self, Plan, RunOptions, recorded_batch_size};
+use crate::runner::{self, Plan, RunOptions, Transferred, recorded_batch_size};
 
 use super::CliError;
 use super::experiment_option::ExperimentOptions;
@@ -33,7 +33,7 @@ The same command goes on where an earlier run stopped: trials that are complete 
 a training from its last checkpoint, and gives the same numbers, whatever the jobs and threads. What is damaged begins anew, too, and is told. A file with more items, models, shots or seeds runs only what is new; one with another task, budget, selection or limits is another experiment and is refused, unless --fresh. Ctrl-C finishes the write under way and stops; \
 a second one stops at once. Nothing is lost either way.
 
-The folder results/<name>/ holds leaderboard.csv, curves.csv, leaderboard.md, candidates.csv, rewritten as trials end, and \
+The folder results/<name>/ holds leaderboard.csv, curves.csv, leaderboard.md, candidates.csv, transfer.csv, rewritten as trials end, and \
 trials/<trial>/ with the events, the test predictions and the chosen prompt.";
 
 /// The arguments of `run`.
@@ -136,6 +136,9 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         ));
         return Ok(ExitCode::Interrupted);
     }
+    if let Some(line) = transfer_line(summary.transfer) {
+        log.step(&line, serde_json::Map::new());
+    }
     if arguments.keep_matrix && !matrix(&plan, &summary.folder, stop, log)? {
         log.note("interrupted: every trial is complete, matrix.parquet is not; the same command goes on from there");
         return Ok(ExitCode::Interrupted);
@@ -164,6 +167,21 @@ fn scores_line(scores: &StoreFigures) -> Option<String> {
     };
     let parts: Vec<String> = found.into_iter().chain(damaged).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What was done for the transfer of the chosen prompts; nothing to say where nobody asked.
+fn transfer_line(transfer: Transferred) -> Option<String> {
+    let Transferred { computed, known, without, waits_for } = transfer;
+    if waits_for > 0 {
+        return Some(format!("transfer.csv waits for {} that are not over", counted(waits_for, "trial")));
+    }
+    let without = match without {
+        0 => String::new(),
+        n => format!(", {n} not to be had (the reasons stand in it)"),
+    };
+    let n = computed + known;
+    (n > 0 || !without.is_empty())
+        .then(|| format!("transfer.csv: {} ({computed} computed, {known} known before){without}", counted(n, "value")))
 }
 
 /// Scores every candidate on everything; false if it was stopped.

@@ -16,7 +16,8 @@ use super::trial_key::TrialKey;
 use super::{Provenance, RecordError, TrialRecord, TrialWriter, write_atomically};
 
 /// What we write beside `trials` and rewrite from it at any time.
-const DERIVED: [&str; 5] = ["candidates.csv", "curves.csv", "leaderboard.csv", "leaderboard.md", "matrix.parquet"];
+const DERIVED: [&str; 6] =
+    ["candidates.csv", "curves.csv", "leaderboard.csv", "leaderboard.md", "matrix.parquet", "transfer.csv"];
 
 /// The rest of what stands in a results folder.
 const OURS: [&str; 6] = ["experiment.yaml", "provenance.json", "trials", ".lock", CHECKPOINTS, ANSWERS];

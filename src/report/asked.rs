@@ -2,7 +2,7 @@
 //!
 //! # Decisions
 //!
-//! - 2026-11: `experiment.yaml` of a results folder is read for three values only and without checking it: a leaderboard can be
+//! - 2026-11: `experiment.yaml` of a results folder is read for a few values only and without checking it: a leaderboard can be
 //!   printed from a record whose data files or models are no longer there.
 
 use std::path::Path;
@@ -22,6 +22,8 @@ pub struct Asked {
     pub metric: String,
     /// What dev, or the label-free score, chose by.
     pub select_by: String,
+    /// Whether the chosen prompts are transferred.
+    pub transfer: bool,
 }
 
 impl Asked {
@@ -50,6 +52,7 @@ impl Asked {
             question: written.question.filter(|question| !question.trim().is_empty()),
             select_by: written.select.by.unwrap_or_else(|| metric.clone()),
             metric,
+            transfer: !matches!(written.transfer, serde_yaml::Value::Null | serde_yaml::Value::Bool(false)),
         })
     }
 }
@@ -61,6 +64,7 @@ struct Written {
     question: Option<String>,
     task: WrittenTask,
     select: WrittenSelect,
+    transfer: serde_yaml::Value,
 }
 
 #[derive(Default, Deserialize)]

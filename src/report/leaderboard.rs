@@ -24,6 +24,7 @@ use super::place::Place;
 use super::row::Row;
 use super::stability::Stability;
 use super::top_two::TopTwo;
+use super::transfer::{TransferRow, transfer_rows};
 use super::trial::Trial;
 
 /// The chance of a false difference that a family of tests allows for.
@@ -36,6 +37,8 @@ pub struct Leaderboard {
     pub asked: Asked,
     /// One section for each model, shots and calibration.
     pub sections: Vec<Section>,
+    /// How the chosen prompts do elsewhere; empty where nobody asked.
+    pub transfer: Vec<TransferRow>,
 }
 
 /// The rows that are ranked together.
@@ -81,7 +84,8 @@ impl Leaderboard {
             .chunk_by(|a, b| a.group == b.group)
             .map(|entries| Section::of(entries, trials, &asked, metric))
             .collect();
-        Self { sections, asked }
+        let transfer = if asked.transfer { transfer_rows(trials, &asked.metric) } else { Vec::new() };
+        Self { sections, transfer, asked }
     }
 
     /// All rows in the order in which they are written.

@@ -60,6 +60,7 @@ impl Leaderboard {
             }
         }
         out.push_str(&format!("\n## How to read this\n\n{HOW_TO_READ}"));
+        out.push_str(&self.transfer_words());
         out.push_str(&self.diagnostics_words());
         out.push_str(&self.stability_words());
         out.push_str(&self.read_back_words());

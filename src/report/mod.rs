@@ -40,6 +40,7 @@ pub mod select;
 mod stability;
 mod tables;
 mod top_two;
+mod transfer;
 mod trial;
 
 pub use asked::Asked;
@@ -51,5 +52,8 @@ pub use group::Group;
 pub use leaderboard::{Leaderboard, RankedOn, Section};
 pub use row::Row;
 pub use stability::{Agreement, Stability};
-pub use tables::{CANDIDATES_CSV, CURVES_CSV, Format, LEADERBOARD_CSV, LEADERBOARD_MD, render, write_tables};
+pub use tables::{
+    CANDIDATES_CSV, CURVES_CSV, Format, LEADERBOARD_CSV, LEADERBOARD_MD, TRANSFER_CSV, render, write_tables,
+};
 pub use top_two::TopTwo;
+pub use transfer::TransferRow;

@@ -52,6 +52,11 @@ impl Sample {
         }
     }
 
+    pub(super) fn model(mut self, model: &str) -> Self {
+        self.key.model = model.into();
+        self
+    }
+
     pub(super) fn shots(mut self, shots: &str) -> Self {
         self.key.shots = shots.into();
         self
@@ -224,7 +229,13 @@ fn labels(digits: &str) -> Vec<u16> {
 
 /// What the samples ask.
 pub(super) fn asked() -> Asked {
-    Asked { name: "films".into(), question: None, metric: "accuracy".into(), select_by: "accuracy".into() }
+    Asked {
+        name: "films".into(),
+        question: None,
+        metric: "accuracy".into(),
+        select_by: "accuracy".into(),
+        transfer: false,
+    }
 }
 
 /// Writes a results folder that holds the trials.

@@ -14,6 +14,7 @@ use super::digest::Digest;
 use super::leaderboard::{Leaderboard, Section};
 use super::print;
 use super::row::Row;
+use super::transfer::TRANSFER;
 use super::trial::Trial;
 
 /// The ranked candidates of every seed.
@@ -25,11 +26,14 @@ pub const LEADERBOARD_CSV: &str = "leaderboard.csv";
 /// The ranked methods for reading.
 pub const LEADERBOARD_MD: &str = "leaderboard.md";
 
+/// How the chosen prompts do with other models and on other tasks, where an experiment asks.
+pub const TRANSFER_CSV: &str = "transfer.csv";
+
 /// How every method does over shots, where an experiment has several.
 pub const CURVES_CSV: &str = "curves.csv";
 
-/// Rebuilds `candidates.csv`, `leaderboard.csv`, `leaderboard.md` and, where there are several shots, `curves.csv` of a results
-/// folder from its record.
+/// Rebuilds `candidates.csv`, `leaderboard.csv`, `leaderboard.md` and, where there are several shots, `curves.csv`, where it is
+/// asked `transfer.csv`, of a results folder from its record.
 ///
 /// The same record gives the same bytes. While a run is incomplete the tables hold the trials that are over.
 ///
@@ -71,6 +75,13 @@ fn written(folder: &Path) -> Result<(), ReportError> {
     write_atomically(&folder.join(LEADERBOARD_MD), leaderboard.to_markdown().as_bytes())?;
     if let Some(curves) = curves(leaderboard.rows())? {
         write_atomically(&folder.join(CURVES_CSV), &curves)?;
+    }
+    let path = folder.join(TRANSFER_CSV);
+    if !leaderboard.transfer.is_empty() {
+        write_atomically(&path, &columns::csv(TRANSFER, &leaderboard.transfer)?)?;
+    } else if path.exists() {
+        // Nobody asks for it any more, or its trials began anew.
+        std::fs::remove_file(&path).map_err(RecordError::io("remove", &path))?;
     }
     Ok(())
 }

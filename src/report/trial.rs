@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::record::{
     CandidateRecord, Diagnosis, EVENTS, Event, EventFile, EventPlace, EventReader, ReadBack, RecordError, RuleScores,
-    SetScores, Spent, TrialKey, trial_folders,
+    SetScores, Spent, TransferRecord, TrialKey, trial_folders,
 };
 
 use super::listed::Listed;
@@ -46,6 +46,8 @@ pub(super) struct Trial {
     pub(super) hotflip: Option<(f64, usize)>,
     /// The evaluations that racing saved.
     pub(super) saved: Option<u64>,
+    /// How the chosen prompt does elsewhere.
+    pub(super) transfer: Option<TransferRecord>,
     pub(super) end: End,
 }
 
@@ -153,6 +155,11 @@ impl Trial {
                 Event::Started { .. } | Event::Halved { .. } => {}
             }
         }
+        // What is damaged of it the next run computes again.
+        read.transfer = match TransferRecord::load(folder) {
+            Err(RecordError::Corrupt { .. }) => None,
+            found => found?,
+        };
         read.candidates = by_number(std::mem::take(&mut read.candidates));
         let n_steps = meters.len();
         read.hotflip = (n_steps > 0).then(|| (meters.iter().sum::<f64>() / n_steps as f64, n_steps));
@@ -203,6 +210,7 @@ impl Trial {
             correlation: None,
             hotflip: None,
             saved: None,
+            transfer: None,
             end: End::Open,
         })
     }

@@ -149,6 +149,14 @@ pub enum RunnerError {
         /// The models.
         models: String,
     },
+    /// A task that prompts are transferred to cannot be used.
+    #[error("{place}: {what}")]
+    Transfer {
+        /// The key path of the task.
+        place: String,
+        /// Why not.
+        what: String,
+    },
     /// A split that the experiment needs is not there.
     #[error("the data set `{dataset}` has no {split} split, and {what} needs one")]
     NoSplit {
@@ -195,7 +203,9 @@ impl Fault for RunnerError {
             | Self::Generator { .. } => ExitCode::Model,
             Self::Only { .. } => ExitCode::Usage,
             Self::Verbalizer(source) => source.exit_code(),
-            Self::NoDefault { .. } | Self::Budget { .. } | Self::Demonstrations { .. } => ExitCode::Spec,
+            Self::NoDefault { .. } | Self::Budget { .. } | Self::Demonstrations { .. } | Self::Transfer { .. } => {
+                ExitCode::Spec
+            }
         }
     }
 }

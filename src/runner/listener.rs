@@ -39,6 +39,9 @@ pub trait Listener: Sync {
     /// A trial has spent so much of its budget.
     fn progress(&self, _trial: &TrialKey, _spent: &Spent, _budget: u64) {}
 
+    /// Of the values that chosen prompts have elsewhere, so many are known, and so many there are to be.
+    fn transferred(&self, _n: usize, _of: usize) {}
+
     /// The record of a trial in `folder` is complete: what is derived from the record can be derived anew.
     ///
     /// # Errors

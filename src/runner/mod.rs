@@ -47,6 +47,7 @@ mod shortlist;
 mod sweep;
 mod task_prompt;
 mod template_lists;
+mod transfer;
 mod trial;
 mod winner;
 
@@ -62,4 +63,5 @@ pub use matrix::WrittenMatrix;
 pub use oracle::TrialOracle;
 pub use plan::{Plan, PlannedTrial};
 pub use run::{RunOptions, Summary, recorded_batch_size, run};
+pub use transfer::{TransferTask, Transferred};
 pub use trial::TrialData;

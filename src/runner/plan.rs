@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::model::{self, ResolvedDevice};
-use crate::prompt::{Prompt, PromptError, Verbalizer};
+use crate::prompt::{Prompt, PromptError, Template, Verbalizer};
 use crate::record::{Answer, TrialKey};
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
 use crate::spec::{Calibration, Control, Experiment, Method, ModelSource, SearchItem};
@@ -21,6 +21,7 @@ use super::facts::FactObjects;
 use super::judge::evaluations_a_pass;
 use super::rank_correlation::n_compared;
 use super::task_prompt::{open_second_models, task_prompt, template};
+use super::transfer::TransferTask;
 use super::trial::TrialData;
 
 /// An experiment with its data, its models and its trials.
@@ -39,6 +40,8 @@ pub struct Plan {
     pub trials: Vec<PlannedTrial>,
     /// Its ensembles, which come after the trials.
     pub ensembles: Vec<PlannedEnsemble>,
+    /// Other tasks that the chosen prompts are transferred to.
+    pub transfer: Vec<TransferTask>,
     /// What is worth saying before it runs, a sentence each.
     pub notes: Vec<String>,
     /// How its batches are sized.
@@ -122,6 +125,9 @@ impl Plan {
             opened = Some(models);
         }
         let mut task = task_prompt(&experiment, &dataset, facts.as_ref())?;
+        let shown: Vec<Prompt> = experiment.search.iter().flat_map(|item| prompts(item, &task)).collect();
+        let shown: Vec<&Template> = shown.iter().map(|prompt| &prompt.template).collect();
+        let transfer = TransferTask::open_all(&experiment, &dataset, &shown)?;
         let draws = draws(&experiment, &dataset)?;
         dataset.hold(draws.iter().flat_map(|(_, draws)| draws).map(|(_, draw)| draw)).map_err(of_data)?;
         for (item, label) in experiment.search.iter().zip(SearchItem::labels(&experiment.search)) {
@@ -186,6 +192,7 @@ impl Plan {
             task,
             trials: Vec::new(),
             ensembles: Vec::new(),
+            transfer,
             notes: Vec::new(),
             batch_size,
             answers: Vec::new(),

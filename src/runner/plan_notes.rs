@@ -43,6 +43,7 @@ impl Plan {
         self.notes.extend(self.racing_note());
         self.notes.extend(self.halving_note());
         self.notes.extend(self.control_note());
+        self.notes.extend(self.transfer_note());
         self.notes.extend(calibration_note(&self.trials));
         if !self.experiment.ensembles.kinds.is_empty() {
             self.notes.push(format!(

@@ -17,6 +17,7 @@ use super::pace::Tables;
 use super::plan::{Plan, PlannedTrial};
 use super::provenance::{check_same, provenance};
 use super::schedule::{Phase, phases};
+use super::transfer::Transferred;
 use super::trial::Stopped;
 
 /// How a run is done; nothing here changes a number.
@@ -49,6 +50,8 @@ pub struct Summary {
     pub interrupted: bool,
     /// What the scores of earlier runs gave; `None` where they were not looked at.
     pub scores: Option<StoreFigures>,
+    /// What was done for the transfer of the chosen prompts.
+    pub transfer: Transferred,
 }
 
 /// The batch size that an earlier start of the same run fixed, where there is one.
@@ -133,6 +136,7 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
     };
     if waiting.is_empty() {
         work.ensembles(&[], &mut summary)?;
+        work.end(&mut summary)?;
         listener.trial_ended(folder.path())?;
         return Ok(summary);
     }
@@ -151,6 +155,7 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
     let mut summary = Summary { done, failed, interrupted, ..summary };
     if !interrupted {
         work.ensembles(&waiting, &mut summary)?;
+        work.end(&mut summary)?;
     }
     listener.trial_ended(folder.path())?;
     Ok(Summary { scores: scores.map(|scores| scores.figures()), ..summary })
@@ -227,6 +232,18 @@ impl Work<'_> {
                 });
             }
         });
+    }
+
+    /// What comes when the trials and the ensembles are over.
+    fn end(&self, summary: &mut Summary) -> Result<()> {
+        if summary.interrupted {
+            return Ok(());
+        }
+        match self.transfer()? {
+            Some(transfer) => summary.transfer = transfer,
+            None => summary.interrupted = true,
+        }
+        Ok(())
     }
 
     /// Makes the ensembles whose cells are over, those again of which a trial was among `ran`.

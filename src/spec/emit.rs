@@ -11,6 +11,7 @@ use super::method::{
     SearchItem, SoftInit, SpanFill, TrainingParameters, TriggerSlots, Walk, WordSearch,
 };
 use super::task::TaskSpec;
+use super::transfer::Transfer;
 use super::tree::{count, folded, hash, list, mapping, plain, text};
 use super::write;
 use crate::prompt::{Lora, Template, Tuning};
@@ -78,6 +79,7 @@ impl Experiment {
         }
         let controls = self.controls.iter().map(|control| text(control.name())).collect();
         entries.extend([("limits", mapping(limits)), ("controls", Value::Sequence(controls))]);
+        entries.extend(self.transfer.iter().map(|asked| ("transfer", transfer(asked))));
         entries
     }
 }
@@ -96,6 +98,14 @@ impl SearchItem {
     pub fn describe(&self) -> String {
         write::line(&item(self))
     }
+}
+
+fn transfer(transfer: &Transfer) -> Value {
+    if transfer.tasks.is_empty() {
+        return Value::from(true);
+    }
+    let tasks = transfer.tasks.iter().map(|(name, spec)| (text(name), task(spec)));
+    mapping([("tasks", Value::Mapping(tasks.collect()))])
 }
 
 fn task(task: &TaskSpec) -> Value {

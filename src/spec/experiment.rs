@@ -15,6 +15,7 @@ use super::overrides;
 use super::reader::{At, Reader};
 use super::references;
 use super::task::{TaskSpec, task};
+use super::transfer::{Transfer, transfer};
 use super::yaml::{self, MAX_BYTES, Syntax};
 use crate::task::{DatasetSource, Files, Limits, Shots};
 
@@ -33,7 +34,7 @@ const DEEPEST_PLACE: usize = 2;
 const MAX_NAME: usize = 80;
 
 /// The keys of an experiment file.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "format",
     "name",
     "question",
@@ -48,6 +49,7 @@ const KEYS: [&str; 14] = [
     "ensembles",
     "limits",
     "controls",
+    "transfer",
 ];
 
 /// What one file asks, with every default filled in.
@@ -79,6 +81,8 @@ pub struct Experiment {
     pub limits: Limits,
     /// What every item is rerun under, beside the rows that are ranked; default nothing.
     pub controls: Vec<Control>,
+    /// Where else the chosen prompts are scored; default nowhere.
+    pub transfer: Option<Transfer>,
     /// The file's folder, where paths are tried that the working directory does not have.
     pub folder: PathBuf,
     /// Where values stand, by key path.
@@ -187,6 +191,11 @@ impl Experiment {
         if task.target.is_some() {
             references::check(reader, &fields, &task, &search)?;
         }
+        let transfer = transfer(reader, fields.get("transfer"))?;
+        if let (Some(at), true) = (fields.get("transfer"), task.target.is_some() || task.facts.is_some()) {
+            reader
+                .value(&at, "prompts are transferred between tasks of labels; leave it out with references and facts");
+        }
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut places = BTreeMap::new();
         gather_places(reader, &At { node: &top, path: String::new() }, DEEPEST_PLACE, &mut places);
@@ -204,6 +213,7 @@ impl Experiment {
             ensembles,
             limits,
             controls,
+            transfer,
             folder,
             places,
         })
@@ -223,11 +233,16 @@ impl Experiment {
         resolve_path(of_relation.as_deref().unwrap_or(path), &self.folder)
     }
 
-    /// Where the data are, paths resolved.
+    /// Where the task's data are, paths resolved.
     pub fn dataset(&self) -> DatasetSource {
+        self.resolve_dataset(&self.task.dataset)
+    }
+
+    /// Where data are, paths resolved.
+    pub fn resolve_dataset(&self, source: &DatasetSource) -> DatasetSource {
         let resolved = |path: &Option<PathBuf>| path.as_ref().map(|path| self.resolve_path(path));
-        match &self.task.dataset {
-            DatasetSource::Builtin(_) | DatasetSource::Hub(_) => self.task.dataset.clone(),
+        match source {
+            DatasetSource::Builtin(_) | DatasetSource::Hub(_) => source.clone(),
             DatasetSource::Folder(path) => DatasetSource::Folder(self.resolve_path(path)),
             DatasetSource::Files(files) => DatasetSource::Files(Box::new(Files {
                 train: resolved(&files.train),
@@ -461,7 +476,7 @@ controls: [shuffled_labels, random_model]
         assert_eq!(
             message("format: 1\nname: x\nsedes: [1]\nmodles: 1\n"),
             "experiments/x.yaml:3:1: unknown key `sedes` (did you mean seeds? known: format, name, question, task, models, shots, \
-             seeds, search, budget, select, calibration, ensembles, limits, controls)"
+             seeds, search, budget, select, calibration, ensembles, limits, controls, transfer)"
         );
         assert_eq!(
             message(&format!("{SMALL}budget: {{ evaluation: 5 }}\n")),

@@ -36,6 +36,7 @@ mod soft_prompts;
 mod sweeps;
 mod template_generation;
 mod terminal;
+mod transfer;
 mod words;
 mod workplace;
 mod zero_shots;

@@ -36,6 +36,11 @@ pub fn fetch_dataset(source: &mut DatasetSource, watch: &dyn Watch) -> Result<()
 pub fn fetch_experiment(experiment: &mut Experiment, watch: &dyn Watch) -> Result<()> {
     let place = experiment.place("task.dataset");
     fetch_dataset(&mut experiment.task.dataset, watch).map_err(|e| Error::from(e).at(place))?;
+    let place = experiment.place("transfer.tasks");
+    for (name, task) in experiment.transfer.iter_mut().flat_map(|transfer| &mut transfer.tasks) {
+        let place = place.as_ref().map(|place| format!("{place}.{name}"));
+        fetch_dataset(&mut task.dataset, watch).map_err(|e| Error::from(e).at(place))?;
+    }
     for index in 0..experiment.models.len() {
         let place = experiment.place(&format!("models[{index}]")).or_else(|| experiment.place("models"));
         fetch_model(&mut experiment.models[index], watch).map_err(|e| Error::from(e).at(place))?;

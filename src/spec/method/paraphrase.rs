@@ -83,7 +83,7 @@ impl Paraphrase {
 }
 
 /// Its keys.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "method",
     "templates",
     "generators",
