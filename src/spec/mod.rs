@@ -26,6 +26,7 @@ mod node;
 mod overrides;
 mod reader;
 mod strategy;
+mod sweep;
 mod task;
 mod tree;
 mod write;
@@ -45,5 +46,6 @@ pub use method::{
 pub use model_source::ModelSource;
 pub use overrides::parse_override;
 pub use strategy::Strategy;
+pub use sweep::Sweep;
 pub use task::{MultiToken, TaskSpec};
 pub use yaml::MAX_BYTES;
