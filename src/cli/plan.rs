@@ -163,11 +163,17 @@ fn as_text(plan: &Plan, speeds: &[Speed]) -> String {
     )
 }
 
-/// `batches of at most 32 sequences (of up to about 96 tokens: 310 MB, 12.3 GB are free)`
+/// `batches of at most 32 sequences (of up to about 96 tokens: 310 MB, 12.3 GB are free)`, and where memory is short what is done.
 fn batches(batch: BatchSize) -> String {
     let free = batch.free.map(|free| format!(", {} are free", bytes(free))).unwrap_or_default();
+    let again = match batch.recomputes {
+        true => {
+            "; for the whole tape of a pass backward that is too little: the inside of each block is computed twice"
+        }
+        false => "",
+    };
     format!(
-        "batches of at most {} (of up to about {} tokens: {}{free})\n",
+        "batches of at most {} (of up to about {} tokens: {}{free}{again})\n",
         counted(batch.size, "sequence"),
         batch.longest,
         bytes(batch.bytes)

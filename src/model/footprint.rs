@@ -27,6 +27,7 @@ pub struct Footprint {
     /// The same for each pair of tokens.
     tape_pairs: u64,
     n_layers: u64,
+    d_block: u64,
     vocab_size: u64,
 }
 
@@ -48,6 +49,7 @@ impl Footprint {
             tape: 8 * d_block + 3 * (queries + keys) + 4 * d_inner,
             tape_pairs: 3 * n_heads,
             n_layers: shape.n_layers as u64,
+            d_block,
             vocab_size: shape.vocab_size as u64,
         }
     }
@@ -64,6 +66,15 @@ impl Footprint {
     pub fn backward(&self, seq_length: usize, n_read: usize) -> u64 {
         let length = seq_length as u64;
         let tape = self.n_layers * (length * self.tape + length * length * self.tape_pairs);
+        let states = length * 2 * self.widest + length * length * 2 * self.pairs;
+        bytes(tape + states + 2 * self.read(n_read))
+    }
+
+    /// The same with a pass backward that computes the inside of each block again: what stays is what goes into each block, and the
+    /// tape of one.
+    pub fn backward_recomputing(&self, seq_length: usize, n_read: usize) -> u64 {
+        let length = seq_length as u64;
+        let tape = length * self.tape + length * length * self.tape_pairs + self.n_layers * length * self.d_block;
         let states = length * 2 * self.widest + length * length * 2 * self.pairs;
         bytes(tape + states + 2 * self.read(n_read))
     }

@@ -233,6 +233,14 @@ pub trait LanguageModel: Send + Sync {
         None
     }
 
+    /// The same model with the same weights, which keeps no tape of the inside of its blocks but computes it again on the way back
+    /// (gradient checkpointing, arXiv 1604.06174): the same numbers from less memory, for one more pass forward. Its weights
+    /// are constants, so it is asked of frozen models only, not of [bound](Self::bound) ones. `None` where it does not exist: off the
+    /// CPU, in models of an encoder and a decoder, and where there is nothing to save.
+    fn recomputing(&self) -> Option<Arc<dyn LanguageModel>> {
+        None
+    }
+
     /// The keys and values of every layer at the positions of the input, as the attention uses them: what a trained prefix can
     /// start from. `None` for a model that does not tell.
     ///

@@ -43,6 +43,14 @@ impl fmt::Debug for LoadedModel {
 }
 
 impl LoadedModel {
+    /// The same with a model that computes the inside of its blocks again on the way back, where there is one: see
+    /// [`LanguageModel::recomputing`].
+    #[must_use]
+    pub fn recomputing(self) -> Self {
+        let model = self.model.recomputing().unwrap_or_else(|| Arc::clone(&self.model));
+        Self { model, ..self }
+    }
+
     /// Puts the parts together.
     ///
     /// # Errors

@@ -1,4 +1,11 @@
 //! How many sequences a batch has (contract, definition 12): chosen once, from the memory that is free at the first start.
+//!
+//! # Decisions
+//!
+//! - 2026-11: where the memory does not suffice for the tape of a usual batch, the inside of the blocks is computed again on the way
+//!   back before batches get smaller (gradient checkpointing). The numbers are the same to the bit, so this is no setting and is not
+//!   recorded: a run that goes on where more memory is free keeps its tapes. Refused: a key, which would ask of everybody what the machine
+//!   knows; and always, which costs a pass forward. Weights that are trained (`fine_tune`) keep the whole tape.
 
 use crate::model::{DeviceChoice, Footprint, LoadedModel, ResolvedDevice};
 use crate::prompt::Prompt;
@@ -39,6 +46,18 @@ pub struct BatchSize {
     pub bytes: u64,
     /// Bytes that were free; nothing where the device does not say.
     pub free: Option<u64>,
+    /// Whether the inside of the blocks is computed again on the way back, because the memory does not suffice for all of the tape.
+    pub recomputes: bool,
+}
+
+/// The batch that the memory suffices for, and the bytes of each of its sequences.
+struct Sized {
+    /// Tokens of the longest sequence, about.
+    longest: usize,
+    /// With the whole tape.
+    kept: (usize, u64),
+    /// Where the inside of the blocks is computed again, if it can be.
+    again: (usize, u64),
 }
 
 /// What a batch is sized for.
@@ -48,32 +67,47 @@ pub(super) struct Load<'a> {
     pub(super) dataset: &'a Dataset,
     /// Whether a method passes backward.
     pub(super) backward: bool,
+    /// Whether a method passes backward to weights.
+    pub(super) tunes: bool,
 }
 
 impl Load<'_> {
     /// The batch for `device`: `fixed` where somebody or an earlier start has fixed it, else the largest power of two up to the
     /// device's usual one for which half of the free memory, shared by the trials that run at a time, suffices.
     pub(super) fn batch_size(&self, device: &ResolvedDevice, fixed: Option<usize>) -> BatchSize {
-        let mut chosen =
-            BatchSize { size: fixed.unwrap_or(usize::MAX), longest: 0, bytes: 0, free: device.free_memory() };
+        let free = device.free_memory();
+        let sized: Vec<Sized> = self.scorers.iter().map(|scorer| self.sized(scorer, device, free)).collect();
+        let least = |size: fn(&Sized) -> usize| sized.iter().map(size).min().unwrap_or(usize::MAX);
+        let (kept, again) = (least(|sized| sized.kept.0), least(|sized| sized.again.0));
+        let size = fixed.unwrap_or(again);
+        let recomputes = size > kept && again > kept;
+        let bytes = |sized: &Sized| if recomputes { sized.again.1 } else { sized.kept.1 };
+        BatchSize {
+            size,
+            longest: sized.iter().map(|sized| sized.longest).max().unwrap_or(0),
+            bytes: sized.iter().map(bytes).max().unwrap_or(0).saturating_mul(size as u64),
+            free,
+            recomputes,
+        }
+    }
+
+    /// What a model takes where `free` bytes are.
+    fn sized(&self, scorer: &Scorer, device: &ResolvedDevice, free: Option<u64>) -> Sized {
+        let longest = self.longest(scorer);
+        let model = &scorer.loaded().model;
+        let footprint = Footprint::of(&**model);
+        let jobs = at_once(device.kind, model.shape().n_parameters);
         let references = self.prompts.iter().any(|prompt| prompt.verbalizer.reference_column().is_some());
         let n_read = if references { N_READ_OF_REFERENCES } else { N_READ };
-        for scorer in &self.scorers {
-            let longest = self.longest(scorer);
-            let footprint = Footprint::of(&*scorer.loaded().model);
-            let each = match self.backward {
-                true => footprint.backward(longest, n_read),
-                false => footprint.forward(longest, n_read),
-            };
-            if fixed.is_none() {
-                let jobs = at_once(device.kind, scorer.loaded().model.shape().n_parameters);
-                let size = fitting(device, jobs, each, footprint.largest_tensor(longest, n_read));
-                chosen.size = chosen.size.min(size);
-            }
-            chosen.longest = chosen.longest.max(longest);
-            chosen.bytes = chosen.bytes.max(each);
-        }
-        BatchSize { bytes: chosen.bytes * chosen.size as u64, ..chosen }
+        let largest = footprint.largest_tensor(longest, n_read);
+        let sized = |each| (fitting(device, free, jobs, each, largest), each);
+        let kept = sized(match self.backward {
+            true => footprint.backward(longest, n_read),
+            false => footprint.forward(longest, n_read),
+        });
+        let can = self.backward && !self.tunes && model.recomputing().is_some();
+        let again = if can { sized(footprint.backward_recomputing(longest, n_read)) } else { kept };
+        Sized { longest, kept, again }
     }
 
     /// Tokens of the longest sequence, about: that of the text with the most bytes in the longest prompt, and a quarter more for
@@ -100,14 +134,15 @@ pub fn settings_for(loaded: &LoadedModel, device: &ResolvedDevice) -> Settings {
     let gpu = device.kind == DeviceChoice::Wgpu;
     let longest = loaded.model.shape().max_positions.min(LONG);
     let footprint = Footprint::of(&*loaded.model);
-    let batch_size = fitting(device, 1, footprint.forward(longest, N_READ), footprint.largest_tensor(longest, N_READ));
+    let (each, largest) = (footprint.forward(longest, n_read), footprint.largest_tensor(longest, N_READ));
+    let batch_size = fitting(device, device.free_memory(), 1, each, largest);
     Settings { batch_size, length_step: if gpu { GPU_LENGTH_STEP } else { 1 }, ..Settings::default() }
 }
 
-/// The largest power of two up to the device's usual batch for which half of the free memory, shared by `jobs`, and the device's
+/// The largest power of two up to the device's usual batch for which half of the `free` memory, shared by `jobs`, and the device's
 /// buffers suffice, at `each` bytes a sequence and `largest` bytes in its largest tensor.
-fn fitting(device: &ResolvedDevice, jobs: usize, each: u64, largest: u64) -> usize {
-    let memory = device.free_memory().map(|free| free / (SHARE * jobs.max(1) as u64));
+fn fitting(device: &ResolvedDevice, free: Option<u64>, jobs: usize, each: u64, largest: u64) -> usize {
+    let memory = free.map(|free| free / (SHARE * jobs.max(1) as u64));
     let fits = |size: usize, bytes: u64, most: Option<u64>| most.is_none_or(|most| bytes * size as u64 <= most);
     let mut size = if device.kind == DeviceChoice::Wgpu { GPU_BATCH } else { CPU_BATCH };
     while size > 1 && !(fits(size, each, memory) && fits(size, largest, device.largest_buffer())) {
@@ -122,4 +157,29 @@ pub(super) fn takes_gradients(method: &Method) -> bool {
         method,
         Method::Manual(_) | Method::Random(_) | Method::Paraphrase(_) | Method::Bbt(_) | Method::TemplateGeneration(_)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::load_builtin;
+
+    #[test]
+    fn before_batches_get_smaller_the_inside_of_the_blocks_is_computed_again() {
+        let device = ResolvedDevice::cpu();
+        let scorer = Scorer::new(load_builtin("reviews-en", &device).unwrap(), Settings::default());
+        let dataset = Dataset::load(&crate::task::DatasetSource::Builtin("film-reviews".into())).unwrap();
+        let load = |backward, tunes| Load { scorers: vec![&scorer], prompts: &[], dataset: &dataset, backward, tunes };
+        let whole = load(true, false).sized(&scorer, &device, None);
+        assert_eq!((whole.kept.0, whole.again.0), (CPU_BATCH, CPU_BATCH), "where nothing is said of the memory");
+        assert!(2 * whole.again.1 < whole.kept.1, "{} of {} bytes", whole.again.1, whole.kept.1);
+        let jobs = at_once(device.kind, scorer.loaded().model.shape().n_parameters) as u64;
+        let short = Some(SHARE * jobs * whole.again.1 * CPU_BATCH as u64);
+        let trained = load(true, false).sized(&scorer, &device, short);
+        assert_eq!((trained.kept.0 < CPU_BATCH, trained.again.0), (true, CPU_BATCH));
+        let tuned = load(true, true).sized(&scorer, &device, short);
+        assert_eq!((tuned.kept, tuned.again), (trained.kept, trained.kept), "trained weights keep the tape");
+        let read = load(false, false).sized(&scorer, &device, short);
+        assert_eq!(read.kept, read.again, "without a way back there is no tape");
+    }
 }

@@ -147,11 +147,18 @@ impl Plan {
             prompts: &all_prompts,
             dataset: &dataset,
             backward: experiment.search.iter().any(|item| item.cells.iter().any(takes_gradients)),
+            tunes: experiment
+                .search
+                .iter()
+                .any(|item| item.cells.iter().any(|cell| matches!(cell, Method::FineTune(_)))),
             scorers: scorers.iter().collect(),
         };
         let batch_size = load.batch_size(&device, batch_size);
         let settings = Settings { batch_size: batch_size.size, ..settings };
-        let sized = scorers.into_iter().map(|scorer| Arc::new(Scorer::new(scorer.loaded().clone(), settings)));
+        let sized = scorers.into_iter().map(|scorer| {
+            let loaded = scorer.loaded().clone();
+            Arc::new(Scorer::new(if batch_size.recomputes { loaded.recomputing() } else { loaded }, settings))
+        });
         let scorers: Vec<Arc<Scorer>> = sized.collect();
         for (index, item) in experiment.search.iter().enumerate() {
             for method in &item.cells {

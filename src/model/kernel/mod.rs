@@ -15,6 +15,10 @@
 //!   same panels as sums over their columns, a little slower. Refused: a second copy turned round, as large as the model.
 //! - 2026-11: operators go on burn's tape as nodes of our own on `Autodiff<Flex>`, because only the CPU has them. Refused: burn's
 //!   dispatching extension trait, which would ask for an implementation on every backend.
+//! - 2026-11: what a tape would be too large with is computed again, a block at a time ([`recomputed`]), and a block's tape lives only
+//!   while its gradient is taken. Refused: burn's own `Device::gradient_checkpointing`, which computes again what burn calls memory
+//!   bound, single sums, products and reshapes; here the memory is in what our operators keep, which burn takes for compute bound,
+//!   and tensors of both strategies cannot meet in one operation.
 
 mod activation;
 mod attention;
@@ -26,6 +30,7 @@ mod operator;
 mod panels;
 mod product;
 mod product_gradient;
+mod recompute;
 mod rotation;
 mod segments;
 mod softmax;
@@ -43,5 +48,6 @@ pub use operator::elsewhere;
 pub use operator::is_cpu;
 pub use panels::FrozenMap;
 pub use product::map;
+pub use recompute::recomputed;
 pub use rotation::{Turn, rotate};
 pub use segments::{Segments, Window};

@@ -6,7 +6,7 @@ use burn::Tensor;
 use burn::tensor::{Device, Int, TensorData, assert_shape};
 
 use super::padding::row_numbers;
-use super::{DecoderLayer, PredictRows, Rotary, Sight, StateNorm, causal_bias, embed_rows, pack, unpack};
+use super::{DecoderLayer, PredictRows, Rotary, Sight, StateNorm, causal_bias, embed_rows, pack, recomputed, unpack};
 use crate::model::kernel::{Columns, Segments, Window, is_cpu};
 use crate::model::tuning::{Weight, alike};
 use crate::model::{Inputs, KeyValues, LanguageModel, ModelShape};
@@ -16,6 +16,8 @@ use crate::model::{Inputs, KeyValues, LanguageModel, ModelShape};
 pub struct CausalDecoder {
     parts: CausalDecoderParts,
     device: Device,
+    /// Whether the inside of blocks is computed again on the way back.
+    recomputes: bool,
 }
 
 /// The parts of a [`CausalDecoder`].
@@ -101,7 +103,7 @@ impl CausalDecoder {
     /// From its parts.
     pub fn new(parts: CausalDecoderParts) -> Self {
         let device = parts.words.get().device();
-        Self { parts, device }
+        Self { parts, device, recomputes: false }
     }
 
     /// Where the sequences of a batch are, on the CPU, where they stand one after the other.
@@ -168,7 +170,15 @@ impl CausalDecoder {
         for (number, layer) in self.parts.layers.iter().enumerate() {
             let past = inputs.past.as_ref().map(|past| &past.layers[number]);
             let (sights, rows) = if number == last { (&last_sights, Some(&rows)) } else { (&sights, None) };
-            let (next, key_values) = layer.forward(hidden, rows, &sights[layer.sight], past, kept);
+            let sight = &sights[layer.sight];
+            if self.recomputes && !kept {
+                let (layer, rows, sight) = (layer.clone(), rows.cloned(), sight.clone());
+                hidden = recomputed(hidden, past, move |hidden, past| {
+                    layer.forward(hidden, rows.as_ref(), &sight, past, false).0
+                });
+                continue;
+            }
+            let (next, key_values) = layer.forward(hidden, rows, sight, past, kept);
             hidden = next;
             all_kept.extend(key_values);
         }
@@ -224,7 +234,11 @@ impl LanguageModel for CausalDecoder {
         parts.layers.iter_mut().for_each(|layer| layer.bind(values));
         parts.norm.bind(values);
         parts.decoder.bind(values);
-        Some(Arc::new(Self { parts, device: self.device.clone() }))
+        Some(Arc::new(Self { parts, device: self.device.clone(), recomputes: false }))
+    }
+
+    fn recomputing(&self) -> Option<Arc<dyn LanguageModel>> {
+        is_cpu(&self.device).then(|| Arc::new(Self { recomputes: true, ..self.clone() }) as Arc<dyn LanguageModel>)
     }
 
     fn extend(&self, inputs: Inputs) -> Option<(Tensor<3>, KeyValues)> {

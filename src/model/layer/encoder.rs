@@ -13,7 +13,9 @@ use burn::Tensor;
 use burn::tensor::Device;
 
 use super::padding::row_numbers;
-use super::{EncoderLayer, InputEmbeddings, Linear, MaskedHead, PredictRows, Seen, pack, padding_bias, unpack};
+use super::{
+    EncoderLayer, InputEmbeddings, Linear, MaskedHead, PredictRows, Seen, pack, padding_bias, recomputed, unpack,
+};
 use crate::model::kernel::{Columns, Segments, Window, is_cpu};
 use crate::model::tuning::Weight;
 use crate::model::{Inputs, KeyValues, LanguageModel, ModelShape};
@@ -23,6 +25,8 @@ use crate::model::{Inputs, KeyValues, LanguageModel, ModelShape};
 pub struct MaskedEncoder {
     parts: MaskedEncoderParts,
     device: Device,
+    /// Whether the inside of blocks is computed again on the way back.
+    recomputes: bool,
 }
 
 /// The parts of a [`MaskedEncoder`].
@@ -48,7 +52,7 @@ impl MaskedEncoder {
     /// From its parts.
     pub fn new(parts: MaskedEncoderParts) -> Self {
         let device = parts.words.get().device();
-        Self { parts, device }
+        Self { parts, device, recomputes: false }
     }
 }
 
@@ -92,7 +96,11 @@ impl LanguageModel for MaskedEncoder {
         parts.projection.iter_mut().for_each(|projection| projection.bind(values));
         parts.layers.iter_mut().for_each(|layer| layer.bind(values));
         parts.head.bind(values);
-        Some(Arc::new(Self { parts, device: self.device.clone() }))
+        Some(Arc::new(Self { parts, device: self.device.clone(), recomputes: false }))
+    }
+
+    fn recomputing(&self) -> Option<Arc<dyn LanguageModel>> {
+        is_cpu(&self.device).then(|| Arc::new(Self { recomputes: true, ..self.clone() }) as Arc<dyn LanguageModel>)
     }
 
     fn keys_and_values(&self, inputs: Inputs) -> Option<KeyValues> {
@@ -157,7 +165,17 @@ impl MaskedEncoder {
         let last = self.parts.layers.len() - 1;
         for (number, layer) in self.parts.layers.iter().enumerate() {
             let rows = (number == last).then_some(&way.rows).and_then(Option::as_ref);
-            hidden = layer.forward(hidden, way.seen(past.as_ref(), number, rows.is_some()), rows);
+            let seen = way.seen(past.as_ref(), number, rows.is_some());
+            if self.recomputes {
+                let (layer, rows) = (layer.clone(), rows.cloned());
+                let (bias, columns) = (seen.bias.cloned(), seen.columns.cloned());
+                hidden = recomputed(hidden, seen.past, move |hidden, past| {
+                    let seen = Seen { past, bias: bias.as_ref(), columns: columns.as_ref() };
+                    layer.forward(hidden, seen, rows.as_ref())
+                });
+                continue;
+            }
+            hidden = layer.forward(hidden, seen, rows);
         }
         let [all, n, d_block] = hidden.dims();
         hidden.reshape([batch_size, all * n / batch_size, d_block])
