@@ -143,6 +143,7 @@ mod tests {
             n_labels: 2,
             gold: vec![0, 1],
             test: Some(SetScores {
+                values: Vec::new(),
                 metric: 0.5,
                 margin: 0.1,
                 log_likelihood: -0.7,

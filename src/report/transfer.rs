@@ -116,7 +116,7 @@ fn row(trials: &[Trial], trial: &Trial, own_task: &str, seed: u64, cell: &Transf
     let gold = if cell.task.is_none() { &trial.test_gold } else { &cell.gold };
     let interval = |test: &SetScores| {
         let metric = cell.metric.parse().unwrap_or(Metric::Accuracy);
-        set_interval(metric, gold, &test.predicted, cell.n_labels)
+        set_interval(metric, gold, test, cell.n_labels)
     };
     let interval = cell.test.as_ref().filter(|test| test.predicted.len() == gold.len()).and_then(interval);
     let test = cell.test.as_ref().map(|test| test.metric);
@@ -291,6 +291,7 @@ mod tests {
             n_labels: 2,
             gold: if task.is_some() { labels(GOLD) } else { Vec::new() },
             test: Some(SetScores {
+                values: Vec::new(),
                 metric: if right { 1.0 } else { 0.5 },
                 margin: 0.5,
                 log_likelihood: -0.5,

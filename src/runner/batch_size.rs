@@ -134,7 +134,7 @@ pub fn settings_for(loaded: &LoadedModel, device: &ResolvedDevice) -> Settings {
     let gpu = device.kind == DeviceChoice::Wgpu;
     let longest = loaded.model.shape().max_positions.min(LONG);
     let footprint = Footprint::of(&*loaded.model);
-    let (each, largest) = (footprint.forward(longest, n_read), footprint.largest_tensor(longest, N_READ));
+    let (each, largest) = (footprint.forward(longest, N_READ), footprint.largest_tensor(longest, N_READ));
     let batch_size = fitting(device, device.free_memory(), 1, each, largest);
     Settings { batch_size, length_step: if gpu { GPU_LENGTH_STEP } else { 1 }, ..Settings::default() }
 }
