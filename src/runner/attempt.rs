@@ -133,6 +133,7 @@ impl Work<'_> {
             data,
             calibrator,
             budget: plan.experiment.budget.evaluations,
+            sweep: plan.experiment.budget.sweep,
             metric: plan.experiment.task.metric,
             select_by: plan.experiment.select.by,
             racing: plan.experiment.select.racing,

@@ -23,7 +23,7 @@ use crate::record::{
     CandidateRecord, Event, Predictions, SavedEnsemble, SavedMember, SetScores, Spent, TrialKey, TrialRecord,
 };
 use crate::scoring::{Calibrator, Cost, Ensemble, Outcome, Scorer, ScoringError};
-use crate::spec::{Calibration, EnsembleKind};
+use crate::spec::{Calibration, EnsembleKind, Sweep};
 use crate::task::racing::Racing;
 use crate::task::{Draw, Example, Metric, Shots};
 
@@ -151,6 +151,7 @@ pub fn make(
         data,
         calibrator,
         budget: plan.experiment.budget.evaluations,
+        sweep: Sweep::Even,
         metric: plan.experiment.task.metric,
         select_by: plan.experiment.select.by,
         racing: Racing::None,

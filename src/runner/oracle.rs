@@ -1,6 +1,7 @@
 //! The oracle of a trial: train only, charged to the ledger, cached.
 
 use crate::prompt::{Prompt, Template};
+use crate::record::Spent;
 use crate::scoring::{AnswerStates, Answers, Cost, Gap, PromptGradient, ScoreCache, Scorer, SetHash};
 use crate::search::{Oracle, SearchError, WordOracle, WordScores};
 use crate::task::Example;
@@ -165,6 +166,11 @@ impl Oracle for TrialOracle<'_> {
         let gradient = self.scorer.gradient(prompt, self.columns, &self.examples(examples))?;
         self.ledger.charge(gradient.cost);
         Ok(gradient)
+    }
+
+    fn spent(&self) -> Cost {
+        let Spent { evaluations, forwards, backwards, tokens } = self.ledger.spent();
+        Cost { evaluations, forwards, backwards, tokens }
     }
 
     fn charge_again(&mut self, cost: Cost) {

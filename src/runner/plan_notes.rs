@@ -5,13 +5,15 @@ use crate::scoring::Scorer;
 use crate::search::continuous::most_steps;
 use crate::search::discrete::{Offer, has_han};
 use crate::spec::{
-    Calibration, Control, LabelWords, Method, Paraphrase, Racing, SearchItem, Select, SelectBy, WordSearch,
+    Budget, Calibration, Control, LabelWords, Method, Paraphrase, Racing, SearchItem, Select, SelectBy, Sweep,
+    WordSearch,
 };
 use crate::task::{Metric, Shots, Split};
 
 use super::cell::{label_words, paraphrase, prompts, trigger};
 use super::draws::{FEWEST_CANDIDATES, UNLABELLED};
 use super::plan::{Plan, PlannedTrial};
+use super::rungs::Rungs;
 
 impl Plan {
     /// Gathers them.
@@ -37,6 +39,7 @@ impl Plan {
             }
         }
         self.notes.extend(self.racing_note());
+        self.notes.extend(self.halving_note());
         self.notes.extend(self.control_note());
         self.notes.extend(self.transfer_note());
         self.notes.extend(calibration_note(&self.trials));
@@ -81,23 +84,18 @@ impl Plan {
                     continue;
                 }
                 if let Some(Method::Paraphrase(method)) = item.cells.first() {
-                    let share = budget / item.cells.len() as u64;
+                    let share = self.share(item);
                     self.notes.push(round_note(method, &prompts(item, &self.task), trial, share));
                     break;
                 }
                 if let Some(Method::LabelWords(LabelWords { words, .. })) = item.cells.first() {
-                    self.notes.push(words_note(
-                        words,
-                        self.dataset.labels.len(),
-                        trial,
-                        budget / item.cells.len() as u64,
-                    ));
+                    self.notes.push(words_note(words, self.dataset.labels.len(), trial, self.share(item)));
                     break;
                 }
                 let Some(step) = self.step_cost(item, trial) else { continue };
                 // The start, the step, and the candidate that it may find.
                 let needed = 2 * trial.candidate_evaluations + step;
-                let share = budget / item.cells.len() as u64;
+                let share = self.share(item);
                 if needed > share {
                     self.notes.push(format!(
                         "{share} evaluations do not cover the start and one step of `{}` at {} shots, which cost {needed}: it \
@@ -108,6 +106,38 @@ impl Plan {
                 }
             }
         }
+    }
+
+    /// Evaluations of one cell of an item: of those that are halved, of one that is never given up.
+    fn share(&self, item: &SearchItem) -> u64 {
+        let (n_cells, Budget { evaluations, sweep }) = (item.cells.len(), self.experiment.budget);
+        match sweep {
+            Sweep::Even => evaluations / n_cells as u64,
+            Sweep::Halving => Rungs::new(n_cells, evaluations).whole(),
+        }
+    }
+
+    /// How many cells of a sweep are in it at each rung.
+    fn halving_note(&self) -> Option<String> {
+        if self.experiment.budget.sweep == Sweep::Even {
+            return None;
+        }
+        let mut counts: Vec<usize> = self.experiment.search.iter().map(|item| item.cells.len()).collect();
+        counts.retain(|&n| n > 1);
+        counts.sort_unstable();
+        counts.dedup();
+        let line = |n: usize| {
+            let rungs = Rungs::new(n, self.experiment.budget.evaluations);
+            let rung = |rung| format!("{} with up to {} evaluations each", rungs.n_cells(rung), rungs.until(rung));
+            (0..rungs.n()).map(rung).collect::<Vec<_>>().join(", then ")
+        };
+        Some(match counts.as_slice() {
+            [] => "`sweep: halving` halves nothing: no item has a list of values".to_owned(),
+            counts => {
+                let lines: Vec<String> = counts.iter().map(|&n| line(n)).collect();
+                format!("the cells of a sweep are halved by what dev chooses by: {}", lines.join("; "))
+            }
+        })
     }
 
     /// What one step of an item's first cell costs at most; `None` where it goes along no gradient of trigger tokens.
@@ -183,7 +213,7 @@ impl Plan {
         if !self.trials.iter().find(same).is_some_and(|first| std::ptr::eq(first, trial)) {
             return None;
         }
-        let share = self.experiment.budget.evaluations / item.cells.len() as u64;
+        let share = self.share(item);
         let batch_size = training.batch_size.min(trial.draw.train.len());
         let look = trial.candidate_evaluations;
         let examples = batch_size * training.accumulate;
@@ -214,9 +244,10 @@ impl Plan {
                 2 * look + step
             ));
         }
-        let cells = match item.cells.len() {
-            1 => String::new(),
-            n => format!(" (the first of {n} cells that share the budget)"),
+        let cells = match (item.cells.len(), self.experiment.budget.sweep) {
+            (1, _) => String::new(),
+            (n, Sweep::Even) => format!(" (the first of {n} cells that share the budget)"),
+            (n, Sweep::Halving) => format!(" if it is never given up (the first of {n} cells)"),
         };
         Some(format!(
             "{place} trains {numbers} numbers for at most {steps} steps of {examples} examples and looks at dev at most \

@@ -11,17 +11,16 @@ use crate::record::{
     SoftRecord, Spent, TrialKey, adapter,
 };
 use crate::scoring::{Calibrator, Outcome, Prior, ScoreCache, ScoreStore, Scorer, SetHash, information_parts};
-use crate::search::{Proposal, Scored, SearchError};
-use crate::spec::{MultiToken, SelectBy};
+use crate::search::{Scored, SearchError};
+use crate::spec::{MultiToken, SelectBy, Sweep};
 use crate::task::racing::Racing;
 use crate::task::{Dataset, Example, Metric};
 
 use super::calibrated::{Calibrated, Set};
 use super::cell::Cell;
-use super::checkpoint::Keeper;
 use super::hardness::Hardness;
 use super::ledger::Ledger;
-use super::oracle::{TrialOracle, set_hash};
+use super::oracle::set_hash;
 use super::race_tally::RaceTally;
 use super::rank_correlation::RankCorrelation;
 use super::selection::{below_complete, figures, gold, runs, set_scores};
@@ -71,6 +70,8 @@ pub struct Trial<'a> {
     pub calibrator: Calibrator,
     /// Evaluations.
     pub budget: u64,
+    /// How the cells of a sweep share it.
+    pub sweep: Sweep,
     /// What the leaderboard shows.
     pub metric: Metric,
     /// What dev chooses by.
@@ -149,13 +150,9 @@ impl Trial<'_> {
             progress,
             stop,
         };
-        let n_cells = cells.len() as u64;
-        for (index, cell) in cells.into_iter().enumerate() {
-            // Every cell of a sweep gets an equal share of what is left to it and those after it.
-            let share = work.ledger.left() / (n_cells - index as u64);
-            work.ledger.limit(work.ledger.spent().evaluations + share);
-            work.search(index, cell)?;
-            work.ledger.limit(self.budget);
+        match self.sweep {
+            Sweep::Halving if cells.len() > 1 => work.halving(cells)?,
+            Sweep::Even | Sweep::Halving => work.one_by_one(cells)?,
         }
         let label_free = self.data.dev.is_empty();
         let Some(best) = work.candidates.best() else {
@@ -279,90 +276,37 @@ impl Trial<'_> {
     }
 }
 
+/// The best candidate of a search that was scored to the end, with its scores.
+pub(super) type Best = (Scored, Vec<Vec<f64>>);
+
 /// A trial under way.
-struct Work<'t, 'a> {
-    trial: &'t Trial<'a>,
-    calibrated: Calibrated,
-    cache: ScoreCache,
-    hardness: Hardness,
-    ledger: Ledger,
-    selection: SetHash,
-    candidates: Shortlist,
-    flags: Vec<String>,
-    looks: u64,
-    races: RaceTally,
-    emit: &'t mut dyn FnMut(Event) -> Result<(), Error>,
-    progress: &'t dyn Fn(&Spent),
-    stop: &'t AtomicBool,
+pub(super) struct Work<'t, 'a> {
+    pub(super) trial: &'t Trial<'a>,
+    pub(super) calibrated: Calibrated,
+    pub(super) cache: ScoreCache,
+    pub(super) hardness: Hardness,
+    pub(super) ledger: Ledger,
+    pub(super) selection: SetHash,
+    pub(super) candidates: Shortlist,
+    pub(super) flags: Vec<String>,
+    pub(super) looks: u64,
+    pub(super) races: RaceTally,
+    pub(super) emit: &'t mut dyn FnMut(Event) -> Result<(), Error>,
+    pub(super) progress: &'t dyn Fn(&Spent),
+    pub(super) stop: &'t AtomicBool,
 }
 
 impl Work<'_, '_> {
-    fn emit(&mut self, event: Event) -> Result<(), Stopped> {
+    pub(super) fn emit(&mut self, event: Event) -> Result<(), Stopped> {
         (self.emit)(event).map_err(Stopped::Fatal)
     }
 
-    /// Drives one search to its end.
-    fn search(&mut self, index: usize, mut cell: Cell) -> Result<(), Stopped> {
-        let trial = self.trial;
-        let every = trial.checkpoints.as_ref().map_or(Duration::MAX, |(_, every)| *every);
-        let checkpoints = trial.checkpoints.as_ref().map(|(checkpoints, _)| checkpoints);
-        let mut keeper = Keeper::resume(checkpoints, every, index, &mut *cell.search);
-        // What the others of this search have to beat: the best that was scored to the end.
-        let mut best: Option<(Scored, Vec<Vec<f64>>)> = None;
-        for step in 0.. {
-            if self.stop.load(Ordering::Relaxed) {
-                keeper.keep().map_err(Stopped::Fatal)?;
-                return Err(Stopped::Interrupted);
-            }
-            let mut oracle = TrialOracle {
-                scorer: self.trial.scorer,
-                calibrated: &mut self.calibrated,
-                cache: &mut self.cache,
-                ledger: &mut self.ledger,
-                columns: &self.trial.dataset.columns,
-                train: &self.trial.data.train,
-                texts: self.trial.data.texts(),
-                unlabelled: &self.trial.data.unlabelled,
-                n_selection: self.trial.data.selection().len(),
-                vocabulary: &cell.vocabulary,
-                probe: cell.probe.as_deref(),
-                hardness: &mut self.hardness,
-            };
-            let proposal = match cell.search.propose(&mut oracle) {
-                Err(SearchError::OutOfBudget) => Proposal::OutOfBudget,
-                proposal => proposal?,
-            };
-            (self.progress)(&self.ledger.spent());
-            let evaluations = self.ledger.spent().evaluations;
-            match proposal {
-                Proposal::Candidates { candidates, trace } => {
-                    keeper.proposed(&*cell.search).map_err(Stopped::Fatal)?;
-                    if let Some(trace) = trace {
-                        self.emit(Event::Step { step, trace, evaluations })?;
-                    }
-                    let scored = self.select(&cell, candidates, &mut best)?;
-                    cell.search.observe(&scored);
-                    (self.progress)(&self.ledger.spent());
-                }
-                Proposal::Nothing { trace } => self.emit(Event::Step { step, trace, evaluations })?,
-                Proposal::Done => break,
-                Proposal::OutOfBudget => {
-                    self.flags.push("budget_cut".into());
-                    break;
-                }
-            }
-        }
-        self.flags.extend(cell.search.flags());
-        self.looks += cell.search.dev_looks();
-        Ok(())
-    }
-
     /// Scores candidates for selection, records them, and numbers them; `best` is the best complete one of their search.
-    fn select(
+    pub(super) fn select(
         &mut self,
         cell: &Cell,
         candidates: Vec<Candidate>,
-        best: &mut Option<(Scored, Vec<Vec<f64>>)>,
+        best: &mut Option<Best>,
     ) -> Result<Vec<Scored>, Stopped> {
         let trial = self.trial;
         let columns = &trial.dataset.columns;

@@ -21,3 +21,16 @@ impl std::ops::AddAssign for Cost {
         self.tokens += other.tokens;
     }
 }
+
+impl std::ops::Sub for Cost {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            evaluations: self.evaluations - other.evaluations,
+            forwards: self.forwards - other.forwards,
+            backwards: self.backwards - other.backwards,
+            tokens: self.tokens - other.tokens,
+        }
+    }
+}

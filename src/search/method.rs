@@ -154,6 +154,11 @@ pub trait Oracle {
     /// [`SearchError`] if it cannot be had.
     fn gradient(&mut self, prompt: &Prompt, examples: &[usize]) -> Result<PromptGradient, SearchError>;
 
+    /// What has been charged so far.
+    fn spent(&self) -> Cost {
+        Cost::default()
+    }
+
     /// Charges what an earlier attempt at the same proposal cost, which is not computed again.
     fn charge_again(&mut self, cost: Cost) {
         let _ = cost;

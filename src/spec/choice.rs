@@ -2,6 +2,7 @@
 
 use super::error::SpecError;
 use super::reader::{At, Reader};
+use super::sweep::Sweep;
 pub use crate::task::racing::Racing;
 use crate::task::{Limits, Metric};
 
@@ -10,11 +11,13 @@ use crate::task::{Limits, Metric};
 pub struct Budget {
     /// Prompts x examples through the model (contract, definition 4). Default 1000.
     pub evaluations: u64,
+    /// How the cells of a sweep share it.
+    pub sweep: Sweep,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { evaluations: 1000 }
+        Self { evaluations: 1000, sweep: Sweep::default() }
     }
 }
 
@@ -120,11 +123,16 @@ impl Calibration {
 }
 
 pub(super) fn budget(reader: &mut Reader, at: Option<At>) -> Result<Budget, SpecError> {
-    let Some(at) = at else { return Ok(Budget::default()) };
-    match reader.fields(at, &["evaluations"])?.get("evaluations") {
-        Some(at) => Ok(Budget { evaluations: reader.whole(&at, 1..=1_000_000_000_000)? }),
-        None => Ok(Budget::default()),
+    let mut budget = Budget::default();
+    let Some(at) = at else { return Ok(budget) };
+    let fields = reader.fields(at, &["evaluations", "sweep"])?;
+    if let Some(at) = fields.get("evaluations") {
+        budget.evaluations = reader.whole(&at, 1..=1_000_000_000_000)?;
     }
+    if let Some(at) = fields.get("sweep") {
+        budget.sweep = reader.choice(&at, "sweep", &Sweep::ALL.map(|sweep| (sweep.name(), sweep)), &[])?;
+    }
+    Ok(budget)
 }
 
 pub(super) fn select(reader: &mut Reader, at: Option<At>, metric: Metric) -> Result<Select, SpecError> {

@@ -2,6 +2,7 @@
 
 use serde_yaml::{Mapping, Value};
 
+use super::choice::Budget;
 use super::emit_dataset::dataset;
 use super::experiment::{Experiment, FORMAT};
 use super::method::{
@@ -59,7 +60,7 @@ impl Experiment {
             ("shots", Value::Sequence(self.shots.iter().map(|shots| plain(&shots.to_string())).collect())),
             ("seeds", Value::Sequence(self.seeds.iter().map(|&seed| Value::from(seed)).collect())),
             ("search", Value::Sequence(self.search.iter().map(item).collect())),
-            ("budget", mapping([("evaluations", Value::from(self.budget.evaluations))])),
+            ("budget", budget(self.budget)),
             (
                 "select",
                 mapping([
@@ -80,6 +81,10 @@ impl Experiment {
         entries.extend(self.transfer.iter().map(|asked| ("transfer", transfer(asked))));
         entries
     }
+}
+
+fn budget(Budget { evaluations, sweep }: Budget) -> Value {
+    mapping([("evaluations", Value::from(evaluations)), ("sweep", text(sweep.name()))])
 }
 
 impl SearchItem {

@@ -26,6 +26,7 @@ mod node;
 mod overrides;
 mod reader;
 mod strategy;
+mod sweep;
 mod task;
 mod transfer;
 mod tree;
@@ -46,6 +47,7 @@ pub use method::{
 pub use model_source::ModelSource;
 pub use overrides::parse_override;
 pub use strategy::Strategy;
+pub use sweep::Sweep;
 pub use task::{MultiToken, TaskSpec};
 pub use transfer::Transfer;
 pub use yaml::MAX_BYTES;

@@ -138,11 +138,51 @@ def gcg(machine, shelf, data, rounds):
 
 
 def tuning(machine, shelf, data, rounds):
-    folder = needed(shelf.smollm2())
-    same = ["--model", folder, "--train", data.file("train.tsv"), "--verbalizer", WORDS, "--template", "Review: {text}\nSentiment: {mask}", "--steps", "10", "--batch", "8", "--n-soft", "20"]
-    row, found = in_turns(rounds, lambda: machine.driven("tuning", *same), lambda: machine.peer("prompt_tuning_peft.py", *same), "steps_per_second")
-    row.update(name="prompt tuning, SmolLM2-135M, 20 virtual tokens, batches of 8", goals=[0.6, 1.2], peer="PEFT")
+    return trained(machine, shelf, data, rounds, "soft-prompt", "prompt tuning", lambda same: machine.peer("prompt_tuning_peft.py", *same))
+
+
+def p_tuning(machine, shelf, data, rounds):
+    return trained(machine, shelf, data, rounds, "p-tuning", "P-tuning, an MLP", lambda same: machine.script("tuning_peft.py", "--method", "p-tuning", *same))
+
+
+def prefix(machine, shelf, data, rounds):
+    return trained(machine, shelf, data, rounds, "prefix", "prefix tuning", lambda same: machine.script("tuning_peft.py", "--method", "prefix", *same))
+
+
+def trained(machine, shelf, data, rounds, method, name, peer):
+    same = ["--model", needed(shelf.smollm2()), "--train", data.file("train.tsv"), "--verbalizer", WORDS, "--template", "Review: {text}\nSentiment: {mask}", "--steps", "10", "--batch", "8", "--n-soft", "20"]
+    row, found = in_turns(rounds, lambda: machine.driven("tuning", "--method", method, *same), lambda: peer(same), "steps_per_second")
+    row.update(name=f"{name}, SmolLM2-135M, 20 virtual tokens, batches of 8", goals=[0.6, 1.2], peer="PEFT")
     row["outputs"] = {side: [{key: run.get(key) for key in ("first_loss", "last_loss")} for run in runs[:1]] for side, runs in found.items()}
+    return row
+
+
+BLACK_BOX = """format: 1
+name: black-box
+task:
+  dataset: {{ train: {train}, dev: {dev}, columns: [text, label], header: no, labels: [0, 1] }}
+  template: "{{text}} It was {{mask}}"
+  verbalizer: {{ 0: [terrible], 1: [great] }}
+models: [{model}]
+shots: [16]
+seeds: [13]
+search:
+  - {item}
+budget: {{ evaluations: 480 }}
+limits: {{ dev: 32, diagnostics: 0 }}
+"""
+
+
+def bbt(machine, shelf, data, rounds):
+    """Peak memory of black-box tuning over that of scoring random triggers, which is inference and nothing else."""
+    def run(method, item):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "black-box.yaml"
+            file.write_text(BLACK_BOX.format(train=data.file("train.tsv"), dev=data.file("dev.tsv"), model=needed(shelf.smollm2()), item=item))
+            return machine.ours("run", file, "--device", "cpu", "--quiet", "--only", method, "--results", folder)
+
+    row, _ = in_turns(rounds, lambda: run("bbt", "{ method: bbt, n_soft: 5, intrinsic_dim: 64, batch_size: 8 }"), lambda: run("random", "{ method: random, n_trigger: 5 }"), "wall_seconds")
+    row.update(name="black-box tuning, SmolLM2-135M, 480 evaluations: memory at most 1.2 x", peer="promptmine scoring random triggers")
     return row
 
 
@@ -236,6 +276,9 @@ ROWS = {
     "autoprompt": autoprompt,
     "gcg": gcg,
     "tuning": tuning,
+    "p-tuning": p_tuning,
+    "prefix": prefix,
+    "bbt": bbt,
     "cores": cores,
     "scale": scale,
     "store": store,

@@ -128,6 +128,7 @@ fn a_training_that_is_killed_goes_on_from_its_last_checkpoint_to_the_same_bytes(
     let workplace = workplace(
         "  - { method: prefix, n_prefix: [2, 3], batch_size: 4, eval_every: 1, patience: 1000 }
   - { method: p_tuning, n_soft: 2, encoder: lstm, batch_size: 4, eval_every: 2, patience: 1000, optimiser: adafactor }
+  - { method: bbt, n_soft: 2, intrinsic_dim: 4, batch_size: 4, eval_every: 2, patience: 1000 }
 ",
     );
     let run = [

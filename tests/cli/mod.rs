@@ -29,6 +29,7 @@ mod score_cache;
 mod seq2seq;
 mod signals;
 mod soft_prompts;
+mod sweeps;
 mod terminal;
 mod transfer;
 mod words;

@@ -16,13 +16,16 @@
 //! - What is looked at on dev is the middle of the distribution, not the best sample: with losses of a batch the best is the luckiest.
 //! - It ends when the budget does, or after `patience` looks at dev without a better one.
 
-use serde_json::json;
+use std::collections::VecDeque;
+
+use serde_json::{Value, json};
 
 use crate::prompt::{Candidate, Prompt};
-use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
+use crate::search::{Oracle, Progress, Proposal, Scored, Search, SearchError, Snapshot};
 use crate::seed::Stream;
 
 use super::batches::Batches;
+use super::generation::{self, Generation};
 use super::{Cma, Trained};
 
 /// How it goes.
@@ -63,6 +66,10 @@ pub struct Bbt {
     ended: bool,
     flat: bool,
     cut: bool,
+    /// The generations of the last proposal.
+    found: Vec<Generation>,
+    /// Those that an earlier attempt went through, first to last.
+    again: VecDeque<Generation>,
 }
 
 impl Bbt {
@@ -99,6 +106,8 @@ impl Bbt {
             ended: false,
             flat: false,
             cut: false,
+            found: Vec::new(),
+            again: VecDeque::new(),
         }
     }
 
@@ -114,6 +123,23 @@ impl Bbt {
         let mut moved = self.trained.clone();
         moved.set(values);
         moved.put_into(&self.prompt)
+    }
+
+    /// The losses of a generation's samples: asked for, or known from an earlier attempt and charged again.
+    fn losses(
+        &mut self,
+        oracle: &mut dyn Oracle,
+        samples: &[Vec<f64>],
+        batch: &[usize],
+    ) -> Result<Generation, SearchError> {
+        if let Some(known) = self.again.pop_front() {
+            oracle.charge_again(known.cost);
+            return Ok(known);
+        }
+        let before = oracle.spent();
+        let prompts: Vec<Prompt> = samples.iter().map(|z| self.at(z)).collect();
+        let losses = oracle.train_losses(&prompts, batch)?;
+        Ok(Generation { losses, cost: oracle.spent() - before })
     }
 
     fn candidate(&self, origin: String) -> Candidate {
@@ -137,7 +163,9 @@ impl Search for Bbt {
             self.begun = true;
             return Ok(Proposal::Candidates { candidates: vec![self.candidate(self.origin.clone())], trace: None });
         }
-        let is_last = |generation: usize| self.config.generations.is_some_and(|most| generation >= most);
+        self.found.clear();
+        let most = self.config.generations;
+        let is_last = |generation: usize| most.is_some_and(|most| generation >= most);
         if self.ended || is_last(self.generation) {
             return Ok(Proposal::Done);
         }
@@ -151,11 +179,11 @@ impl Search for Bbt {
             }
             let batch = self.batches.next(n_train, self.config.batch_size, &mut self.stream);
             let samples = self.cma.ask(&mut self.stream);
-            let prompts: Vec<Prompt> = samples.iter().map(|z| self.at(z)).collect();
-            let found = oracle.train_losses(&prompts, &batch)?;
-            self.flat |= found.iter().all(|&loss| loss == found[0]);
-            self.cma.tell(&samples, &found);
-            losses.push(found.iter().copied().fold(f64::INFINITY, f64::min));
+            let found = self.losses(oracle, &samples, &batch)?;
+            self.flat |= found.losses.iter().all(|&loss| loss == found.losses[0]);
+            self.cma.tell(&samples, &found.losses);
+            losses.push(found.losses.iter().copied().fold(f64::INFINITY, f64::min));
+            self.found.push(found);
             steps.push(self.cma.step());
             self.generation += 1;
         }
@@ -191,6 +219,18 @@ impl Search for Bbt {
 
     fn dev_looks(&self) -> u64 {
         self.looks
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let state = Snapshot { words: Value::Null, numbers: Vec::new() };
+        (!self.found.is_empty()).then(|| Progress { proposal: generation::snapshot(&self.found), state })
+    }
+
+    fn resume(&mut self, proposals: Vec<Snapshot>, _: Snapshot) -> bool {
+        let read = |part: &Snapshot| generation::read(part, self.config.population);
+        let Some(generations) = proposals.iter().map(read).collect::<Option<Vec<_>>>() else { return false };
+        self.again = generations.into_iter().flatten().collect();
+        !self.again.is_empty()
     }
 
     fn flags(&self) -> Vec<String> {

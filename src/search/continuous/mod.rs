@@ -7,6 +7,7 @@ mod bbt;
 mod cma;
 mod encoder;
 mod found;
+mod generation;
 mod optimiser;
 mod prefix_start;
 mod schedule;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::prompt::{Candidate, Prompt, Template, Verbalizer};
 use crate::scoring::{Cost, Gap, PromptGradient, ScoringError};
-use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
+use crate::search::{Oracle, Progress, Proposal, Scored, Search, SearchError, Snapshot};
 use crate::seed::Stream;
 use crate::spec::{Decay, OptimiserKind};
 
@@ -15,6 +15,7 @@ const N_DEV: u64 = 8;
 /// The loss is half the square distance from `target`, the same for every example.
 struct Fake {
     left: u64,
+    spent: u64,
     target: Vec<f32>,
     /// Whether the loss does not depend on the vectors.
     flat: bool,
@@ -29,6 +30,7 @@ impl Fake {
     fn new(budget: u64) -> Self {
         Self {
             left: budget,
+            spent: 0,
             target: vec![1.0, -2.0, 0.5, 3.0],
             flat: false,
             drift: 0.0,
@@ -45,10 +47,14 @@ impl Fake {
     fn spend(&mut self, evaluations: u64) {
         assert!(evaluations <= self.left, "a step began that the budget does not cover");
         self.left -= evaluations;
+        self.spent += evaluations;
     }
 }
 
 impl Oracle for Fake {
+    fn spent(&self) -> Cost {
+        Cost { evaluations: self.spent, ..Cost::default() }
+    }
     fn charge_again(&mut self, cost: Cost) {
         self.spend(cost.evaluations);
     }
@@ -345,38 +351,51 @@ fn a_black_box_begins_nothing_that_it_cannot_look_at_and_stops_where_it_gains_no
     assert_eq!((found.len(), end, search.flags()), (4, Proposal::Done, vec!["zero_gradient".to_owned()]));
 }
 
+/// Kills searches after some of their proposals and goes on from what they kept: the same candidates, nothing computed twice.
+fn assert_goes_on(make: impl Fn() -> Box<dyn Search>, budget: u64, kills: &[u64]) -> Box<dyn Search> {
+    let mut oracle = Fake::new(budget);
+    let mut whole = make();
+    let (found, end) = drive(&mut *whole, &mut oracle, by_loss);
+    for &killed_after in kills {
+        // What an attempt keeps until it is killed.
+        let mut parts = Vec::new();
+        let mut state = None;
+        let (mut first, mut before) = (make(), Fake::new(budget));
+        for number in 0..=killed_after {
+            let Proposal::Candidates { candidates, .. } = first.propose(&mut before).unwrap() else { break };
+            before.spend(N_DEV);
+            let kept = first.progress();
+            assert_eq!(kept.is_some(), number > 0);
+            if let Some(progress) = kept {
+                parts.push(progress.proposal);
+                state = Some(progress.state);
+            }
+            let score = -before.loss(&candidates[0].prompt);
+            first.observe(&[Scored { candidate: number, score, margin: 0.0, signature: 0 }]);
+        }
+        let (mut second, mut after) = (make(), Fake::new(budget));
+        assert!(second.resume(parts, state.unwrap()));
+        let (again, ended) = drive(&mut *second, &mut after, by_loss);
+        assert_eq!((again == found, &ended, after.left), (true, &end, oracle.left), "{killed_after}");
+        assert_eq!(after.batches, oracle.batches[before.batches.len()..], "nothing twice");
+        assert_eq!(second.flags(), whole.flags());
+    }
+    whole
+}
+
 #[test]
 fn a_training_that_was_killed_goes_on_to_the_same_bits_and_computes_nothing_twice() {
     for optimiser in [OptimiserKind::AdamW, OptimiserKind::Adafactor, OptimiserKind::Sgd { momentum: 0.5 }] {
         let config = TrainingConfig { optimiser, patience: 4, ..CONFIG };
-        let budget = 12 * 60 + 8 * 13;
-        let mut oracle = Fake::new(budget);
-        let mut whole = search(config);
-        let (found, end) = drive(&mut whole, &mut oracle, by_loss);
-        for killed_after in [1, 2, 5, 9] {
-            // What an attempt keeps until it is killed.
-            let mut parts = Vec::new();
-            let mut state = None;
-            let (mut first, mut before) = (search(config), Fake::new(budget));
-            for number in 0..=killed_after {
-                let Proposal::Candidates { candidates, .. } = first.propose(&mut before).unwrap() else { break };
-                before.spend(N_DEV);
-                let kept = first.progress();
-                assert_eq!(kept.is_some(), number > 0);
-                if let Some(progress) = kept {
-                    parts.push(progress.proposal);
-                    state = Some(progress.state);
-                }
-                let score = -before.loss(&candidates[0].prompt);
-                first.observe(&[Scored { candidate: number, score, margin: 0.0, signature: 0 }]);
-            }
-            let (mut second, mut after) = (search(config), Fake::new(budget));
-            assert!(!second.resume(parts.clone(), parts[0].clone()), "a state of another kind");
-            assert!(second.resume(parts.clone(), state.unwrap()));
-            let (again, ended) = drive(&mut second, &mut after, by_loss);
-            assert_eq!((again == found, &ended, after.left), (true, &end, oracle.left), "{optimiser:?} {killed_after}");
-            assert_eq!(after.batches, oracle.batches[before.batches.len()..], "nothing twice");
-            assert_eq!(second.flags(), whole.flags());
-        }
+        let whole = assert_goes_on(|| Box::new(search(config)), 12 * 60 + 8 * 13, &[1, 2, 5, 9]);
+        let Progress { proposal, .. } = whole.progress().unwrap();
+        assert!(!search(config).resume(vec![proposal.clone()], proposal), "a state of another kind");
     }
+}
+
+#[test]
+fn a_black_box_that_was_killed_goes_on_to_the_same_bits_and_computes_nothing_twice() {
+    assert_goes_on(|| Box::new(black_box(BLACK_BOX)), 32 * 60 + 8 * 13, &[1, 2, 5, 11]);
+    let other = Snapshot { words: serde_json::json!([{ "losses": [1.0], "cost": [1, 1, 0, 1] }]), numbers: Vec::new() };
+    assert!(!black_box(BLACK_BOX).resume(vec![other.clone()], other), "generations of another size");
 }

@@ -1,23 +1,32 @@
-//! Steps per second of prompt tuning.
+//! Steps per second of prompt tuning, P-tuning and prefix tuning.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use promptmine::prompt::{Prompt, SoftSlot, Template, Verbalizer};
-use promptmine::search::continuous::{Trained, Training, TrainingConfig};
+use promptmine::search::continuous::{Encoder, Part, Trained, Training, TrainingConfig, prefix_start};
 use promptmine::search::{Proposal, Search};
 use promptmine::seed::Stream;
-use promptmine::spec::{Decay, OptimiserKind};
+use promptmine::spec::{Decay, OptimiserKind, PrefixInit};
 use serde_json::{Value, json};
 
 use super::Failure;
 use super::job::{examples, scorer};
 use super::search::Bench;
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Method {
+    SoftPrompt,
+    PTuning,
+    Prefix,
+}
+
 #[derive(Debug, Args)]
 pub struct Arguments {
+    #[arg(long, value_enum, default_value = "soft-prompt")]
+    method: Method,
     #[arg(long)]
     model: String,
     #[arg(long)]
@@ -43,11 +52,27 @@ pub fn run(arguments: &Arguments) -> Result<Value, Failure> {
     let verbalizer = Arc::new(Verbalizer::parse(&arguments.verbalizer)?);
     let (columns, train) = examples(&arguments.train, &verbalizer, 0)?;
     let stream = |purpose: &str| Stream::new(arguments.seed, purpose, b"bench");
-    let template = Template::parse(&arguments.template)?.with_soft(SoftSlot::Count(arguments.n_soft));
+    let template = Template::parse(&arguments.template)?;
+    let template = match arguments.method {
+        Method::Prefix => template.with_prefix(arguments.n_soft),
+        Method::SoftPrompt | Method::PTuning => template.with_soft(SoftSlot::Count(arguments.n_soft)),
+    };
     let d_model = scorer.loaded().model.shape().d_model;
     let mut numbers = stream("vectors");
-    // As PEFT's random start: rows of a fresh embedding.
-    let values = (0..arguments.n_soft * d_model).map(|_| numbers.normal() as f32).collect();
+    let trained = match arguments.method {
+        // As PEFT's random start: rows of a fresh embedding.
+        Method::SoftPrompt => {
+            Trained::soft((0..arguments.n_soft * d_model).map(|_| numbers.normal() as f32).collect(), d_model)
+        }
+        Method::PTuning => {
+            let encoder = Encoder::Mlp { n_rows: arguments.n_soft, d_model, d_hidden: d_model };
+            Trained::new(Part::Soft { d_model }, encoder, encoder.start(None, &mut numbers))
+        }
+        Method::Prefix => {
+            let shape = scorer.prefix_shape(arguments.n_soft);
+            Trained::prefix(&prefix_start(shape, &PrefixInit::Random, scorer.loaded(), &mut numbers)?)
+        }
+    };
     let config = TrainingConfig {
         learning_rate: arguments.lr,
         optimiser: OptimiserKind::AdamW,
@@ -62,8 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<Value, Failure> {
         steps: Some(arguments.steps),
     };
     let prompt = Prompt::plain(template, verbalizer);
-    let mut search =
-        Training::new("soft_prompt", config, prompt, Trained::soft(values, d_model), "random".into(), stream("search"));
+    let mut search = Training::new("tuning", config, prompt, trained, "random".into(), stream("search"));
     // One example stands for dev: its one look is made before the clock runs.
     let mut bench = Bench::new(&scorer, &columns, &train, &train[..1]);
     if let Proposal::Candidates { candidates, .. } = search.propose(&mut bench.oracle())? {
