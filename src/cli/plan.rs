@@ -209,7 +209,9 @@ fn as_json(plan: &Plan, speeds: &[Speed]) -> serde_json::Value {
             })
         })
         .collect();
+    let (transfer_values, transfer_evaluations) = plan.transfer_cost();
     json!({
+        "transfer_values": transfer_values, "transfer_evaluations": transfer_evaluations,
         "name": plan.experiment.name, "experiment": plan.experiment.to_yaml(), "device": plan.device.description,
         "batch_size": plan.batch_size.size, "longest_sequence": plan.batch_size.longest, "free_bytes": plan.batch_size.free,
         "trials": trials, "notes": plan.notes,

@@ -11,29 +11,29 @@
 //! - 2026-11: what cannot be scored is a value with a reason, never a run that failed.
 
 mod moved;
+mod target;
 mod task;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use crate::error::Result;
-use crate::prompt::Prompt;
+use crate::prompt::{Prompt, Vectors};
 use crate::record::{Found, RecordError, SavedPrompt, SetScores, TransferCell, TransferRecord};
 use crate::scoring::{Outcome, Scorer, Settings};
-use crate::spec::{Calibration, Method};
-use crate::task::{Example, Metric};
+use crate::task::{Dataset, Example, Metric};
 
 use super::attempt::message;
-use super::cell::prompts;
 use super::oracle::set_hash;
 use super::out_of_memory::{PANIC, ran_out_of_memory};
-use super::plan::{Plan, PlannedTrial, with_batches};
+use super::plan::{PlannedTrial, with_batches};
 use super::run::Work;
 use super::selection::{gold, set_scores};
 
 use moved::Source;
+use target::Target;
 pub use task::TransferTask;
 
 /// What a run did for the transfer of its prompts.
@@ -47,114 +47,6 @@ pub struct Transferred {
     pub without: usize,
     /// Trials that it waits for; nothing is computed before they are over.
     pub waits_for: usize,
-}
-
-/// One model on one task, or on the prompts' own.
-#[derive(Clone, Copy)]
-struct Target<'p> {
-    model: usize,
-    task: Option<&'p TransferTask>,
-}
-
-impl Plan {
-    fn targets<'p>(&'p self, trial: &PlannedTrial) -> Vec<Target<'p>> {
-        let own = trial.model;
-        let tasks = std::iter::once(None).chain(self.transfer.iter().map(Some));
-        let of_task = |task: Option<&'p TransferTask>| (0..self.scorers.len()).map(move |model| Target { model, task });
-        tasks.flat_map(of_task).filter(|target| target.model != own || target.task.is_some()).collect()
-    }
-
-    /// The trials whose prompts are transferred.
-    fn transferred(&self) -> impl Iterator<Item = &PlannedTrial> {
-        let asked = self.experiment.transfer.is_some();
-        let is =
-            move |trial: &&PlannedTrial| asked && trial.control.is_none() && trial.calibration == Calibration::None;
-        self.trials.iter().filter(is)
-    }
-
-    /// The model of a target with the settings of its task; the rule for words of several tokens is that of the item, if it has one.
-    fn target_scorer(&self, item: usize, target: Target<'_>, batch_size: usize) -> Arc<Scorer> {
-        let own = self.scorer(item, target.model);
-        let scorer = match target.task {
-            None => own,
-            Some(task) => {
-                let multi_token = self.experiment.search[item].multi_token.unwrap_or(task.multi_token);
-                let settings = Settings { multi_token, truncate: task.truncate, ..*own.settings() };
-                Arc::new(Scorer::new(own.loaded().clone(), settings))
-            }
-        };
-        with_batches(scorer, batch_size)
-    }
-
-    /// Values that transfer will give, and about how many evaluations they cost, the other tasks' own templates included.
-    pub fn transfer_cost(&self) -> (usize, u64) {
-        let cost = |scorer: &Scorer, prompt: &Prompt, n_test: usize| {
-            scorer.evaluations_per_example(prompt).ok().map(|passes| passes * n_test as u64)
-        };
-        let mut values: Vec<u64> = Vec::new();
-        for trial in self.transferred() {
-            let item = &self.experiment.search[trial.item];
-            let Some(prompt) = prompts(item, &self.task).into_iter().next().filter(|prompt| prompt.tuned.is_none())
-            else {
-                continue;
-            };
-            let has_vectors = !item.cells.iter().all(Method::is_discrete);
-            let is_of_task =
-                item.cells.iter().any(|cell| matches!(cell, Method::Demonstrations(_)) || cell.has_soft_verbalizer());
-            for target in self.targets(trial) {
-                let shape = |model: usize| {
-                    let shape = self.scorers[model].loaded().model.shape();
-                    (shape.kind, shape.d_model)
-                };
-                let other_width = has_vectors && shape(target.model) != shape(trial.model);
-                if other_width || is_of_task && target.task.is_some() {
-                    continue;
-                }
-                let scorer = self.target_scorer(trial.item, target, 1);
-                match target.task {
-                    None => values.extend(cost(&scorer, &prompt, trial.draw.test.len())),
-                    Some(task) => {
-                        let prompt = Prompt { verbalizer: task.verbalizer.clone(), ..prompt.clone() };
-                        values.extend(cost(&scorer, &prompt, task.test().len()));
-                    }
-                }
-            }
-        }
-        let of_task = |task: &TransferTask| -> u64 {
-            let n_test = task.test().len();
-            let scorers = self.scorers.iter().flat_map(|scorer| Some((scorer, task.manual.as_ref()?)));
-            scorers.filter_map(|(scorer, manual)| cost(scorer, manual, n_test)).sum()
-        };
-        let manual: u64 = self.transfer.iter().map(of_task).sum();
-        (values.len(), values.iter().sum::<u64>() + manual)
-    }
-
-    /// What transfer costs, or why it has nothing to do.
-    pub(super) fn transfer_note(&self) -> Option<String> {
-        self.experiment.transfer.as_ref()?;
-        if self.scorers.len() == 1 && self.transfer.is_empty() {
-            return Some(
-                "transfer: there is one model and no other task (transfer.tasks), so no prompt goes anywhere".into(),
-            );
-        }
-        if self.transferred().next().is_none() {
-            return Some("transfer is of trials without calibration, and the experiment has none".into());
-        }
-        let (n, evaluations) = self.transfer_cost();
-        let models = match self.scorers.len() {
-            1 => "1 model".to_owned(),
-            n => format!("{n} models"),
-        };
-        let tasks = match self.transfer.len() {
-            0 => String::new(),
-            1 => " and on 1 other task".to_owned(),
-            n => format!(" and on {n} other tasks"),
-        };
-        Some(format!(
-            "transfer: when all trials are over, the chosen prompts are scored on test with {models}{tasks}: at most {n} values, \
-             about {evaluations} evaluations, outside the budget"
-        ))
-    }
 }
 
 /// What several prompts share: equal questions are asked once.
@@ -196,36 +88,26 @@ impl Work<'_> {
             let mut cells: Vec<TransferCell> = Vec::new();
             let task = self.plan.dataset.name.clone();
             for target in self.plan.targets(trial) {
-                let cell = match self.asks(trial, &source, target) {
-                    (cell, None) => {
+                let (cell, question) = self.asks(trial, &source, target);
+                // One that failed is tried again.
+                let same = |known: &&TransferCell| known.test.is_some() && known.fingerprint == cell.fingerprint;
+                let cell = match (question, before.iter().flat_map(|before| &before.cells).find(same)) {
+                    (None, _) => {
                         done.without += 1;
                         cell
                     }
-                    (cell, Some(question)) => {
-                        let same = |known: &&TransferCell| known.fingerprint == cell.fingerprint;
-                        match before.iter().flat_map(|before| &before.cells).find(same) {
-                            Some(known) => {
-                                done.known += 1;
-                                known.clone()
-                            }
-                            None => {
-                                if self.stop.load(Ordering::Relaxed) {
-                                    return Ok(None);
-                                }
-                                let cell = self.answered(trial, target, &question, cell, &mut asked);
-                                *(if cell.test.is_some() { &mut done.computed } else { &mut done.without }) += 1;
-                                // What is known of the targets that follow stays on the disk until they are reached.
-                                let mut all = cells.clone();
-                                all.push(cell.clone());
-                                let rest = before.iter().flat_map(|before| &before.cells).filter(|old| {
-                                    !all.iter().any(|new| (&new.model, &new.task) == (&old.model, &old.task))
-                                });
-                                let rest: Vec<TransferCell> = rest.cloned().collect();
-                                all.extend(rest);
-                                TransferRecord { task: task.clone(), cells: all }.save(&folder)?;
-                                cell
-                            }
+                    (Some(_), Some(known)) => {
+                        done.known += 1;
+                        known.clone()
+                    }
+                    (Some(question), None) => {
+                        if self.stop.load(Ordering::Relaxed) {
+                            return Ok(None);
                         }
+                        let cell = self.answered(trial, target, &question, cell, &mut asked);
+                        *(if cell.test.is_some() { &mut done.computed } else { &mut done.without }) += 1;
+                        so_far(&task, &cells, &cell, before.as_ref()).save(&folder)?;
+                        cell
                     }
                 };
                 cells.push(cell);
@@ -362,21 +244,32 @@ impl Work<'_> {
     }
 }
 
+/// What is known so far; of the targets that follow, what was known before stays on the disk until they are reached.
+fn so_far(task: &str, cells: &[TransferCell], last: &TransferCell, before: Option<&TransferRecord>) -> TransferRecord {
+    let mut all = [cells, std::slice::from_ref(last)].concat();
+    for old in before.iter().flat_map(|before| &before.cells) {
+        if !all.iter().any(|new| (&new.model, &new.task) == (&old.model, &old.task)) {
+            all.push(old.clone());
+        }
+    }
+    TransferRecord { task: task.to_owned(), cells: all }
+}
+
 /// What a trial's folder has of transfer; what is damaged is computed again.
-fn known(folder: &std::path::Path) -> Result<Option<TransferRecord>, RecordError> {
+fn known(folder: &Path) -> Result<Option<TransferRecord>, RecordError> {
     match TransferRecord::load(folder) {
         Err(RecordError::Corrupt { .. }) => Ok(None),
         read => read,
     }
 }
 
-fn saved(folder: &std::path::Path) -> Result<(SavedPrompt, crate::prompt::Vectors), RecordError> {
+fn saved(folder: &Path) -> Result<(SavedPrompt, Vectors), RecordError> {
     let hard = folder.join("prompt.json");
     SavedPrompt::open(&if hard.exists() { hard } else { folder.join("prompt.safetensors") })
 }
 
 /// The hash of a model with its settings on test examples; the size of a batch decides nothing that a value would show.
-fn place(scorer: &Scorer, dataset: &crate::task::Dataset, examples: &[&Example]) -> [u8; 32] {
+fn place(scorer: &Scorer, dataset: &Dataset, examples: &[&Example]) -> [u8; 32] {
     let Settings { multi_token, truncate, .. } = *scorer.settings();
     let loaded = scorer.loaded();
     let mut hasher = blake3::Hasher::new_derive_key("promptmine 2026 transfer target");
