@@ -16,4 +16,5 @@ mod peft_adapters;
 mod peft_parity;
 mod seq2seq_parity;
 mod soft_prompt_parity;
+mod stopped;
 mod tuning_parity;
