@@ -18,4 +18,5 @@ mod peft_parity;
 mod reference_parity;
 mod seq2seq_parity;
 mod soft_prompt_parity;
+mod stopped;
 mod tuning_parity;

@@ -30,6 +30,8 @@ pub use device::{Adapter, AdapterKind, DeviceChoice, ResolvedDevice, adapters, r
 pub use error::{ModelError, TensorFaults};
 pub use family::FAMILIES;
 pub use footprint::Footprint;
+#[cfg(test)]
+pub use kernel::gradients_given;
 pub use language_model::{Inputs, KeyValues, LanguageModel, ModelKind, ModelShape};
 pub use loaded::{LoadedModel, load, load_builtin, load_folder, load_fresh, load_gguf};
 pub use placement::{Placement, Precision};

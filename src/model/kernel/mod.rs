@@ -43,9 +43,9 @@ pub use attention::{AttentionShape, Columns, attend};
 pub use distance_bias::DistanceBias;
 pub use feed_forward::{FrozenFeedForward, feed_forward};
 pub use normalise::{Normaliser, normalise};
-#[cfg(test)]
-pub use operator::elsewhere;
 pub use operator::is_cpu;
+#[cfg(test)]
+pub use operator::{elsewhere, gradients_given};
 pub use panels::FrozenMap;
 pub use product::map;
 pub use recompute::recomputed;

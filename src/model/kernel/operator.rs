@@ -33,6 +33,7 @@ pub fn is_cpu(device: &Device) -> bool {
 #[cfg(test)]
 thread_local! {
     static ELSEWHERE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    static GIVEN: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Does what would be done on another device than the CPU, with the CPU's numbers: padded rows and burn's operators.
@@ -42,6 +43,14 @@ pub fn elsewhere<T>(work: impl FnOnce() -> T) -> T {
     let done = work();
     ELSEWHERE.set(false);
     done
+}
+
+/// How many numbers of gradients operators give to their inputs on this thread while `work` is done.
+#[cfg(test)]
+pub fn gradients_given<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    GIVEN.set(0);
+    let done = work();
+    (done, GIVEN.get())
 }
 
 /// Applies an operator. `forward` gets the inputs' numbers, row-major, and gives the output's; `rule` gets them as well, and is
@@ -116,6 +125,8 @@ impl<const N: usize> Backward<Flex, N> for Node {
         let gradients = ops.state.rule.backward(slice(&gradient), wanted);
         for ((parent, numbers), shape) in ops.parents.into_iter().zip(gradients).zip(ops.state.shapes) {
             if let (Some(parent), Some(numbers)) = (parent, numbers) {
+                #[cfg(test)]
+                GIVEN.set(GIVEN.get() + numbers.len());
                 tape.register::<Flex>(parent.id, FlexTensor::from_data(TensorData::new(numbers, shape)));
             }
         }

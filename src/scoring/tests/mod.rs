@@ -5,6 +5,7 @@ mod calibration;
 mod demonstrations;
 mod encoding;
 mod flags;
+mod frozen;
 mod gap;
 mod generation;
 mod gradient;
