@@ -120,6 +120,7 @@ mod tests {
             method: "autoprompt".into(),
             pool: None,
             tuned: None,
+            writing: None,
         };
         Source { saved, vectors, scorer }
     }
