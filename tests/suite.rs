@@ -15,6 +15,7 @@ mod model_parity;
 mod optimiser_parity;
 mod peft_adapters;
 mod peft_parity;
+mod reference_parity;
 mod seq2seq_parity;
 mod soft_prompt_parity;
 mod tuning_parity;

@@ -330,8 +330,9 @@ mod tests {
         let rows = candidate_rows(&[valued(0, "manual", 1, 0.4)], &of_rouge()).unwrap();
         let seen: Vec<_> =
             rows.iter().map(|row| (row.prompt.as_str(), row.rank_low, row.rank_high, row.dropped_at)).collect();
-        let best = ("manual {mask}", Some(1), Some(1), None);
-        assert_eq!(seen, [best, ("worst {mask}", Some(2), Some(2), None), ("dropped {mask}", None, None, Some(4))]);
+        // The dropped one is resolved from none.
+        let best = ("manual {mask}", Some(1), Some(2), None);
+        assert_eq!(seen, [best, ("worst {mask}", Some(2), Some(3), None), ("dropped {mask}", None, None, Some(4))]);
         assert!(rows[0].dev_low.unwrap() < 0.415 && rows[0].dev_high.unwrap() > 0.415, "{:?}", rows[0]);
         assert_eq!(rows[0].flags, Vec::<String>::new());
     }

@@ -24,6 +24,7 @@ mod fact_task;
 mod hub_data;
 mod method;
 mod model_source;
+mod multi_token;
 mod node;
 mod overrides;
 mod reader;
@@ -47,7 +48,8 @@ pub use method::{
     TemplateAndWords, TrainingParameters, TriggerSlots, TunedSoft, VocabularyFilter, Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
+pub use multi_token::MultiToken;
 pub use overrides::parse_override;
 pub use strategy::Strategy;
-pub use task::{MultiToken, TaskSpec};
+pub use task::TaskSpec;
 pub use yaml::MAX_BYTES;

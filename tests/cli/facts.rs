@@ -155,8 +155,11 @@ fn a_causal_model_takes_prompts_as_far_as_their_answer() {
     assert!(plan.stdout.contains("the object is not among `objects`; `leave_out: [unlisted]`"), "{}", plan.stdout);
     workplace.done(&["run", "facts.yaml"]);
     let candidates = table(&workplace, "results/facts/candidates.csv");
-    let mut prompts: Vec<&str> =
-        candidates.iter().filter(|row| row["method"] == "manual" && row["seed"] == "1").map(|row| row["prompt"].as_str()).collect();
+    let mut prompts: Vec<&str> = candidates
+        .iter()
+        .filter(|row| row["method"] == "manual" && row["seed"] == "1")
+        .map(|row| row["prompt"].as_str())
+        .collect();
     prompts.sort_unstable();
     assert_eq!(prompts, ["{subject} , truly {mask}", "{subject} is {mask}", "{subject} was {mask}"]);
     // The experiment as it was run says the same again.

@@ -12,6 +12,7 @@ mod demonstrations;
 mod disk;
 mod facts;
 mod fine_tuning;
+mod generation;
 mod gpu;
 mod gradient_searches;
 mod help;

@@ -47,9 +47,9 @@ pub(super) use word_search::{is_search, searches};
 use std::path::PathBuf;
 
 use super::error::SpecError;
+use super::multi_token::MultiToken;
 use super::reader::{At, Reader, not_yet, unknown};
 use super::strategy::Strategy;
-use super::task::MultiToken;
 use crate::prompt::{Notation, Template};
 use sweep::Triggers;
 
