@@ -257,15 +257,6 @@ impl Template {
         Self::merged(front.into_iter().chain(self.pieces.iter().cloned()))
     }
 
-    /// The template without what stands behind its mask, where that is no more than punctuation; `None` where there are words or
-    /// slots. A model that reads from left to right answers before it would read them.
-    pub fn cut_behind_mask(&self) -> Option<Self> {
-        let mask = self.pieces.iter().position(|piece| matches!(piece, Piece::Mask(_)))?;
-        let says = |text: &String| text.chars().any(char::is_alphanumeric);
-        let cut = self.pieces[mask + 1..].iter().all(|piece| matches!(piece, Piece::Text(text) if !says(text)));
-        cut.then(|| Self { pieces: self.pieces[..=mask].to_vec() })
-    }
-
     /// The template without its trigger slots.
     #[must_use]
     pub fn without_triggers(&self) -> Self {

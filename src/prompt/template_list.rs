@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::error::excerpt;
 use super::parse::Notation;
-use super::{PromptError, Template};
+use super::{Piece, PromptError, Template};
 
 /// The keys under which a line may hold its template.
 const KEYS: [&str; 3] = ["pattern", "template", "prompt"];
@@ -122,6 +122,17 @@ impl TemplateList {
             true => self.repeated += 1,
             false => self.templates.push(kept),
         }
+    }
+}
+
+impl Template {
+    /// The template without what stands behind its mask, where that is no more than punctuation; `None` where there are words or
+    /// slots. A model that reads from left to right answers before it would read them.
+    pub fn cut_behind_mask(&self) -> Option<Self> {
+        let mask = self.pieces().iter().position(|piece| matches!(piece, Piece::Mask(_)))?;
+        let says = |text: &String| text.chars().any(char::is_alphanumeric);
+        let cut = self.pieces()[mask + 1..].iter().all(|piece| matches!(piece, Piece::Text(text) if !says(text)));
+        cut.then(|| Self::merged(self.pieces()[..=mask].iter().cloned()))
     }
 }
 

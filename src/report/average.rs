@@ -21,6 +21,9 @@ use super::{ReportError, Row};
 /// Keys the random draws of the test where there are many folders.
 const SEED: u64 = 13;
 
+/// A row, and the manual one of its folder and group.
+type Pair<'b> = (&'b Row, Option<&'b Row>);
+
 /// A method's figures over folders. What is unknown is `None`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AverageRow {
@@ -85,7 +88,7 @@ impl Average {
 
     fn of(boards: &[Leaderboard], metric: String) -> Self {
         // Each row with the manual one of its folder and group.
-        let mut found: BTreeMap<(Group, usize, &str), Vec<(&Row, Option<&Row>)>> = BTreeMap::new();
+        let mut found: BTreeMap<(Group, usize, &str), Vec<Pair<'_>>> = BTreeMap::new();
         for section in boards.iter().flat_map(|board| &board.sections) {
             let manual = section.rows.iter().find(|row| row.method == "manual");
             for row in section.rows.iter().filter(|row| row.test_mean.is_some()) {
@@ -117,13 +120,13 @@ impl Average {
 }
 
 impl AverageRow {
-    fn of(group: &Group, method: &str, rows: &[(&Row, Option<&Row>)]) -> Self {
+    fn of(group: &Group, method: &str, rows: &[Pair<'_>]) -> Self {
         let mean = |of: &dyn Fn(&Row) -> Option<f64>| {
             let values: Vec<f64> = rows.iter().filter_map(|(row, _)| of(row)).collect();
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         };
         let all = || rows.iter().filter_map(|(row, _)| row.test_mean);
-        let difference = |(row, manual): &(&Row, Option<&Row>)| Some(row.test_mean? - (*manual)?.test_mean?);
+        let difference = |(row, manual): &Pair<'_>| Some(row.test_mean? - (*manual)?.test_mean?);
         let differences: Vec<f64> = rows.iter().filter_map(difference).collect();
         let compared = method != "manual" && !differences.is_empty();
         Self {

@@ -28,6 +28,7 @@ mod judge;
 mod ledger;
 mod listener;
 mod matrix;
+mod opened;
 mod oracle;
 mod out_of_memory;
 mod pace;

@@ -7,8 +7,8 @@ use crate::model::{self, ResolvedDevice};
 use crate::prompt::{Prompt, PromptError, Template, Verbalizer};
 use crate::record::{Answer, TrialKey};
 use crate::scoring::{BATCH_TEXTS, Calibrator, Scorer, Settings};
-use crate::spec::{Calibration, Control, Experiment, Method, ModelSource, SearchItem};
-use crate::task::{Dataset, DatasetOptions, Draw, Shots};
+use crate::spec::{Calibration, Control, Experiment, Method, SearchItem};
+use crate::task::{Dataset, Draw, Shots};
 
 use super::RunnerError;
 use super::batch_size::{BatchSize, GPU_LENGTH_STEP, Load, takes_gradients};
@@ -17,10 +17,10 @@ use super::control;
 use super::diagnosis;
 use super::draws::{SeedDraws, draws, examples};
 use super::ensemble::PlannedEnsemble;
-use super::facts::FactObjects;
 use super::judge::evaluations_a_pass;
+use super::opened::{Opened, open, open_models};
 use super::rank_correlation::n_compared;
-use super::task_prompt::{open_second_models, task_prompt, template};
+use super::task_prompt::{open_second_models, task_prompt};
 use super::transfer::TransferTask;
 use super::trial::TrialData;
 
@@ -99,7 +99,6 @@ impl Plan {
     /// # Errors
     /// The first thing that keeps the experiment from running, in the order experiment, data, model.
     pub fn new(experiment: Experiment, device: ResolvedDevice, batch_size: Option<usize>) -> Result<Self> {
-        let of_data = |e| Error::from(e).at(experiment.place("task.dataset"));
         let gpu = device.kind == model::DeviceChoice::Wgpu;
         let settings = Settings {
             multi_token: experiment.task.multi_token,
@@ -107,29 +106,14 @@ impl Plan {
             batch_size: 1,
             length_step: if gpu { GPU_LENGTH_STEP } else { 1 },
         };
-        let mut facts = FactObjects::of(&experiment)?;
-        let load = |facts: Option<&FactObjects>| {
-            let options = match (facts, &experiment.task.target) {
-                (Some(facts), _) => facts.options(&experiment),
-                (None, Some(target)) => DatasetOptions::of_references(target),
-                (None, None) => DatasetOptions::default(),
-            };
-            Dataset::load_with(&experiment.dataset(), &options).map_err(of_data)
-        };
-        let mut dataset = load(facts.as_ref())?;
-        let mut opened = None;
-        if let Some(facts) = facts.as_mut().filter(|facts| facts.asks_models()) {
-            let models = open_models(&experiment, &device, settings)?;
-            facts.restrict(&dataset, &template(&experiment, &dataset)?, &models)?;
-            dataset = load(Some(facts))?;
-            opened = Some(models);
-        }
+        let Opened { mut dataset, facts, models } = open(&experiment, &device, settings)?;
         let mut task = task_prompt(&experiment, &dataset, facts.as_ref())?;
         let shown: Vec<Prompt> = experiment.search.iter().flat_map(|item| prompts(item, &task)).collect();
         let shown: Vec<&Template> = shown.iter().map(|prompt| &prompt.template).collect();
         let transfer = TransferTask::open_all(&experiment, &dataset, &shown)?;
         let draws = draws(&experiment, &dataset)?;
-        dataset.hold(draws.iter().flat_map(|(_, draws)| draws).map(|(_, draw)| draw)).map_err(of_data)?;
+        let held = dataset.hold(draws.iter().flat_map(|(_, draws)| draws).map(|(_, draw)| draw));
+        held.map_err(|e| Error::from(e).at(experiment.place("task.dataset")))?;
         for (item, label) in experiment.search.iter().zip(SearchItem::labels(&experiment.search)) {
             let asked = |other: &SearchItem| other.cells.iter().any(|cell| cell.starts_from() == Some(&label));
             if experiment.search.iter().any(asked)
@@ -138,8 +122,8 @@ impl Plan {
                 task.starts.insert(label, prompt.template);
             }
         }
-        let scorers = match opened {
-            Some(opened) => opened,
+        let scorers = match models {
+            Some(models) => models,
             None => open_models(&experiment, &device, settings)?,
         };
         let all_prompts: Vec<Prompt> = experiment.search.iter().flat_map(|item| prompts(item, &task)).collect();
@@ -406,16 +390,6 @@ impl Plan {
             _ => Ok(()),
         }
     }
-}
-
-/// The models of an experiment.
-fn open_models(experiment: &Experiment, device: &ResolvedDevice, settings: Settings) -> Result<Vec<Scorer>> {
-    let open = |(index, source): (usize, &ModelSource)| {
-        let place = || experiment.place(&format!("models[{index}]")).or_else(|| experiment.place("models"));
-        let loaded = model::load(&experiment.model(source), device).map_err(|e| Error::from(e).at(place()))?;
-        Ok(Scorer::new(loaded, settings))
-    };
-    experiment.models.iter().enumerate().map(open).collect()
 }
 
 /// The same scorer with batches of another size.

@@ -49,7 +49,7 @@ impl Scorer {
         // Models of other weights answer otherwise, whatever they read.
         // References have no words to compare prompts by.
         let differs = |prompt: &&Prompt| prompt.tuned.is_some() || prompt.verbalizer.reference_column().is_some();
-        if prompts.iter().any(|prompt| differs(prompt)) {
+        if prompts.iter().any(differs) {
             return Ok(same_as);
         }
         let mut encodings: HashMap<(&Template, usize), Encoded> = HashMap::new();

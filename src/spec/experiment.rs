@@ -547,7 +547,7 @@ experiments/x.yaml:14:39: search[3].n_trigger[0]: 0 is not allowed (1 to 50)
 experiments/x.yaml:14:42: search[3].n_trigger[1]: 51 is not allowed (1 to 50)
 experiments/x.yaml:14:61: search[3].n_candidates: an empty list; at least one value is needed
 experiments/x.yaml:15:24: budget.evaluations: 0 is not allowed (1 to 1000000000000)
-experiments/x.yaml:16:15: select.by: unknown selection `accurcy` (known: target_log_likelihood, rouge_l, mean_log_likelihood)
+experiments/x.yaml:16:15: select.by: unknown selection `accurcy` (did you mean accuracy? known: accuracy, macro_f1, matthews, margin, mean_log_likelihood, expected_accuracy)
 experiments/x.yaml:16:32: select.racing: unknown racing `exakt` (did you mean exact? known: none, exact, confidence, successive_halving, continuously_reject)
 experiments/x.yaml:17:14: calibration: unknown calibration `contextul` (did you mean contextual? known: none, contextual, pmi_dc, batch)
 experiments/x.yaml:18:16: limits.dev: 0 is not allowed (1 to 1000000000)"

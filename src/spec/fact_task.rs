@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::SpecError;
 use super::reader::{At, Fields, Reader};
+use crate::prompt::Notation;
+use crate::task::Metric;
 
 /// A task of facts (LAMA, arXiv 1909.01066): the answers are the objects of one relation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,8 +84,68 @@ impl FactTask {
 /// The keys of a task that are of facts alone.
 pub(super) const KEYS: [&str; 3] = ["objects", "leave_out", "relation"];
 
+/// What is said of facts, where the task is of that kind; from then on templates are read in its notation.
+pub(super) fn kind(reader: &mut Reader, fields: &Fields) -> Result<Option<FactTask>, SpecError> {
+    let of_facts = match fields.get("kind") {
+        Some(at) if reader.text(&at)? == "generation" => {
+            reader.value(
+                &at,
+                "a task of generation names the column of its references: `target: COLUMN`, without `kind`",
+            );
+            false
+        }
+        Some(at) => reader.choice(&at, "kind of task", &[("classification", false), ("facts", true)], &[])?,
+        None => false,
+    };
+    if of_facts {
+        reader.notation = Notation::Facts;
+        return fact_task(reader, fields).map(Some);
+    }
+    for key in KEYS {
+        if let Some(at) = fields.get(key) {
+            reader.value(&at, "belongs to a task of facts (`kind: facts`)");
+        }
+    }
+    Ok(None)
+}
+
+/// The metric, which is to be one of facts where the task is.
+pub(super) fn metric(reader: &mut Reader, at: &At, of_facts: bool) -> Result<Metric, SpecError> {
+    let known = Metric::ALL.into_iter().filter(|metric| metric.is_of_facts() == of_facts);
+    let known: Vec<(&str, Metric)> = known.map(|metric| (metric.name(), metric)).collect();
+    let name = reader.text(at)?;
+    if name.parse::<Metric>().is_ok_and(|metric| metric.is_of_facts() != of_facts) {
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        let what = match of_facts {
+            true => format!("{name} is not for tasks of facts (these have {})", names.join(", ")),
+            false => format!("{name} is for tasks of facts (`kind: facts`; others have {})", names.join(", ")),
+        };
+        reader.value(at, what);
+        return Ok(known[0].1);
+    }
+    reader.choice(at, "metric", &known, &[])
+}
+
+/// Refuses what a task of facts has no use for.
+pub(super) fn check_facts(reader: &mut Reader, fields: &Fields) {
+    if let Some(at) = fields.get("verbalizer") {
+        reader.value(&at, "objects are their own words; `objects: { OBJECT: [word, ...] }` gives them others");
+    }
+    for key in ["target", "generate"] {
+        if let Some(at) = fields.get(key) {
+            reader.value(&at, "is of tasks with references, and the answers of facts are their objects");
+        }
+    }
+    let Some(dataset) = fields.get("dataset") else { return };
+    for (key, at) in dataset.entries().unwrap_or_default() {
+        if ["labels", "label_by"].contains(&key.as_str()) {
+            reader.value(&at, "the labels of facts are their objects; `objects` lists them");
+        }
+    }
+}
+
 /// Reads them.
-pub(super) fn fact_task(reader: &mut Reader, fields: &Fields) -> Result<FactTask, SpecError> {
+fn fact_task(reader: &mut Reader, fields: &Fields) -> Result<FactTask, SpecError> {
     let objects = match fields.get("objects") {
         Some(at) => objects(reader, &at)?,
         None => Objects::OfData,

@@ -24,6 +24,7 @@ mod fact_task;
 mod hub_data;
 mod method;
 mod model_source;
+mod multi_token;
 mod node;
 mod overrides;
 mod reader;
@@ -50,9 +51,10 @@ pub use method::{
     TriggerSlots, TunedSoft, VocabularyFilter, Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
+pub use multi_token::MultiToken;
 pub use overrides::parse_override;
 pub use strategy::Strategy;
 pub use sweep::Sweep;
-pub use task::{MultiToken, TaskSpec};
+pub use task::TaskSpec;
 pub use transfer::Transfer;
 pub use yaml::MAX_BYTES;

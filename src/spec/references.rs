@@ -9,9 +9,10 @@
 
 use super::error::SpecError;
 use super::method::{Choose, Method, SearchItem, SoftInit};
+use super::multi_token::MultiToken;
 use super::reader::{At, Fields, Reader};
 use super::strategy::Strategy;
-use super::task::{MultiToken, TaskSpec};
+use super::task::TaskSpec;
 use crate::prompt::Template;
 use crate::task::{Basis, LABEL, Metric, Writing};
 

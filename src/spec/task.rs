@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::error::SpecError;
-use super::fact_task::{FactTask, KEYS, fact_task};
+use super::fact_task::{self, FactTask, KEYS, check_facts, kind};
 use super::hub_data::{hub_data, hub_name};
 use super::method::{WordSearch, is_search, searches};
+use super::multi_token::MultiToken;
 use super::reader::{At, Fields, Reader};
 use super::references;
 use crate::prompt::{Notation, Piece, PromptError, Template, Verbalizer};
@@ -38,20 +39,6 @@ pub struct TaskSpec {
     pub facts: Option<FactTask>,
 }
 
-/// How a label word of several tokens is scored (contract, definition 10).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum MultiToken {
-    /// Left to right, earlier masks filled in and later ones still masked.
-    #[default]
-    Joint,
-    /// The product of all masks at once.
-    Independent,
-    /// Each token with all others filled in.
-    PseudoLikelihood,
-    /// Joint divided by the number of tokens.
-    Mean,
-}
-
 impl TaskSpec {
     /// Stands in for a task whose absence is told with the other faults.
     pub(super) fn absent() -> Self {
@@ -70,22 +57,6 @@ impl TaskSpec {
     }
 }
 
-impl MultiToken {
-    /// All of them, in the order in which they are listed.
-    pub const ALL: [Self; 4] = [Self::Joint, Self::Independent, Self::PseudoLikelihood, Self::Mean];
-
-    /// The name in YAML.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Joint => "joint",
-            Self::Independent => "independent",
-            Self::PseudoLikelihood => "pseudo_likelihood",
-            Self::Mean => "mean",
-        }
-    }
-}
-
-/// Metrics of tasks that this version does not have.
 pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
     let known =
         ["kind", "dataset", "template", "verbalizer", "target", "generate", "multi_token", "metric", "truncate"];
@@ -123,7 +94,7 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
         None => MultiToken::default(),
     };
     let metric = match fields.get("metric") {
-        Some(at) => metric(reader, &at, facts.is_some())?,
+        Some(at) => fact_task::metric(reader, &at, facts.is_some())?,
         None if facts.is_some() => Metric::PAt1,
         None if fields.get("target").is_some() => Metric::TargetLogLikelihood,
         None => Metric::Accuracy,
@@ -144,66 +115,6 @@ pub(super) fn task(reader: &mut Reader, at: At) -> Result<TaskSpec, SpecError> {
         _ => metric,
     };
     Ok(TaskSpec { dataset, template, verbalizer, words, multi_token, target, generate, metric, truncate, facts })
-}
-
-/// The metric, which is to be one of facts where the task is.
-fn metric(reader: &mut Reader, at: &At, of_facts: bool) -> Result<Metric, SpecError> {
-    let known = Metric::ALL.into_iter().filter(|metric| metric.is_of_facts() == of_facts);
-    let known: Vec<(&str, Metric)> = known.map(|metric| (metric.name(), metric)).collect();
-    let name = reader.text(at)?;
-    if name.parse::<Metric>().is_ok_and(|metric| metric.is_of_facts() != of_facts) {
-        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-        let what = match of_facts {
-            true => format!("{name} is not for tasks of facts (these have {})", names.join(", ")),
-            false => format!("{name} is for tasks of facts (`kind: facts`; others have {})", names.join(", ")),
-        };
-        reader.value(at, what);
-        return Ok(known[0].1);
-    }
-    reader.choice(at, "metric", &known, &[])
-}
-
-/// What is said of facts, where the task is of that kind; from then on templates are read in its notation.
-fn kind(reader: &mut Reader, fields: &Fields) -> Result<Option<FactTask>, SpecError> {
-    let of_facts = match fields.get("kind") {
-        Some(at) if reader.text(&at)? == "generation" => {
-            reader.value(
-                &at,
-                "a task of generation names the column of its references: `target: COLUMN`, without `kind`",
-            );
-            false
-        }
-        Some(at) => reader.choice(&at, "kind of task", &[("classification", false), ("facts", true)], &[])?,
-        None => false,
-    };
-    if of_facts {
-        reader.notation = Notation::Facts;
-        return fact_task(reader, fields).map(Some);
-    }
-    for key in KEYS {
-        if let Some(at) = fields.get(key) {
-            reader.value(&at, "belongs to a task of facts (`kind: facts`)");
-        }
-    }
-    Ok(None)
-}
-
-/// Refuses what a task of facts has no use for.
-fn check_facts(reader: &mut Reader, fields: &Fields) {
-    if let Some(at) = fields.get("verbalizer") {
-        reader.value(&at, "objects are their own words; `objects: { OBJECT: [word, ...] }` gives them others");
-    }
-    for key in ["target", "generate"] {
-        if let Some(at) = fields.get(key) {
-            reader.value(&at, "is of tasks with references, and the answers of facts are their objects");
-        }
-    }
-    let Some(dataset) = fields.get("dataset") else { return };
-    for (key, at) in dataset.entries().unwrap_or_default() {
-        if ["labels", "label_by"].contains(&key.as_str()) {
-            reader.value(&at, "the labels of facts are their objects; `objects` lists them");
-        }
-    }
 }
 
 /// A template with one mask and an input; `None` where it is at fault.

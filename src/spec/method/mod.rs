@@ -54,9 +54,9 @@ use std::path::PathBuf;
 
 use super::error::SpecError;
 use super::model_source::ModelSource;
+use super::multi_token::MultiToken;
 use super::reader::{At, Reader, not_yet, unknown};
 use super::strategy::Strategy;
-use super::task::MultiToken;
 use crate::prompt::{Notation, Template};
 use sweep::Triggers;
 
