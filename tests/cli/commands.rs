@@ -168,7 +168,7 @@ fn models_datasets_and_doctor_always_have_an_answer() {
     assert!(datasets.contains("builtin:film-reviews") && datasets.contains("builtin:hotel-reviews-zh"), "{datasets}");
     let doctor = workplace.done(&["doctor"]).stdout;
     assert!(doctor.contains("threads") && doctor.contains("what to do"), "{doctor}");
-    for (command, n) in [("models", 2), ("datasets", 4)] {
+    for (command, n) in [("models", 2), ("datasets", 6)] {
         let json = workplace.done(&[command, "--format", "json"]).stdout;
         assert_eq!(serde_json::from_str::<Value>(&json).unwrap().as_array().unwrap().len(), n);
     }
