@@ -22,6 +22,9 @@ const LONG: usize = 512;
 /// Distributions over the vocabulary that a sequence is read for, at most: words of several tokens are read at each.
 const N_READ: usize = 4;
 
+/// The same of a reference, about: it is read at each of its tokens.
+const N_READ_OF_REFERENCES: usize = 32;
+
 /// The part of the free memory that batches may take: the data, the tables and other programs want some, too.
 const SHARE: u64 = 2;
 
@@ -53,16 +56,18 @@ impl Load<'_> {
     pub(super) fn batch_size(&self, device: &ResolvedDevice, fixed: Option<usize>) -> BatchSize {
         let mut chosen =
             BatchSize { size: fixed.unwrap_or(usize::MAX), longest: 0, bytes: 0, free: device.free_memory() };
+        let references = self.prompts.iter().any(|prompt| prompt.verbalizer.reference_column().is_some());
+        let n_read = if references { N_READ_OF_REFERENCES } else { N_READ };
         for scorer in &self.scorers {
             let longest = self.longest(scorer);
             let footprint = Footprint::of(&*scorer.loaded().model);
             let each = match self.backward {
-                true => footprint.backward(longest, N_READ),
-                false => footprint.forward(longest, N_READ),
+                true => footprint.backward(longest, n_read),
+                false => footprint.forward(longest, n_read),
             };
             if fixed.is_none() {
                 let jobs = at_once(device.kind, scorer.loaded().model.shape().n_parameters);
-                let size = fitting(device, jobs, each, footprint.largest_tensor(longest, N_READ));
+                let size = fitting(device, jobs, each, footprint.largest_tensor(longest, n_read));
                 chosen.size = chosen.size.min(size);
             }
             chosen.longest = chosen.longest.max(longest);

@@ -15,7 +15,7 @@
 //!   token and what it always writes first, as `generate` has it. The token that ends a text is not part of a reference: a prompt is not
 //!   asked whether the model would stop there, and both kinds are alike. The reference implementations' `labels` hold it.
 //! - 2026-11: of a reference the white space around it does not count. A causal model gets it as a label word is written: the template's
-//!   own space before `{mask}` belongs to it.
+//!   own space before `{mask}` belongs to it. Behind a line break it stands without one.
 //! - 2026-11: a reference that the tokenizer cannot write, or that leaves no position for the input, is an error that names its row:
 //!   shortened, it would be another answer.
 //! - 2026-11: sequences are read at a multiple of [`STEP`] places, the last one over again, so that references of almost the same length
@@ -137,9 +137,9 @@ impl Scorer {
         let pieces = prompt.template.pieces();
         let before = pieces.iter().position(|piece| matches!(piece, Piece::Mask(_))).and_then(|at| at.checked_sub(1));
         let (context, after_space) = match before.map(|at| &pieces[at]) {
-            Some(Piece::Text(text)) => (text.trim_end_matches(' '), text.ends_with(char::is_whitespace)),
+            Some(Piece::Text(text)) => (text.trim_end_matches(' '), text.ends_with(' ')),
             Some(Piece::Trigger(_) | Piece::Soft(_)) => ("", true),
-            Some(Piece::Demo(shown)) => ("", shown.end.ends_with(char::is_whitespace)),
+            Some(Piece::Demo(shown)) => ("", shown.end.ends_with(' ')),
             _ => ("", false),
         };
         let written = tokenizer.encode_continuation(context, text, after_space);

@@ -208,6 +208,11 @@ mod tests {
             message("  target: text", "")
                 .contains("the template shows {text}, so that the prompt would hold the answer")
         );
+        let braces = message("  verbalizer: \"{summary}\"", "");
+        assert!(
+            braces.contains("task.verbalizer: answers that stand in a column are asked for by `target: summary`"),
+            "{braces}"
+        );
         assert!(message("  target: label", "").contains("a column `label` holds labels"));
         assert!(message("  generate: { stop: [] }", "").contains("texts are written where the task has references"));
         assert!(

@@ -226,6 +226,11 @@ fn verbalizer(reader: &mut Reader, at: &At) -> Result<Option<Verbalizer>, SpecEr
         }
     };
     match read {
+        Ok(verbalizer) if verbalizer.reference_column().is_some() => {
+            let column = verbalizer.reference_column().unwrap_or_default();
+            reader.value(at, format!("answers that stand in a column are asked for by `target: {column}`"));
+            Ok(None)
+        }
         Ok(verbalizer) => Ok(Some(verbalizer)),
         Err(PromptError::Verbalizer(what)) => {
             reader.value(at, what);
