@@ -25,12 +25,13 @@ pub(super) fn deciding(cells: &[Method]) -> Vec<Method> {
     let mut cells = cells.to_vec();
     for method in &mut cells {
         let Method::Paraphrase(method) = method else { continue };
-        method.endpoint = method.endpoint.take().map(|endpoint| Endpoint {
+        let asked = |endpoint: Box<Endpoint>| Endpoint {
             n_paraphrases: endpoint.n_paraphrases,
             max_tokens: endpoint.max_tokens,
             temperature: endpoint.temperature,
             ..Endpoint::new(&endpoint.base_url, &endpoint.model)
-        });
+        };
+        method.endpoint = method.endpoint.take().map(|endpoint| Box::new(asked(endpoint)));
     }
     cells
 }
@@ -79,7 +80,7 @@ impl Plan {
             });
             for method in item.cells.iter().filter(|_| runs) {
                 let Method::Paraphrase(method) = method else { continue };
-                let Some(endpoint) = &method.endpoint else { continue };
+                let Some(endpoint) = method.endpoint.as_deref() else { continue };
                 let new = templates(method, &self.task);
                 match all.iter_mut().find(|asked| asked.endpoint == *endpoint) {
                     Some(asked) => asked.templates.extend(new),

@@ -17,6 +17,7 @@ mod control;
 mod emit;
 mod emit_dataset;
 mod emit_facts;
+mod emit_method;
 mod ensemble;
 mod error;
 mod experiment;

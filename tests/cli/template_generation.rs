@@ -109,7 +109,7 @@ fn pairs_and_causal_models_have_skeletons_of_their_own() {
             .map(|i| format!("the film was {i}\tthis is a {} story\t{}\n", i + 1, ["same", "other"][i % 2]))
             .collect();
         for split in ["train", "dev", "test"] {
-            workplace.write(&format!("{split}.tsv"), &rows.replace("the film", &format!("the {split}")));
+            workplace.write(&format!("{split}.tsv"), rows.replace("the film", &format!("the {split}")));
         }
         let columns = "columns: [text_a, text_b, label], header: no";
         workplace.write(

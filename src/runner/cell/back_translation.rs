@@ -17,7 +17,7 @@ pub(super) fn round_trip(
     scorer: &Scorer,
     place: &str,
 ) -> Result<Option<RoundTrip>, RunnerError> {
-    let Some(translation) = &method.back_translation else { return Ok(None) };
+    let Some(translation) = method.back_translation.as_deref() else { return Ok(None) };
     let BackTranslation { forward, backward, beams, forward_prefix, backward_prefix, languages } = translation;
     let languages = languages.as_ref().map(|(source, target)| (source.as_str(), target.as_str()));
     let place = format!("{place}.back_translation");

@@ -29,7 +29,7 @@ pub(super) fn search(
     let thesaurus = thesaurus(method, task, place)?;
     let round_trip = back_translation::round_trip(method, task, scorer, place)?;
     let rounds = Rounds::new(config(method), Arc::new(thesaurus), prompts, stream).with_round_trip(round_trip);
-    let given = task.rephrase.iter().find(|(endpoint, _)| Some(endpoint) == method.endpoint.as_ref());
+    let given = task.rephrase.iter().find(|(endpoint, _)| Some(endpoint) == method.endpoint.as_deref());
     Ok(Box::new(match given {
         Some((_, rephrase)) => rounds.with_rephrase(Arc::clone(rephrase)),
         None => rounds,

@@ -1,6 +1,7 @@
 //! What a model that fills masks would write next into the gaps of a skeleton.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use burn::tensor::activation;
 
@@ -54,10 +55,11 @@ impl Scorer {
                     )));
                 };
                 let n_mask = word.ids.len();
-                if !encoders.contains_key(&n_mask) {
-                    encoders.insert(n_mask, self.encoder(&gap.prompt.template, columns, n_mask)?);
-                }
-                let encoded = encoders[&n_mask].encode(example)?;
+                let encoder = match encoders.entry(n_mask) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(self.encoder(&gap.prompt.template, columns, n_mask)?),
+                };
+                let encoded = encoder.encode(example)?;
                 let word: Vec<Option<u32>> = word.ids.iter().copied().map(Some).collect();
                 let mut ids = encoded.filled(&[], &word);
                 let mut open = None;

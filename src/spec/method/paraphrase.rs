@@ -65,9 +65,9 @@ pub struct Paraphrase {
     /// A list of synonyms beside the built-in ones: a group of words a line, parted by spaces.
     pub synonyms: Option<PathBuf>,
     /// The service that is asked for rewordings, where that is a generator.
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<Box<Endpoint>>,
     /// The models of `back_translation`.
-    pub back_translation: Option<BackTranslation>,
+    pub back_translation: Option<Box<BackTranslation>>,
 }
 
 impl Paraphrase {
@@ -185,8 +185,8 @@ pub(super) fn parameters(
         likelihood: 0.0,
         rounds: None,
         synonyms: None,
-        endpoint,
-        back_translation: back_translation.filter(|_| generators.contains(&Generator::BackTranslation)),
+        endpoint: endpoint.map(Box::new),
+        back_translation: back_translation.filter(|_| generators.contains(&Generator::BackTranslation)).map(Box::new),
     };
     let mut cells = vec![first];
     cells = each(cells, &n_candidates, |cell, &value| cell.n_candidates = value);

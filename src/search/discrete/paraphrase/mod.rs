@@ -47,6 +47,7 @@
 
 mod back_translation;
 mod beam;
+mod config;
 mod edit;
 mod grammar;
 mod inflection;
@@ -64,9 +65,10 @@ mod thesaurus;
 mod word;
 
 pub use back_translation::{RoundTrip, Speech, Translate, Translator};
+pub use config::{Offer, ParaphraseConfig, has_han};
 pub use rephrase::{Rephrase, stands_for};
 pub use rewrite::Generators;
-pub use search::{Offer, Paraphrase, ParaphraseConfig, has_han};
+pub use search::Paraphrase;
 pub use synonyms::{Synonyms, SynonymsError};
 pub use thesaurus::Thesaurus;
 pub(super) use word::{is_han, says_in_letters};

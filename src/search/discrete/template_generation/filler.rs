@@ -124,8 +124,8 @@ impl ScorerFiller {
         }
         let columns: Vec<String> = skeleton.bare().columns().into_iter().map(str::to_owned).collect();
         let example = Example { row: 0, fields: vec![String::new(); columns.len()], label: None };
-        let words = verbalizer.labels.iter().filter_map(|label| label.words.first());
-        words.map(|word| self.scorer.span_source(skeleton, &columns, (&example, word), max_length).map(drop)).collect()
+        let mut words = verbalizer.labels.iter().filter_map(|label| label.words.first());
+        words.try_for_each(|word| self.scorer.span_source(skeleton, &columns, (&example, word), max_length).map(drop))
     }
 
     fn sources(&self, skeleton: &Skeleton, data: &Data<'_>, room: usize) -> Result<Vec<SpanSource>, ScoringError> {
