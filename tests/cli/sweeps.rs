@@ -10,7 +10,7 @@ use super::workplace::{EXPERIMENT, Workplace};
 fn workplace(sweep: &str, evaluations: u64) -> Workplace {
     let autoprompt = "  - { method: autoprompt, n_trigger: 2, n_candidates: 4, batch_size: 4 }\n";
     assert!(EXPERIMENT.contains(autoprompt) && EXPERIMENT.contains("budget: { evaluations: 240 }\n"));
-    let training = "  - { method: soft_prompt, n_soft: 2, learning_rate: [0.003, 0.03, 0.3], init: [vocab, labels], batch_size: 4, \
+    let training = "  - { method: soft_prompt, n_soft: 2, learning_rate: [0.003, 0.03, 0.3], init: [vocab, labels], batch_size: 4, patience: 1000, \
                     eval_every: 4 }\n";
     let budget = format!("budget: {{ evaluations: {evaluations}, sweep: {sweep} }}\n");
     let workplace = Workplace::new();
