@@ -40,6 +40,14 @@ pub enum SearchError {
         /// The numbers of tokens, as a list.
         n_tokens: String,
     },
+    /// Nothing of what a model wrote is a template.
+    #[error(
+        "none of the {n_written} texts that were written makes a template: each says a label word, or is nothing that the model can write"
+    )]
+    NothingWritten {
+        /// The texts.
+        n_written: usize,
+    },
     /// A comparison would overdraw the budget, and was not begun.
     #[error("the budget does not cover the next comparison")]
     OutOfBudget,
@@ -63,7 +71,10 @@ impl Fault for SearchError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Scoring(e) => e.exit_code(),
-            Self::EmptyVocabulary | Self::Unanswered { .. } | Self::TooFewWords { .. } => ExitCode::Model,
+            Self::EmptyVocabulary
+            | Self::Unanswered { .. }
+            | Self::TooFewWords { .. }
+            | Self::NothingWritten { .. } => ExitCode::Model,
             Self::NoTraining { .. } | Self::TooFewDemonstrations { .. } | Self::OutOfBudget | Self::Words(_) => {
                 ExitCode::Spec
             }

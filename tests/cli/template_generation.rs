@@ -82,15 +82,18 @@ fn masks_are_filled_within_the_budget_and_the_same_whatever_the_jobs() {
 #[test]
 fn a_model_that_writes_makes_templates_for_another_and_for_itself() {
     for name in ["t5", "bart", "mt5"] {
-        let generator = folder(name);
+        // BART's tokenizer can write everything, so that what random models write is a template.
+        let (generator, searched) = (folder(name), folder("bart"));
         let workplace = workplace(
             &[&format!("{{ method: template_generation, generator: {generator}, beam: 8, max_length: 5 }}")],
             4000,
         );
+        workplace.write("toy.yaml", workplace.read("toy.yaml").replace("builtin:toy", &searched));
         workplace.done(&["run", "toy.yaml", "--set", "seeds=[1]"]);
         check(&workplace, "results/toy", 4000);
         // Of its own model a template is a template too.
-        let own = workplace.read("toy.yaml").replace("builtin:toy", &generator);
+        let own =
+            workplace.read("toy.yaml").replace(&format!("models: [{searched}]"), &format!("models: [{generator}]"));
         workplace
             .write("own.yaml", own.replace("name: toy", "name: own").replace(&format!("generator: {generator}, "), ""));
         workplace.done(&["run", "own.yaml", "--set", "seeds=[1]"]);
@@ -167,7 +170,7 @@ fn what_is_wrong_with_an_item_is_told_before_anything_runs() {
         (format!("generator: {unsentinelled}"), 5, "has 0 sentinels, and 3 gaps need as many"),
         (format!("generator: {bart}, max_length: 150"), 5, "positions, and at least one is needed for the input"),
         ("generator: nowhere/model".to_owned(), 5, "generator"),
-        ("skeletons: ['{other}{span}{mask}']".to_owned(), 5, "other"),
+        ("skeletons: ['{other}{span}{mask}']".to_owned(), 4, "other"),
     ] {
         let workplace = workplace(&[&format!("{{ method: template_generation, {keys} }}")], 1200);
         for command in ["plan", "run"] {

@@ -1,6 +1,6 @@
 //! What a model that fills masks would write next into the gaps of a skeleton.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use burn::tensor::activation;
 
@@ -54,8 +54,8 @@ impl Scorer {
                     )));
                 };
                 let n_mask = word.ids.len();
-                if !encoders.contains_key(&n_mask) {
-                    encoders.insert(n_mask, self.encoder(&gap.prompt.template, columns, n_mask)?);
+                if let Entry::Vacant(vacant) = encoders.entry(n_mask) {
+                    vacant.insert(self.encoder(&gap.prompt.template, columns, n_mask)?);
                 }
                 let encoded = encoders[&n_mask].encode(example)?;
                 let word: Vec<Option<u32>> = word.ids.iter().copied().map(Some).collect();

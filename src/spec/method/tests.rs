@@ -422,7 +422,7 @@ fn a_way_by_another_language_names_two_models() {
     let text = read[0].describe();
     for says in [
         "generators: [thesaurus, mask_fill, back_translation]",
-        "back_translation: { forward: t5, backward: \"hf:a/back\", beams: 4, forward_prefix: \"translate English to German: \", backward_prefix: \"\" }",
+        "back_translation: { forward: t5, backward: hf:a/back, beams: 4, forward_prefix: \"translate English to German: \", backward_prefix: \"\" }",
     ] {
         assert!(text.replace('\'', "\"").contains(says), "{text}");
     }

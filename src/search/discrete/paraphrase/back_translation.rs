@@ -55,7 +55,15 @@ impl Translate for Translator {
     fn translate(&self, text: &str, n: usize) -> Result<Vec<(String, f64)>, ScoringError> {
         let tokenizer = &self.scorer.loaded().tokenizer;
         let text = format!("{}{text}", self.speech.prefix);
-        let mut ids = self.scorer.text_to_continue(&text)?;
+        let mut ids = match self.scorer.text_to_continue(&text) {
+            Ok(ids) => ids,
+            // What is too long for the model, as another may write it, has no translation.
+            Err(ScoringError::Fill(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        if ids.is_empty() || ids.len() > self.scorer.loaded().model.shape().max_positions {
+            return Ok(Vec::new());
+        }
         if let Some((source, _)) = self.speech.languages {
             let known = [tokenizer.eos_id(), tokenizer.cls_id(), tokenizer.sep_id()];
             let (front, back) = (tokenizer.around().0.len(), tokenizer.around().1.len());

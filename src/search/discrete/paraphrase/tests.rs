@@ -419,7 +419,7 @@ fn what_comes_back_from_another_language_is_a_paraphrase_if_it_is_likely_and_say
     assert_eq!(end, Proposal::Done, "every parent went its way once");
     assert_eq!(found[2].origin, "`it was` -> `this was`");
     assert_eq!(found[2].parent, Some(0));
-    let config = ParaphraseConfig { likelihood: 20.0, ..config };
+    let config = ParaphraseConfig { likelihood: 20.0, beam: 6, ..config };
     let (found, _) = drive(&mut search(config, &starts, "").with_round_trip(round_trip(BACK)), &mut Fake::new(100_000));
     assert!(texts(&found).contains(&"{text} this seems flick {mask}.".to_owned()), "{found:?}");
 }

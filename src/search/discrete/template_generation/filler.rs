@@ -91,14 +91,18 @@ pub struct ScorerFiller {
 }
 
 impl ScorerFiller {
-    /// The model of `scorer`, which may not say a word of `verbalizer`; `searched` is the model that templates are searched for.
+    /// The model of `scorer`, which may not say a word of `verbalizer`; `searched` is the model that templates are searched for, and
+    /// what its tokenizer cannot write is not written.
     pub fn new(scorer: Scorer, searched: &Scorer, verbalizer: &Verbalizer) -> Self {
         let words: HashSet<String> =
             verbalizer.labels.iter().flat_map(|label| &label.words).map(|word| word.to_lowercase()).collect();
         let tokenizer = &scorer.loaded().tokenizer;
+        let other = searched.loaded();
+        let same = other.tokenizer_hash == scorer.loaded().tokenizer_hash;
+        let writable = |text: &str| same || other.tokenizer.can_write(text);
         let vocabulary: Vec<u32> = (0..tokenizer.vocab_size() as u32)
             .filter(|id| !tokenizer.special_ids().contains(id))
-            .filter(|&id| tokenizer.token_text(id).is_some_and(|(text, _)| may_stand(&text, &words)))
+            .filter(|&id| tokenizer.token_text(id).is_some_and(|(text, _)| may_stand(&text, &words) && writable(&text)))
             .collect();
         let n_weights = |scorer: &Scorer| scorer.loaded().model.shape().n_parameters.max(1) as u64;
         let weights = (n_weights(&scorer), n_weights(searched));

@@ -159,6 +159,9 @@ impl TemplateGeneration {
         }
         let n_made: usize = queues.iter().map(VecDeque::len).sum();
         let made = in_turn(queues, self.config.n_candidates);
+        if made.is_empty() {
+            return Err(SearchError::NothingWritten { n_written });
+        }
         let n_examples = examples.len() as f64;
         let trace = json!({
             "examples": examples.len(),
@@ -214,10 +217,7 @@ impl TemplateGeneration {
         }
         Ok(match (candidates.is_empty(), waiting.is_empty()) {
             (false, _) => Proposal::Candidates { candidates, trace },
-            (true, true) => match trace {
-                Some(trace) => Proposal::Nothing { trace },
-                None => Proposal::Done,
-            },
+            (true, true) => Proposal::Done,
             (true, false) => Proposal::OutOfBudget,
         })
     }
