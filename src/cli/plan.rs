@@ -167,7 +167,9 @@ fn as_text(plan: &Plan, speeds: &[Speed]) -> String {
 fn batches(batch: BatchSize) -> String {
     let free = batch.free.map(|free| format!(", {} are free", bytes(free))).unwrap_or_default();
     let again = match batch.recomputes {
-        true => "; for the whole tape of a pass backward that is too little: the inside of each block is computed twice",
+        true => {
+            "; for the whole tape of a pass backward that is too little: the inside of each block is computed twice"
+        }
         false => "",
     };
     format!(

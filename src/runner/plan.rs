@@ -120,7 +120,10 @@ impl Plan {
             prompts: &all_prompts,
             dataset: &dataset,
             backward: experiment.search.iter().any(|item| item.cells.iter().any(takes_gradients)),
-            tunes: experiment.search.iter().any(|item| item.cells.iter().any(|cell| matches!(cell, Method::FineTune(_)))),
+            tunes: experiment
+                .search
+                .iter()
+                .any(|item| item.cells.iter().any(|cell| matches!(cell, Method::FineTune(_)))),
             scorers: scorers.iter().collect(),
         };
         let batch_size = load.batch_size(&device, batch_size);

@@ -98,7 +98,11 @@ mod tests {
             }
             let loss = states.sum();
             let gradients = loss.clone().backward();
-            [numbers(loss.inner().unsqueeze()), numbers(a.grad(&gradients).unwrap()), numbers(b.grad(&gradients).unwrap())]
+            [
+                numbers(loss.inner().unsqueeze()),
+                numbers(a.grad(&gradients).unwrap()),
+                numbers(b.grad(&gradients).unwrap()),
+            ]
         };
         let kept = found(false);
         assert_eq!(DONE.swap(0, Ordering::Relaxed), 3);

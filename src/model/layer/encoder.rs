@@ -13,7 +13,9 @@ use burn::Tensor;
 use burn::tensor::Device;
 
 use super::padding::row_numbers;
-use super::{EncoderLayer, InputEmbeddings, Linear, MaskedHead, PredictRows, Seen, pack, padding_bias, recomputed, unpack};
+use super::{
+    EncoderLayer, InputEmbeddings, Linear, MaskedHead, PredictRows, Seen, pack, padding_bias, recomputed, unpack,
+};
 use crate::model::kernel::{Columns, Segments, Window, is_cpu};
 use crate::model::tuning::Weight;
 use crate::model::{Inputs, KeyValues, LanguageModel, ModelShape};

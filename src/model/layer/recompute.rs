@@ -39,7 +39,8 @@ mod tests {
     use crate::model::{Inputs, KeyValues, LanguageModel, LoadedModel, ResolvedDevice, load_builtin, load_folder};
 
     fn values<const D: usize>(shape: [usize; D], seed: usize, model: &dyn LanguageModel) -> Tensor<D> {
-        let numbers: Vec<f32> = (0..shape.iter().product()).map(|i| ((i * 7 + seed) % 11) as f32 * 0.06 - 0.3).collect();
+        let numbers: Vec<f32> =
+            (0..shape.iter().product()).map(|i| ((i * 7 + seed) % 11) as f32 * 0.06 - 0.3).collect();
         Tensor::from_data(TensorData::new(numbers, shape), &model.device())
     }
 
