@@ -97,7 +97,11 @@ proptest! {
         }
         TOKENIZERS.with(|tokenizers| {
             for (_, tokenizer) in tokenizers {
-                assert_as_the_reference(tokenizer, template, &text, 1);
+                // Text of a special token is plain in data, which is where we differ from the reference.
+                let is_in_text = |&id: &u32| tokenizer.token(id).is_some_and(|token| text.contains(&token));
+                if !tokenizer.special_ids().iter().any(is_in_text) {
+                    assert_as_the_reference(tokenizer, template, &text, 1);
+                }
             }
         });
     }
