@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::model::embedding_pieces;
 use crate::prompt::{Prompt, SoftPrompt};
 
 use super::scorer::floats;
@@ -37,10 +38,7 @@ impl Scorer {
     pub fn nearest_tokens(&self, soft: &SoftPrompt, top_k: usize) -> Vec<NearestTokens> {
         let loaded = self.loaded();
         let d_model = soft.d_model();
-        let table = floats(loaded.model.embedding_table());
-        let row = |id: u32| &table[id as usize * d_model..][..d_model];
         let ids = plain_tokens(&loaded.tokenizer);
-        let lengths: Vec<f64> = ids.iter().map(|&id| dot(row(id), row(id)).sqrt()).collect();
         let nearest = |distances: Vec<f64>| -> Vec<NearToken> {
             let mut order: Vec<usize> = (0..ids.len()).collect();
             let by = |a: &usize, b: &usize| distances[*a].total_cmp(&distances[*b]).then(a.cmp(b));
@@ -58,21 +56,26 @@ impl Scorer {
                 })
                 .collect()
         };
-        soft.rows()
-            .map(|vector| {
-                let length = dot(vector, vector).sqrt();
-                let euclidean = ids.iter().map(|&id| square_distance(vector, row(id)).sqrt()).collect();
-                let cosine = ids
-                    .iter()
-                    .zip(&lengths)
-                    .map(|(&id, other)| match length * other {
+        // The table is read once, piece by piece; the ids are ascending.
+        let vectors: Vec<(&[f32], f64)> = soft.rows().map(|vector| (vector, dot(vector, vector).sqrt())).collect();
+        let mut distances = vec![(Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len())); vectors.len()];
+        let mut rest = ids.iter().map(|&id| id as usize).peekable();
+        for (from, piece) in embedding_pieces(&*loaded.model) {
+            let until = from + piece.len() / d_model;
+            while let Some(id) = rest.next_if(|id| *id < until) {
+                let row = &piece[(id - from) * d_model..][..d_model];
+                let other = dot(row, row).sqrt();
+                for ((vector, length), (euclidean, cosine)) in vectors.iter().zip(&mut distances) {
+                    euclidean.push(square_distance(vector, row).sqrt());
+                    cosine.push(match length * other {
                         0.0 => 1.0,
-                        both => 1.0 - dot(vector, row(id)) / both,
-                    })
-                    .collect();
-                NearestTokens { euclidean: nearest(euclidean), cosine: nearest(cosine) }
-            })
-            .collect()
+                        both => 1.0 - dot(vector, row) / both,
+                    });
+                }
+            }
+        }
+        let both = |(euclidean, cosine)| NearestTokens { euclidean: nearest(euclidean), cosine: nearest(cosine) };
+        distances.into_iter().map(both).collect()
     }
 
     /// The word embeddings of some tokens.

@@ -1,6 +1,6 @@
 //! What virtual tokens start from (Lester et al. 2021, section 3.2; arXiv 2104.08691).
 
-use crate::model::{LanguageModel, LoadedModel};
+use crate::model::{LanguageModel, LoadedModel, embedding_pieces};
 use crate::prompt::Verbalizer;
 use crate::scoring::plain_tokens;
 use crate::seed::Stream;
@@ -80,13 +80,15 @@ fn rows(ids: &[u32], model: &dyn LanguageModel) -> Vec<f32> {
 /// Normal numbers with the mean and the standard deviation that the vocabulary's embeddings have on each axis.
 fn drawn_numbers(n: usize, model: &dyn LanguageModel, stream: &mut Stream) -> Vec<f32> {
     let d_model = model.shape().d_model;
-    let table = numbers(model.embedding_table());
-    let n_rows = (table.len() / d_model) as f64;
+    let mut n_rows = 0.0;
     let (mut sums, mut squares) = (vec![0.0; d_model], vec![0.0; d_model]);
-    for row in table.chunks_exact(d_model) {
-        for ((sum, square), &x) in sums.iter_mut().zip(&mut squares).zip(row) {
-            *sum += f64::from(x);
-            *square += f64::from(x) * f64::from(x);
+    for (_, piece) in embedding_pieces(model) {
+        for row in piece.chunks_exact(d_model) {
+            n_rows += 1.0;
+            for ((sum, square), &x) in sums.iter_mut().zip(&mut squares).zip(row) {
+                *sum += f64::from(x);
+                *square += f64::from(x) * f64::from(x);
+            }
         }
     }
     let spread: Vec<(f64, f64)> = sums
@@ -106,10 +108,14 @@ fn drawn_numbers(n: usize, model: &dyn LanguageModel, stream: &mut Stream) -> Ve
 
 /// The standard deviation of all numbers of the model's embeddings.
 pub fn embedding_spread(model: &dyn LanguageModel) -> f64 {
-    let table = numbers(model.embedding_table());
-    let n = table.len() as f64;
-    let mean = table.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-    (table.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n).sqrt()
+    let (mut n, mut sum) = (0.0, 0.0);
+    for (_, piece) in embedding_pieces(model) {
+        n += piece.len() as f64;
+        sum += piece.iter().map(|&x| f64::from(x)).sum::<f64>();
+    }
+    let mean = sum / n;
+    let square = |(_, piece): (usize, Vec<f32>)| piece.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>();
+    (embedding_pieces(model).map(square).sum::<f64>() / n).sqrt()
 }
 
 fn numbers<const D: usize>(tensor: burn::Tensor<D>) -> Vec<f32> {
