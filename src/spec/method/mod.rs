@@ -23,6 +23,8 @@ mod template_generation;
 #[cfg(test)]
 mod tests;
 mod training;
+#[cfg(test)]
+mod training_tests;
 mod walk;
 mod word_search;
 

@@ -2,8 +2,8 @@
 
 use super::super::error::SpecError;
 use super::super::reader::{At, Reader};
-use super::super::task::soft_template;
 use super::Method;
+use super::soft_templates::soft_templates;
 use super::sweep::{each, sweep, within};
 use super::training::{TRAINING_KEYS, TrainingParameters, Trainings};
 use crate::prompt::{MAX_SOFT, SoftSlot, Template};
@@ -67,26 +67,10 @@ pub(super) fn read(reader: &mut Reader, at: At) -> Result<Option<Vec<Method>>, S
         reader.value(&at, "is read with `encoder: lstm` only");
     }
     let trainings = Trainings::read(reader, &fields, 0.001)?;
-    let templates = sweep(reader, &fields, "template", vec![None], soft_template)?;
-    if let Some(at) = fields.get("template") {
-        if templates.iter().flatten().any(|template| template.n_trigger() > 0) {
-            reader.value(&at, "{trigger:N} belongs to a method that fills it (random, autoprompt)");
-        }
-        let of_text = |template: &Template| template.soft_slots().any(|slot| matches!(slot, SoftSlot::Init(_)));
-        if templates.iter().flatten().any(of_text) {
-            reader.value(&at, "the network starts from random numbers: write {soft:N}, not {soft:\"text\"}");
-        }
-        let own = templates.iter().flatten().filter(|template| template.has_soft()).count();
-        if own > 0 && own < templates.len() {
-            reader.value(&at, "either all templates of a sweep have {soft:N} or none has");
-        } else if own > 0
-            && let Some(at) = fields.get("n_soft")
-        {
-            reader.value(
-                &at,
-                "the template's own {soft:N} slots say how many virtual tokens there are; leave n_soft out",
-            );
-        }
+    let templates = soft_templates(reader, &fields)?;
+    let of_text = |template: &Template| template.soft_slots().any(|slot| matches!(slot, SoftSlot::Init(_)));
+    if let Some(at) = fields.get("template").filter(|_| templates.iter().flatten().any(of_text)) {
+        reader.value(&at, "the network starts from random numbers: write {soft:N}, not {soft:\"text\"}");
     }
     let own = [n_soft.len(), encoder.len(), hidden_size.len(), n_layers.len(), templates.len()];
     if !within(reader, &at, &[&own[..], &trainings.lengths()].concat()) {

@@ -56,6 +56,7 @@ mod likelihood;
 mod parent;
 mod rephrase;
 mod rewrite;
+mod round_trips;
 mod search;
 mod site;
 mod synonyms;

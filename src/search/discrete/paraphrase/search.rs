@@ -21,7 +21,7 @@ use crate::seed::Stream;
 
 /// Paraphrase as a state machine.
 pub struct Paraphrase {
-    config: ParaphraseConfig,
+    pub(super) config: ParaphraseConfig,
     thesaurus: Arc<Thesaurus>,
     verbalizer: Arc<Verbalizer>,
     stream: Stream,
@@ -31,7 +31,7 @@ pub struct Paraphrase {
     batch: Option<Vec<usize>>,
     parents: Vec<usize>,
     round: usize,
-    texts: HashSet<String>,
+    pub(super) texts: HashSet<String>,
     tokens: HashSet<String>,
     tried: HashSet<(usize, Site)>,
     left_over: Vec<Rewrite>,
@@ -39,9 +39,9 @@ pub struct Paraphrase {
     rephrased: HashSet<usize>,
     looks: u64,
     /// The way by another language, where it is on.
-    round_trip: Option<RoundTrip>,
+    pub(super) round_trip: Option<RoundTrip>,
     /// The members that went it.
-    translated: HashSet<usize>,
+    pub(super) translated: HashSet<usize>,
 }
 
 impl Paraphrase {
@@ -85,7 +85,7 @@ impl Paraphrase {
         Self { round_trip, ..self }
     }
 
-    fn prompt(&self, template: &Template) -> Prompt {
+    pub(super) fn prompt(&self, template: &Template) -> Prompt {
         Prompt::plain(template.clone(), self.verbalizer.clone())
     }
 
@@ -224,64 +224,6 @@ impl Paraphrase {
             }
         }
         taken
-    }
-
-    /// What comes back of the parents that did not go by another language yet, a queue a parent: at most `most` templates each, as
-    /// far as the budget covers their likelihood beside `reserve` evaluations.
-    fn translate(
-        &mut self,
-        parents: &[Parent],
-        (most, reserve): (usize, u64),
-        oracle: &mut dyn Oracle,
-        dropped: &mut Dropped,
-    ) -> Result<Vec<Vec<Rewrite>>, SearchError> {
-        let Some(round_trip) = self.round_trip.clone() else { return Ok(Vec::new()) };
-        let n_texts = self.config.n_texts.min(oracle.n_texts());
-        let mut queues = Vec::new();
-        for parent in parents {
-            if !self.translated.insert(parent.number) {
-                continue;
-            }
-            let own = self.prompt(&parent.template);
-            let mut cost = oracle.likelihood_cost(&own, n_texts)?;
-            let mut prompts = vec![own];
-            let mut made: Vec<Rewrite> = Vec::new();
-            for (edit, _) in round_trip.edits(parent)? {
-                if made.len() == most {
-                    break;
-                }
-                let template = edit.apply(&parent.template).filter(|_| oracle.encode(&edit.text, false).is_some());
-                let Some(template) = template else {
-                    dropped.broken += 1;
-                    continue;
-                };
-                if self.texts.contains(&template.to_string()) {
-                    dropped.repeated += 1;
-                    continue;
-                }
-                let prompt = self.prompt(&template);
-                cost += oracle.likelihood_cost(&prompt, n_texts)?;
-                if !oracle.affords(cost + reserve) {
-                    break;
-                }
-                let old = super::site::text_of(&parent.template, edit.piece).get(edit.start..edit.end);
-                let origin = format!("`{}` -> `{}`", old.unwrap_or_default(), edit.text);
-                prompts.push(prompt);
-                made.push(Rewrite { template, parent: parent.number, origin, by: "back_translation", nats: 0.0 });
-            }
-            if made.is_empty() {
-                continue;
-            }
-            let lost = oracle.likelihoods(&prompts, n_texts)?;
-            for (rewrite, own) in made.iter_mut().zip(&lost[1..]) {
-                rewrite.nats = lost[0] - own;
-            }
-            let n_made = made.len();
-            made.retain(|rewrite| rewrite.nats >= -self.config.likelihood);
-            dropped.unlikely += (n_made - made.len()) as u64;
-            queues.push(made);
-        }
-        Ok(queues)
     }
 
     /// Whether a rewrite says a label word that its parent does not say.
