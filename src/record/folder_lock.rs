@@ -23,6 +23,8 @@ pub(super) const LOCK: &str = ".lock";
 
 /// How long a shard tries to get in while another one begins, which takes much less.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same while the lock's text does not say so: that of the one who has it may not be there yet.
+const PATIENCE_WITH_RUNS: Duration = Duration::from_secs(1);
 /// How long it waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -72,8 +74,9 @@ impl FolderLock {
                 let found = lock.text();
                 return if found == text { Ok(Entered::Beside(lock)) } else { Err(in_use(folder, &found)) };
             }
-            if begun.elapsed() > PATIENCE {
-                return Err(in_use(folder, &lock.text()));
+            let found = lock.text();
+            if begun.elapsed() > if found == text { PATIENCE } else { PATIENCE_WITH_RUNS } {
+                return Err(in_use(folder, &found));
             }
             std::thread::sleep(PAUSE);
         }
