@@ -1,6 +1,7 @@
 //! One test binary for everything that goes through the public interface.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod agreed_batches;
 mod causal_errors;
 mod causal_parity;
 mod cli;

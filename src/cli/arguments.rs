@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::log::{Log, LogFormat};
 use super::{
-    completions, datasets, doctor, explain, export, fill, generate, import, init, leaderboard, models, plan, predict,
-    run, score, select, validate,
+    completions, datasets, doctor, explain, export, fill, generate, import, init, leaderboard, merge, models, plan,
+    predict, run, score, select, submit, validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -45,7 +45,7 @@ Exit codes:
   4    a data file, a column or a label is at fault
   5    a model, its tokenizer, a label word that it cannot write, a template that does not fit
   6    the results folder cannot be written, or is that of another experiment
-  7    some trials failed, the rest is complete
+  7    some trials failed, or are missing; the rest is complete
   130  interrupted; what is complete is kept";
 
 /// Options of every command.
@@ -75,6 +75,10 @@ impl Everywhere {
 pub enum Command {
     /// Run an experiment, or go on where an earlier run of it stopped
     Run(run::Arguments),
+    /// Put together what the shards of a run found, and derive its tables
+    Merge(merge::Arguments),
+    /// Hand an experiment to a cluster, in shards
+    Submit(submit::Arguments),
     /// Show what an experiment would do, with every default filled in; runs nothing
     Plan(plan::Arguments),
     /// Check experiment files without running them

@@ -34,6 +34,7 @@ mod init;
 mod input_option;
 mod leaderboard;
 mod log;
+mod merge;
 mod model_option;
 mod models;
 mod output;
@@ -47,6 +48,7 @@ mod run;
 mod score;
 mod score_endpoint;
 mod select;
+mod submit;
 mod text_table;
 mod validate;
 
@@ -78,6 +80,7 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
     }
     match &line.command {
         Command::Run(arguments) => return run::run(arguments, log),
+        Command::Merge(arguments) => return merge::run(arguments, log),
         Command::Validate(arguments) => return validate::run(arguments, log),
         Command::Plan(arguments) => plan::run(arguments, log),
         Command::Explain(arguments) => explain::run(arguments, log),
@@ -86,6 +89,7 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
         Command::Fill(arguments) => fill::run(arguments, log),
         Command::Generate(arguments) => generate::run(arguments, log),
         Command::Leaderboard(arguments) => leaderboard::run(arguments),
+        Command::Submit(arguments) => submit::run(arguments, log),
         Command::Select(arguments) => select::run(arguments),
         Command::Export(arguments) => export::run(arguments, log),
         Command::Import(arguments) => import::run(arguments, log),

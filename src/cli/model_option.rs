@@ -69,6 +69,15 @@ impl From<Dtype> for Precision {
 }
 
 impl DeviceOption {
+    /// The words of a command line that ask for the same.
+    pub fn words(self) -> Vec<String> {
+        let name = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
+        let device = name(self.device.to_possible_value()).filter(|_| self.device != DeviceName::default());
+        let dtype = name(self.dtype.to_possible_value()).filter(|_| self.dtype != Dtype::default());
+        let words = [("--device", device), ("--dtype", dtype)];
+        words.into_iter().filter_map(|(option, value)| Some([option.to_owned(), value?])).flatten().collect()
+    }
+
     /// The device.
     ///
     /// # Errors

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::error::Result;
 use crate::record::{Event, Spent, TrialKey};
 use crate::report::write_tables;
-use crate::runner::{Beginning, Listener, Plan};
+use crate::runner::{Beginning, Listener, PlannedEnsemble, PlannedTrial};
+use crate::spec::Shard;
 
 use super::log::Log;
 use super::text_table::{counted, duration, thousands};
@@ -20,6 +21,8 @@ use super::text_table::{counted, duration, thousands};
 pub struct Progress {
     log: Log,
     bar: Option<ProgressBar>,
+    /// Whether the tables are written as trials end.
+    tables: bool,
     n_trials: usize,
     n_evaluations: u64,
     state: Mutex<State>,
@@ -53,13 +56,10 @@ struct Watched {
 }
 
 impl Progress {
-    /// Watches the trials of `plan` that `only` leaves.
-    pub fn new(plan: &Plan, only: Option<&str>, log: Log) -> Self {
+    /// Watches trials, and ensembles where these are made; has tables written where `tables` says so.
+    pub fn new(trials: &[&PlannedTrial], ensembles: &[PlannedEnsemble], tables: bool, log: Log) -> Self {
         let mut state = State::default();
-        for trial in &plan.trials {
-            if only.is_some_and(|only| only != trial.key.method && only != trial.key.label) {
-                continue;
-            }
+        for trial in trials {
             let expected = trial.evaluations + trial.test_evaluations + trial.correlation_evaluations;
             state.expected += expected;
             let watched = Watched {
@@ -71,11 +71,10 @@ impl Progress {
             state.trials.insert(trial.key.id(), watched);
         }
         // What ensembles score costs nothing that was not counted, so the bar does not wait for it.
-        if only.is_none() {
-            state.trials.extend(plan.ensembles.iter().map(|ensemble| (ensemble.key.id(), Watched::default())));
-        }
+        state.trials.extend(ensembles.iter().map(|ensemble| (ensemble.key.id(), Watched::default())));
         let bar = log.wants_bars().then(|| bar("evaluations", state.expected));
-        Self { log, bar, n_trials: state.trials.len(), n_evaluations: state.expected, state: Mutex::new(state) }
+        let (n_trials, n_evaluations) = (state.trials.len(), state.expected);
+        Self { log, bar, tables, n_trials, n_evaluations, state: Mutex::new(state) }
     }
 
     /// How many trials there are.
@@ -181,6 +180,14 @@ fn beginning_words(beginning: &Beginning<'_>) -> Vec<String> {
 }
 
 impl Listener for Progress {
+    fn waits(&self, shard: Shard) {
+        let line = format!("another process runs shard {shard}: it is waited for, and what it completes stays");
+        match &self.bar {
+            Some(bar) => bar.println(format!("note: {line}")),
+            None => self.log.note(&line),
+        }
+    }
+
     fn begins(&self, beginning: &Beginning<'_>) {
         for line in beginning_words(beginning) {
             match &self.bar {
@@ -257,7 +264,10 @@ impl Listener for Progress {
     }
 
     fn trial_ended(&self, folder: &Path) -> Result<()> {
-        Ok(write_tables(folder)?)
+        if self.tables {
+            write_tables(folder)?;
+        }
+        Ok(())
     }
 }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::error::{ExitCode, Result};
+use crate::exchange::cluster::quoted;
 use crate::exchange::hub::fetch_experiment;
 use crate::record::{RecordError, StoreFigures};
 use crate::report::{closing_lines, render};
-use crate::runner::{self, Plan, RunOptions, Transferred, recorded_batch_size};
+use crate::runner::{self, Plan, RunOptions, ShardRun, Summary, Transferred, agreed_batch_size, recorded_batch_size};
+use crate::spec::Shard;
 
 use super::CliError;
 use super::experiment_option::ExperimentOptions;
@@ -28,13 +30,18 @@ Examples:
   promptmine run my.yaml --set budget.evaluations=200 --set shots=[16] --results scratch
   promptmine run my.yaml --only autoprompt
   promptmine run my.yaml --fresh --keep-matrix
+  promptmine run my.yaml --shard 2/3
 
 The same command goes on where an earlier run stopped: trials that are complete stay, an unfinished one begins anew, \
 a training from its last checkpoint, and gives the same numbers, whatever the jobs and threads. What is damaged begins anew, too, and is told. A file with more items, models, shots or seeds runs only what is new; one with another task, budget, selection or limits is another experiment and is refused, unless --fresh. Ctrl-C finishes the write under way and stops; \
 a second one stops at once. Nothing is lost either way.
 
 The folder results/<name>/ holds leaderboard.csv, curves.csv, leaderboard.md, candidates.csv, transfer.csv, rewritten as trials end, and \
-trials/<trial>/ with the events, the test predictions and the chosen prompt.";
+trials/<trial>/ with the events, the test predictions and the chosen prompt.
+
+--shard I/N runs the I-th of N parts of the trials, shared out by what they are estimated to take. The parts may run at the same time \
+on several machines, in one results folder on a shared file system or each in its own; `promptmine merge` makes the tables, \
+the same as those of one run, and `promptmine submit` hands all of it to a cluster.";
 
 /// The arguments of `run`.
 #[derive(Debug, Args)]
@@ -60,6 +67,9 @@ pub struct Arguments {
     /// At the end score every candidate on all of dev and test, outside the budget, into matrix.parquet (for `select`)
     #[arg(long)]
     keep_matrix: bool,
+    /// Run the I-th of N parts only; `merge` puts them together
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
 }
 
 /// A number of seconds.
@@ -75,6 +85,15 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
 /// # Errors
 /// What keeps the run from starting or going on. Trials that fail are told of by [`ExitCode::Partial`].
 pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
+    let alone = |option: &str, instead: &str| {
+        CliError::Usage(format!("{option} with --shard would touch what the other shards write: {instead}"))
+    };
+    if arguments.shard.is_some() && arguments.fresh {
+        return Err(alone("--fresh", "remove the folder first, or give another --results DIR").into());
+    }
+    if arguments.shard.is_some() && arguments.keep_matrix {
+        return Err(alone("--keep-matrix", "give it to `promptmine merge`").into());
+    }
     let stopping = Stopping::install(log);
     let mut experiment = arguments.experiment.load()?;
     let device = arguments.experiment.resolve_device()?;
@@ -82,37 +101,37 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         true => None,
         false => recorded_batch_size(&arguments.results, &experiment.name, device.kind)?,
     };
-    if let (Some(asked), Some(recorded)) = (arguments.experiment.batch_size(), batch_size)
-        && asked != recorded
-    {
-        let message = format!(
-            "was begun with batches of {recorded}, and --batch-size is {asked}: leave it out, begin anew with --fresh, or give \
-             another --results DIR"
-        );
-        return Err(RecordError::Foreign { path: arguments.results.join(&experiment.name), message }.into());
-    }
+    same_batch_size(arguments.experiment.batch_size(), batch_size, &arguments.results.join(&experiment.name))?;
     fetch_experiment(&mut experiment, &HubWatch::new(log))?;
-    let mut plan = Plan::new(experiment, device, batch_size.or(arguments.experiment.batch_size()))?;
-    if arguments.keep_matrix && plan.experiment.task.target.is_some() {
-        let what = "--keep-matrix writes what labels were predicted, for `select`, and a task with `target` has none: leave it out";
-        return Err(CliError::Usage(what.into()).into());
-    }
-    for note in &plan.notes {
-        log.note(note);
-    }
-    plan.ask_endpoints(&arguments.results, arguments.only.as_deref(), &|text| log.note(text))?;
     let options = RunOptions {
         results: arguments.results.clone(),
         jobs: arguments.jobs.map(usize::from),
         only: arguments.only.clone(),
         fresh: arguments.fresh,
         checkpoint_every: arguments.checkpoint_every.map(Duration::from_secs_f64),
+        shard: arguments.shard.map(|shard| shard_run(shard, &arguments.experiment.file)),
     };
-    let progress = Progress::new(&plan, options.only.as_deref(), log);
+    let asked = arguments.experiment.batch_size();
+    let mut plan = Plan::new(experiment.clone(), device.clone(), batch_size.or(asked))?;
+    let agreed = agreed_batch_size(&plan, &options)?;
+    if agreed != plan.batch_size.size {
+        // Another shard began in the same moment, and was the first.
+        same_batch_size(asked, Some(agreed), &arguments.results.join(&experiment.name))?;
+        plan = Plan::new(experiment, device, Some(agreed))?;
+    }
+    check_matrix(&plan, arguments.keep_matrix)?;
+    for note in &plan.notes {
+        log.note(note);
+    }
+    plan.ask_endpoints(&arguments.results, arguments.only.as_deref(), &|text| log.note(text))?;
+    let chosen = options.chosen(&plan)?;
+    let ensembles = if options.only.is_none() && options.shard.is_none() { &plan.ensembles[..] } else { &[] };
+    let progress = Progress::new(&chosen, ensembles, options.shard.is_none(), log);
     log.step(
         &format!(
-            "{}: {}, at most {} evaluations, on {}",
+            "{}{}: {}, at most {} evaluations, on {}",
             plan.experiment.name,
+            arguments.shard.map(|shard| format!(", shard {shard}")).unwrap_or_default(),
             counted(progress.n_trials(), "trial"),
             thousands(progress.n_evaluations()),
             plan.device.description
@@ -136,6 +155,9 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         ));
         return Ok(ExitCode::Interrupted);
     }
+    if let Some(shard) = arguments.shard {
+        return shard_ended(shard, &summary, progress.n_trials(), log);
+    }
     if let Some(line) = transfer_line(summary.transfer) {
         log.step(&line, serde_json::Map::new());
     }
@@ -147,6 +169,60 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
     print_block(&format!("{table}\n{}", closing_lines(&summary.folder)?))?;
     if summary.failed > 0 {
         log.note(&format!("{} of {} trials failed", summary.failed, progress.n_trials()));
+        return Ok(ExitCode::Partial);
+    }
+    Ok(ExitCode::Done)
+}
+
+/// Refuses a matrix of a task that has none.
+pub(super) fn check_matrix(plan: &Plan, asked: bool) -> Result<()> {
+    if asked && plan.experiment.task.target.is_some() {
+        let what = "--keep-matrix writes what labels were predicted, for `select`, and a task with `target` has none: leave it out";
+        return Err(CliError::Usage(what.into()).into());
+    }
+    Ok(())
+}
+
+/// Refuses batches of another size than those that the folder was begun with.
+fn same_batch_size(asked: Option<usize>, recorded: Option<usize>, folder: &Path) -> Result<()> {
+    let (Some(asked), Some(recorded)) = (asked, recorded) else { return Ok(()) };
+    if asked == recorded {
+        return Ok(());
+    }
+    let message = format!(
+        "was begun with batches of {recorded}, and --batch-size is {asked}: leave it out, begin anew with --fresh, or give \
+         another --results DIR"
+    );
+    Err(RecordError::Foreign { path: folder.into(), message }.into())
+}
+
+/// What is kept of how a shard was begun: whoever merges is told how it is begun again.
+fn shard_run(shard: Shard, file: &Path) -> ShardRun {
+    let mut command = Vec::new();
+    let mut arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--shard" => drop(arguments.next()),
+            other if other.starts_with("--shard=") => {}
+            _ => command.push(argument),
+        }
+    }
+    let folder = std::path::absolute(file).ok().and_then(|file| Some(file.parent()?.to_path_buf()));
+    ShardRun { shard, folder: folder.unwrap_or_default(), command }
+}
+
+/// How a shard ended: it has no tables.
+fn shard_ended(shard: Shard, summary: &Summary, n_trials: usize, log: Log) -> Result<ExitCode> {
+    let complete = match n_trials {
+        0 => "has no trials: there are fewer to share out than shards".to_owned(),
+        n => format!("{} of {} are complete", summary.done + summary.kept, counted(n, "trial")),
+    };
+    let folder = quoted(&summary.folder.to_string_lossy());
+    print_block(&format!(
+        "shard {shard}: {complete}, in {folder}\nwhen all shards are over: promptmine merge {folder}"
+    ))?;
+    if summary.failed > 0 {
+        log.note(&format!("{} of {n_trials} trials failed", summary.failed));
         return Ok(ExitCode::Partial);
     }
     Ok(ExitCode::Done)
@@ -170,7 +246,7 @@ fn scores_line(scores: &StoreFigures) -> Option<String> {
 }
 
 /// What was done for the transfer of the chosen prompts; nothing to say where nobody asked.
-fn transfer_line(transfer: Transferred) -> Option<String> {
+pub(super) fn transfer_line(transfer: Transferred) -> Option<String> {
     let Transferred { computed, known, without, waits_for } = transfer;
     if waits_for > 0 {
         return Some(format!("transfer.csv waits for {} that are not over", counted(waits_for, "trial")));
@@ -185,7 +261,7 @@ fn transfer_line(transfer: Transferred) -> Option<String> {
 }
 
 /// Scores every candidate on everything; false if it was stopped.
-fn matrix(plan: &Plan, folder: &Path, stop: &AtomicBool, log: Log) -> Result<bool> {
+pub(super) fn matrix(plan: &Plan, folder: &Path, stop: &AtomicBool, log: Log) -> Result<bool> {
     let bar = log.wants_bars().then(|| bar("candidates", 0));
     let progress = |done: usize, all: usize| {
         if let Some(bar) = &bar {
@@ -211,13 +287,13 @@ fn matrix(plan: &Plan, folder: &Path, stop: &AtomicBool, log: Log) -> Result<boo
 
 /// What Ctrl-C (or a request to terminate) does: while nothing is written yet it ends the program, later it sets a flag, and
 /// a second one ends the program.
-struct Stopping {
+pub(super) struct Stopping {
     stop: Arc<AtomicBool>,
     writing: Arc<AtomicBool>,
 }
 
 impl Stopping {
-    fn install(log: Log) -> Self {
+    pub(super) fn install(log: Log) -> Self {
         let stopping = Self { stop: Arc::default(), writing: Arc::default() };
         let (stop, writing) = (stopping.stop.clone(), stopping.writing.clone());
         let handler = move || {
@@ -233,7 +309,7 @@ impl Stopping {
     }
 
     /// The flag, which Ctrl-C sets from now on.
-    fn listen(&self) -> &AtomicBool {
+    pub(super) fn listen(&self) -> &AtomicBool {
         self.writing.store(true, Ordering::SeqCst);
         &self.stop
     }

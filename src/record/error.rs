@@ -55,15 +55,14 @@ pub enum RecordError {
     },
     /// Another process is writing to the folder.
     #[error(
-        "results folder {} is in use by another run{}; wait for it, or give another --results DIR",
-        path.display(),
-        process.map(|id| format!(" (process {id})")).unwrap_or_default()
+        "results folder {} is in use by {by}; wait for it, or give another --results DIR",
+        path.display()
     )]
     InUse {
         /// The folder.
         path: PathBuf,
-        /// The other process, where it has said.
-        process: Option<u32>,
+        /// By whom, in words.
+        by: String,
     },
     /// The folder is no longer what it was when the run began.
     #[error("results folder {} vanished during the run; the same command begins anew what was in it", path.display())]

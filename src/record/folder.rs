@@ -1,26 +1,26 @@
 //! The results folder of an experiment, `results/<name>/`.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
-
-use fs4::fs_std::FileExt;
 
 use super::answers::{self, ANSWERS, Answer};
 use super::checkpoint::CHECKPOINTS;
 use super::event::Event;
 use super::event_file::EventReader;
+use super::folder_lock::{Entered, FolderLock, LOCK};
 use super::seal::verify;
+use super::shard_note::{self, SHARDS, ShardNote};
 use super::trial_key::TrialKey;
 use super::{Provenance, RecordError, TrialRecord, TrialWriter, write_atomically};
+use crate::spec::Shard;
 
 /// What we write beside `trials` and rewrite from it at any time.
 const DERIVED: [&str; 6] =
     ["candidates.csv", "curves.csv", "leaderboard.csv", "leaderboard.md", "matrix.parquet", "transfer.csv"];
 
 /// The rest of what stands in a results folder.
-const OURS: [&str; 6] = ["experiment.yaml", "provenance.json", "trials", ".lock", CHECKPOINTS, ANSWERS];
+const OURS: [&str; 7] = ["experiment.yaml", "provenance.json", "trials", LOCK, CHECKPOINTS, ANSWERS, SHARDS];
 
 /// What a results folder holds of a trial.
 #[derive(Debug)]
@@ -37,10 +37,10 @@ pub enum Found {
     Damaged(RecordError),
 }
 
-/// A results folder, opened for writing: no other process has it open for writing.
+/// A results folder, opened for writing: no other process has it open for writing, but shards of the same run may.
 pub struct ResultsFolder {
     path: PathBuf,
-    _lock: File,
+    lock: FolderLock,
 }
 
 impl ResultsFolder {
@@ -50,42 +50,84 @@ impl ResultsFolder {
     /// [`RecordError::Io`] if it cannot be written, [`RecordError::InUse`] if another process writes to it,
     /// [`RecordError::Foreign`] if it holds something that is not a record of ours.
     pub fn open(root: &Path, name: &str) -> Result<Self, RecordError> {
-        let path = root.join(name);
-        fs::create_dir_all(&path).map_err(RecordError::io("create folder", &path))?;
-        let lock_path = path.join(".lock");
-        let names = names(&path)?;
-        let ours =
-            |name: &String| OURS.contains(&name.as_str()) || DERIVED.contains(&name.as_str()) || is_remnant(name);
-        let known = names.iter().any(|name| name == "provenance.json" || name == ".lock") || names.iter().all(ours);
-        if !known {
-            return Err(RecordError::Foreign {
-                path,
-                message:
-                    "holds files that promptmine did not write; rename the experiment or give another --results DIR"
-                        .into(),
-            });
-        }
-        // Not truncated before it is ours: it says who has it.
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut lock = options.open(&lock_path).map_err(RecordError::io("create", &lock_path))?;
-        match FileExt::try_lock_exclusive(&lock) {
-            Ok(true) => {}
-            Ok(false) => {
-                let mut holder = String::new();
-                lock.read_to_string(&mut holder).ok();
-                return Err(RecordError::InUse { path, process: holder.trim().parse().ok() });
+        let path = made(root, name)?;
+        let folder = Self { lock: FolderLock::alone(&path)?, path };
+        folder.tidy()?;
+        Ok(folder)
+    }
+
+    /// Opens it for one of `of` shards; true if no other is at work, and none comes in before [`Self::share`].
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`RecordError::InUse`] if a run that is not divided like this writes to it.
+    pub fn open_shared(root: &Path, name: &str, of: usize) -> Result<(Self, bool), RecordError> {
+        let path = made(root, name)?;
+        Ok(match FolderLock::with_shards(&path, of)? {
+            Entered::First(lock) => {
+                let folder = Self { path, lock };
+                folder.tidy()?;
+                (folder, true)
             }
-            Err(e) => return Err(RecordError::io("lock", &lock_path)(e)),
+            Entered::Beside(lock) => (Self { path, lock }, false),
+        })
+    }
+
+    /// Lets the other of `of` shards in.
+    ///
+    /// # Errors
+    /// [`RecordError::InUse`], [`RecordError::Io`].
+    pub fn share(self, of: usize) -> Result<Self, RecordError> {
+        Ok(Self { lock: self.lock.share(&self.path, of)?, path: self.path })
+    }
+
+    /// Takes a shard; where another process runs it, waits until that is over, as long as `go_on` says so, and tells `waits`
+    /// once. False if it was not to be had.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn take(&mut self, shard: Shard, waits: &dyn Fn(), go_on: &dyn Fn() -> bool) -> Result<bool, RecordError> {
+        self.lock.take(&self.path, shard, waits, go_on)
+    }
+
+    /// Keeps what a shard says of itself and the others; those of another division are forgotten.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn note_shard(&self, note: &ShardNote) -> Result<(), RecordError> {
+        shard_note::forget_others(&self.path, note.of)?;
+        note.save(&self.path)
+    }
+
+    /// Forgets that it was run in shards.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn forget_shards(&self) -> Result<(), RecordError> {
+        shard_note::forget_all(&self.path)
+    }
+
+    /// Removes halves of files that killed runs left beside those that they were to replace.
+    fn tidy(&self) -> Result<(), RecordError> {
+        for folder in [self.path.clone(), self.trials()] {
+            if !folder.is_dir() {
+                continue;
+            }
+            for name in names(&folder)?.iter().filter(|name| is_remnant(name)) {
+                let path = folder.join(name);
+                // What cannot be removed harms nobody.
+                if path.is_dir() {
+                    fs::remove_dir_all(path).ok()
+                } else {
+                    fs::remove_file(path).ok()
+                };
+            }
         }
-        lock.set_len(0)
-            .and_then(|()| lock.write_all(std::process::id().to_string().as_bytes()))
-            .map_err(RecordError::io("write", &lock_path))?;
-        for name in names.iter().filter(|name| is_remnant(name)) {
-            // Half a file that a killed run left beside the one that it was to replace.
-            fs::remove_file(path.join(name)).ok();
-        }
-        Ok(Self { path, _lock: lock })
+        Ok(())
+    }
+
+    /// The folder of the trials.
+    pub(super) fn trials(&self) -> PathBuf {
+        self.path.join("trials")
     }
 
     /// The folder.
@@ -107,9 +149,20 @@ impl ResultsFolder {
     /// [`RecordError::Io`].
     pub fn describe(&self, experiment_yaml: &str, provenance: &Provenance) -> Result<(), RecordError> {
         write_atomically(&self.path.join("experiment.yaml"), experiment_yaml.as_bytes())?;
-        let trials = self.path.join("trials");
+        let trials = self.trials();
         fs::create_dir_all(&trials).map_err(RecordError::io("create folder", trials))?;
         provenance.save(&self.path)
+    }
+
+    /// The same in a folder that nothing describes yet; false if another process was quicker, whose description stays.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn describe_first(&self, experiment_yaml: &str, provenance: &Provenance) -> Result<bool, RecordError> {
+        let trials = self.trials();
+        fs::create_dir_all(&trials).map_err(RecordError::io("create folder", trials))?;
+        write_atomically(&self.path.join("experiment.yaml"), experiment_yaml.as_bytes())?;
+        provenance.save_first(&self.path)
     }
 
     /// Writes the answers of services that the trials read, by their questions' hashes.
@@ -122,7 +175,7 @@ impl ResultsFolder {
 
     /// The folder of a trial.
     pub fn trial_path(&self, key: &TrialKey) -> PathBuf {
-        self.path.join("trials").join(key.id())
+        self.trials().join(key.id())
     }
 
     /// What the record holds of a trial with exactly this key.
@@ -130,24 +183,18 @@ impl ResultsFolder {
     /// # Errors
     /// [`RecordError::Io`], and [`RecordError::Version`] for one of a later version.
     pub fn find(&self, key: &TrialKey) -> Result<Found, RecordError> {
-        let path = self.trial_path(key);
-        let (first, last) = match EventReader::ends(&path) {
-            Ok(Some(ends)) => ends,
-            Ok(None) => return Ok(if path.exists() { Found::Unfinished } else { Found::New }),
-            Err(damage @ RecordError::Corrupt { .. }) => return Ok(Found::Damaged(damage)),
-            Err(error) => return Err(error),
-        };
-        match last {
-            _ if !matches!(&first, Event::Started { trial, .. } if trial == key) => return Ok(Found::Unfinished),
-            Event::Finished { .. } => {}
-            Event::Failed { .. } => return Ok(Found::Failed),
-            _ => return Ok(Found::Unfinished),
+        match found(&self.trial_path(key))? {
+            (Some(other), _) if other != *key => Ok(Found::Unfinished),
+            (_, found) => Ok(found),
         }
-        match verify(&path) {
-            Ok(()) => Ok(Found::Complete),
-            Err(damage @ RecordError::Corrupt { .. }) => Ok(Found::Damaged(damage)),
-            Err(error) => Err(error),
-        }
+    }
+
+    /// What the record holds of a trial by the name of its folder, and the key that it was begun with, where it says it.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn find_by_id(&self, id: &str) -> Result<(Option<TrialKey>, Found), RecordError> {
+        found(&self.trials().join(id))
     }
 
     /// Begins a trial's record anew.
@@ -162,22 +209,26 @@ impl ResultsFolder {
         TrialWriter::create(&self.trial_path(key), key)
     }
 
-    /// Removes a trial's folder.
+    /// Removes a trial's folder, if there is one.
     ///
     /// # Errors
     /// [`RecordError::Io`].
     pub fn forget(&self, key: &TrialKey) -> Result<(), RecordError> {
         let path = self.trial_path(key);
-        fs::remove_dir_all(&path).map_err(RecordError::io("remove the damaged trial", path))
+        match fs::remove_dir_all(&path) {
+            // Another shard may have been quicker.
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(RecordError::io("remove the trial", path)(e)),
+            _ => Ok(()),
+        }
     }
 
     /// Moves a trial's folder out of the way, to `<id>.damaged`; what an earlier damage left there is removed.
     ///
     /// # Errors
     /// [`RecordError::Io`].
-    pub fn set_aside(&self, key: &TrialKey) -> Result<(), RecordError> {
-        let path = self.trial_path(key);
-        let aside = path.with_file_name(format!("{}.damaged", key.id()));
+    pub fn set_aside(&self, id: &str) -> Result<(), RecordError> {
+        let path = self.trials().join(id);
+        let aside = path.with_file_name(format!("{id}.damaged"));
         if aside.exists() {
             fs::remove_dir_all(&aside).map_err(RecordError::io("remove", &aside))?;
         }
@@ -189,12 +240,13 @@ impl ResultsFolder {
     /// # Errors
     /// [`RecordError::Io`].
     pub fn others(&self, ids: &[String]) -> Result<Vec<String>, RecordError> {
-        let path = self.path.join("trials");
+        let path = self.trials();
         if !path.exists() {
             return Ok(Vec::new());
         }
         let ids: HashSet<&String> = ids.iter().collect();
-        let mut others: Vec<String> = names(&path)?.into_iter().filter(|name| !ids.contains(name)).collect();
+        let is_other = |name: &String| !ids.contains(name) && !is_remnant(name);
+        let mut others: Vec<String> = names(&path)?.into_iter().filter(is_other).collect();
         others.sort();
         Ok(others)
     }
@@ -222,7 +274,7 @@ impl ResultsFolder {
     /// # Errors
     /// [`RecordError::Io`].
     pub fn clear(&self) -> Result<(), RecordError> {
-        for folder in ["trials", CHECKPOINTS].map(|name| self.path.join(name)) {
+        for folder in ["trials", CHECKPOINTS, SHARDS].map(|name| self.path.join(name)) {
             if folder.exists() {
                 fs::remove_dir_all(&folder).map_err(RecordError::io("remove", &folder))?;
             }
@@ -235,6 +287,50 @@ impl ResultsFolder {
         }
         Ok(())
     }
+}
+
+/// The folder `root/name`, made where it does not exist.
+fn made(root: &Path, name: &str) -> Result<PathBuf, RecordError> {
+    let path = root.join(name);
+    fs::create_dir_all(&path).map_err(RecordError::io("create folder", &path))?;
+    let names = names(&path)?;
+    let ours = |name: &String| OURS.contains(&name.as_str()) || DERIVED.contains(&name.as_str()) || is_remnant(name);
+    let known = names.iter().any(|name| name == "provenance.json" || name == LOCK) || names.iter().all(ours);
+    if !known {
+        return Err(RecordError::Foreign {
+            path,
+            message: "holds files that promptmine did not write; rename the experiment or give another --results DIR"
+                .into(),
+        });
+    }
+    Ok(path)
+}
+
+/// What a trial's folder holds, and the key that it was begun with.
+///
+/// # Errors
+/// [`RecordError::Io`], and [`RecordError::Version`] for one of a later version.
+pub(super) fn found(path: &Path) -> Result<(Option<TrialKey>, Found), RecordError> {
+    let (first, last) = match EventReader::ends(path) {
+        Ok(Some(ends)) => ends,
+        Ok(None) => return Ok((None, if path.exists() { Found::Unfinished } else { Found::New })),
+        Err(damage @ RecordError::Corrupt { .. }) => return Ok((None, Found::Damaged(damage))),
+        Err(error) => return Err(error),
+    };
+    let key = match first {
+        Event::Started { trial, .. } => Some(trial),
+        _ => None,
+    };
+    let found = match last {
+        Event::Finished { .. } => match verify(path) {
+            Ok(()) => Found::Complete,
+            Err(damage @ RecordError::Corrupt { .. }) => Found::Damaged(damage),
+            Err(error) => return Err(error),
+        },
+        Event::Failed { .. } => Found::Failed,
+        _ => Found::Unfinished,
+    };
+    Ok((key, found))
 }
 
 /// The names in a folder.

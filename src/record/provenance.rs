@@ -1,11 +1,12 @@
 //! Where a record's numbers come from: versions, device, hashes.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecordError, write_atomically};
+use super::{AtomicFile, RecordError};
 
 /// The format of `provenance.json`.
 const FORMAT: u32 = 1;
@@ -109,9 +110,23 @@ impl Provenance {
     /// # Errors
     /// [`RecordError::Io`].
     pub fn save(&self, folder: &Path) -> Result<(), RecordError> {
+        self.written(folder)?.keep()
+    }
+
+    /// Writes it into a folder that has none yet; false if another process was quicker, whose file stays.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn save_first(&self, folder: &Path) -> Result<bool, RecordError> {
+        self.written(folder)?.keep_first()
+    }
+
+    fn written(&self, folder: &Path) -> Result<AtomicFile, RecordError> {
         let path = folder.join("provenance.json");
         let mut json = serde_json::to_vec_pretty(self).map_err(|e| RecordError::corrupt(&path, None, e.to_string()))?;
         json.push(b'\n');
-        write_atomically(&path, &json)
+        let mut file = AtomicFile::create(&path)?;
+        file.write_all(&json).map_err(RecordError::io("write", &path))?;
+        Ok(file)
     }
 }

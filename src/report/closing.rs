@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::exchange::cluster::quoted;
+
 use super::ReportError;
 use super::cell::p_value;
 use super::digest::{Verdict, counted, signed, with_interval};
@@ -109,22 +111,5 @@ fn against(reference: &str, best: &Row, difference: Option<f64>, p: Option<f64>)
         }
         None if best.method == reference => format!("it is the {reference} prompt itself"),
         None => format!("not compared with {reference}: no trial of it, or no seed with both"),
-    }
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+:@,%".contains(c);
-    if !path.is_empty() && path.chars().all(plain) { path.into() } else { format!("'{}'", path.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_quoted_where_a_shell_would_split_them() {
-        assert_eq!(quoted("results/影评/prompt.json"), "results/影评/prompt.json");
-        assert_eq!(quoted("my results/it's.json"), r"'my results/it'\''s.json'");
     }
 }

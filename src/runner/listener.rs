@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::record::{Event, Spent, TrialKey};
+use crate::spec::Shard;
 
 /// What a results folder holds of a run's trials when it begins.
 #[derive(Debug, Default)]
@@ -27,6 +28,9 @@ pub struct Beginning<'a> {
 
 /// Hears of everything that happens in a run, from whichever thread it happens in.
 pub trait Listener: Sync {
+    /// Another process runs this shard, and its end is waited for.
+    fn waits(&self, _shard: Shard) {}
+
     /// A run begins, with what its folder holds of it.
     fn begins(&self, _beginning: &Beginning<'_>) {}
 

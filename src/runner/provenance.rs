@@ -116,6 +116,11 @@ pub(super) fn provenance(plan: &Plan) -> Provenance {
             .map(|(split, hash)| (split.to_string(), hash.clone()))
             .collect::<BTreeMap<_, _>>(),
         metric: plan.experiment.task.metric.name().into(),
-        trials: (plan.trials.iter().map(|t| t.key.id())).chain(plan.ensembles.iter().map(|e| e.key.id())).collect(),
+        trials: trial_ids(plan),
     }
+}
+
+/// The trials of a plan, and its ensembles, by their folders' names.
+pub(super) fn trial_ids(plan: &Plan) -> Vec<String> {
+    (plan.trials.iter().map(|t| t.key.id())).chain(plan.ensembles.iter().map(|e| e.key.id())).collect()
 }

@@ -13,9 +13,10 @@ use crate::scoring::ScoreStore;
 use super::RunnerError;
 use super::ensemble::{self, PlannedEnsemble};
 use super::listener::{Beginning, Listener};
+use super::opening::{self, Opening, ShardRun};
 use super::pace::Tables;
 use super::plan::{Plan, PlannedTrial};
-use super::provenance::{check_same, provenance};
+use super::provenance::trial_ids;
 use super::schedule::{Phase, phases};
 use super::transfer::Transferred;
 use super::trial::Stopped;
@@ -33,6 +34,22 @@ pub struct RunOptions {
     pub fresh: bool,
     /// Time between two times that a long search's progress is kept.
     pub checkpoint_every: Option<Duration>,
+    /// The shard that it is; by default all of them.
+    pub shard: Option<ShardRun>,
+}
+
+impl RunOptions {
+    /// The trials of a plan that are to run.
+    ///
+    /// # Errors
+    /// [`RunnerError::Only`] if no item is of the method.
+    pub fn chosen<'p>(&self, plan: &'p Plan) -> Result<Vec<&'p PlannedTrial>> {
+        let chosen = only(plan, self.only.as_deref())?;
+        let Some(run) = &self.shard else { return Ok(chosen) };
+        let own = plan.divide(run.shard.of).swap_remove(run.shard.number - 1);
+        let is_own = |trial: &&PlannedTrial| own.iter().any(|&at| std::ptr::eq(*trial, &plan.trials[at]));
+        Ok(chosen.into_iter().filter(is_own).collect())
+    }
 }
 
 /// What a run did.
@@ -74,32 +91,25 @@ pub fn recorded_batch_size(results: &Path, name: &str, device: DeviceChoice) -> 
 /// # Errors
 /// What keeps the run from going on; a trial that fails is recorded and does not.
 pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &AtomicBool) -> Result<Summary> {
-    let chosen = only(plan, options.only.as_deref())?;
-    let folder = ResultsFolder::open(&options.results, &plan.experiment.name)?;
-    let mut beginning = Beginning::default();
-    match folder.provenance() {
-        Ok(Some(before)) => check_same(&before, plan, &folder, options.fresh)?,
-        Ok(None) => {}
-        // The trials' fingerprints cover what it says, so nothing hangs on it.
-        Err(RecordError::Corrupt { .. }) if options.fresh => {}
-        Err(damage @ RecordError::Corrupt { .. }) => beginning.damaged_provenance = Some(damage.to_string()),
-        Err(error) => return Err(error.into()),
-    }
-    if options.fresh {
-        folder.clear()?;
-    }
-    let now = provenance(plan);
-    folder.describe(&plan.experiment.to_yaml(), &now)?;
-    folder.keep_answers(&plan.answers)?;
-    beginning.others = folder.others(&now.trials)?.into_iter().filter(|id| !id.ends_with(".damaged")).collect();
+    let chosen = options.chosen(plan)?;
+    let Some(Opening { folder, damaged_provenance }) = opening::open(plan, options, listener, stop)? else {
+        let folder = options.results.join(&plan.experiment.name);
+        return Ok(Summary { folder, interrupted: true, ..Summary::default() });
+    };
+    let mut beginning = Beginning { damaged_provenance, ..Beginning::default() };
+    beginning.others = folder.others(&trial_ids(plan))?.into_iter().filter(|id| !id.ends_with(".damaged")).collect();
 
     let mut summary = Summary { folder: folder.path().into(), ..Summary::default() };
     let mut waiting = Vec::new();
     for trial in &plan.trials {
         let is_chosen = chosen.iter().any(|chosen| std::ptr::eq(*chosen, trial));
+        if !is_chosen && options.shard.is_some() {
+            // Another shard may be writing it.
+            continue;
+        }
         match (folder.find(&trial.key)?, is_chosen) {
             (Found::Damaged(damage), false) => {
-                folder.set_aside(&trial.key)?;
+                folder.set_aside(&trial.key.id())?;
                 beginning.set_aside.push((&trial.key, damage.to_string()));
             }
             (_, false) => {}
@@ -119,6 +129,12 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
             }
         }
     }
+    for ensemble in &plan.ensembles {
+        // Whatever ends this run, what was made of other trials than there will be does not stay.
+        if ensemble.trials.iter().any(|&at| waiting.iter().any(|trial| std::ptr::eq(*trial, &plan.trials[at]))) {
+            folder.forget(&ensemble.key)?;
+        }
+    }
     summary.kept = beginning.kept.len();
     listener.begins(&beginning);
     beginning.kept.iter().for_each(|key| listener.kept(key));
@@ -135,8 +151,10 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
         checkpoint_every,
     };
     if waiting.is_empty() {
-        work.ensembles(&[], &mut summary)?;
-        work.end(&mut summary)?;
+        if options.shard.is_none() {
+            work.ensembles(&[], &mut summary)?;
+            work.end(&mut summary)?;
+        }
         listener.trial_ended(folder.path())?;
         return Ok(summary);
     }
@@ -153,7 +171,7 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
         return Err(error);
     }
     let mut summary = Summary { done, failed, interrupted, ..summary };
-    if !interrupted {
+    if !interrupted && options.shard.is_none() {
         work.ensembles(&waiting, &mut summary)?;
         work.end(&mut summary)?;
     }
@@ -235,7 +253,7 @@ impl Work<'_> {
     }
 
     /// What comes when the trials and the ensembles are over.
-    fn end(&self, summary: &mut Summary) -> Result<()> {
+    pub(super) fn end(&self, summary: &mut Summary) -> Result<()> {
         if summary.interrupted {
             return Ok(());
         }
@@ -247,7 +265,7 @@ impl Work<'_> {
     }
 
     /// Makes the ensembles whose cells are over, those again of which a trial was among `ran`.
-    fn ensembles(&self, ran: &[&PlannedTrial], summary: &mut Summary) -> Result<()> {
+    pub(super) fn ensembles(&self, ran: &[&PlannedTrial], summary: &mut Summary) -> Result<()> {
         for planned in &self.plan.ensembles {
             let members: Vec<&PlannedTrial> = planned.trials.iter().map(|&index| &self.plan.trials[index]).collect();
             let mut records = Vec::new();

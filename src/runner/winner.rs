@@ -24,23 +24,24 @@ impl Plan {
         (0..self.experiment.search.len()).find(|&other| self.label(other) == label)
     }
 
+    /// Whether a trial starts from the winner of `trial`, one of the item that it names.
+    pub(super) fn is_source(&self, trial: &PlannedTrial, item: usize, planned: &PlannedTrial) -> bool {
+        trial.item == item
+            && (trial.model, trial.control, trial.calibration) == (planned.model, planned.control, planned.calibration)
+            && trial.key.shots == planned.key.shots
+            && planned.key.seeds.iter().all(|seed| trial.key.seeds.contains(seed))
+    }
+
     /// The winner that a trial starts from; `None` for one that starts from none.
     ///
     /// # Errors
     /// [`Stopped`] where its trial has none.
     pub(super) fn winner(&self, planned: &PlannedTrial, folder: &ResultsFolder) -> Result<Option<Prompt>, Stopped> {
         let Some(item) = self.starts_from(planned.item) else { return Ok(None) };
-        let same = |trial: &&PlannedTrial| {
-            trial.item == item
-                && (trial.model, trial.control, trial.calibration)
-                    == (planned.model, planned.control, planned.calibration)
-                && trial.key.shots == planned.key.shots
-                && planned.key.seeds.iter().all(|seed| trial.key.seeds.contains(seed))
-        };
         let fault = |why: String| {
             Stopped::Failed(format!("it starts from the winner of `{}` of the same seed, {why}", self.label(item)))
         };
-        let Some(other) = self.trials.iter().find(same) else {
+        let Some(other) = self.trials.iter().find(|trial| self.is_source(trial, item, planned)) else {
             return Err(fault("which has no trial here".into()));
         };
         match folder.find(&other.key).map_err(|e| Stopped::Fatal(e.into()))? {

@@ -30,6 +30,7 @@ mod node;
 mod overrides;
 mod reader;
 mod references;
+mod shard;
 mod strategy;
 mod sweep;
 mod task;
@@ -54,6 +55,7 @@ pub use method::{
 pub use model_source::ModelSource;
 pub use multi_token::MultiToken;
 pub use overrides::parse_override;
+pub use shard::Shard;
 pub use strategy::Strategy;
 pub use sweep::Sweep;
 pub use task::TaskSpec;
