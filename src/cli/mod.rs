@@ -43,6 +43,7 @@ mod prediction;
 mod progress;
 mod prompt_option;
 mod references;
+mod report;
 mod run;
 mod score;
 mod score_endpoint;
@@ -86,6 +87,7 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
         Command::Fill(arguments) => fill::run(arguments, log),
         Command::Generate(arguments) => generate::run(arguments, log),
         Command::Leaderboard(arguments) => leaderboard::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Select(arguments) => select::run(arguments),
         Command::Export(arguments) => export::run(arguments, log),
         Command::Import(arguments) => import::run(arguments, log),

@@ -2,7 +2,7 @@
 
 use super::workplace::Workplace;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "run",
     "plan",
     "validate",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 15] = [
     "fill",
     "generate",
     "leaderboard",
+    "report",
     "select",
     "models",
     "datasets",
