@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use super::log::{Log, LogFormat};
 use super::{
     completions, datasets, doctor, explain, export, fill, generate, import, init, leaderboard, merge, models, plan,
-    predict, run, score, select, submit, validate,
+    predict, report, run, score, select, submit, validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -95,6 +95,8 @@ pub enum Command {
     Generate(generate::Arguments),
     /// Print the ranked tables of a results folder
     Leaderboard(leaderboard::Arguments),
+    /// Write what a results folder found as one HTML page
+    Report(report::Arguments),
     /// Replay choosing a prompt on a complete matrix of scores
     Select(select::Arguments),
     /// Write a prompt as an adapter of Hugging Face PEFT

@@ -44,6 +44,7 @@ mod prediction;
 mod progress;
 mod prompt_option;
 mod references;
+mod report;
 mod run;
 mod score;
 mod score_endpoint;
@@ -90,6 +91,7 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
         Command::Generate(arguments) => generate::run(arguments, log),
         Command::Leaderboard(arguments) => leaderboard::run(arguments),
         Command::Submit(arguments) => submit::run(arguments, log),
+        Command::Report(arguments) => report::run(arguments),
         Command::Select(arguments) => select::run(arguments),
         Command::Export(arguments) => export::run(arguments, log),
         Command::Import(arguments) => import::run(arguments, log),

@@ -45,7 +45,7 @@ impl Leaderboard {
 }
 
 impl Section {
-    fn closing_lines(&self, out: &mut String, best: &Row, metric: &str, folder: &Path) {
+    pub(super) fn closing_lines(&self, out: &mut String, best: &Row, metric: &str, folder: &Path) {
         let seeds = counted(best.n_seeds, "seed");
         let by = match self.ranked_on {
             RankedOn::Test => {

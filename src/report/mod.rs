@@ -26,11 +26,13 @@ mod error;
 mod fact_figures;
 mod flag;
 mod group;
+mod html;
 mod json;
 mod leaderboard;
 mod listed;
 mod markdown;
 mod outcome;
+mod pareto;
 mod place;
 mod print;
 mod row;
@@ -42,6 +44,7 @@ mod tables;
 mod top_two;
 mod transfer;
 mod trial;
+mod variance;
 
 pub use asked::Asked;
 pub use average::{Average, AverageRow};
@@ -53,7 +56,8 @@ pub use leaderboard::{Leaderboard, RankedOn, Section};
 pub use row::Row;
 pub use stability::{Agreement, Stability};
 pub use tables::{
-    CANDIDATES_CSV, CURVES_CSV, Format, LEADERBOARD_CSV, LEADERBOARD_MD, TRANSFER_CSV, render, write_tables,
+    CANDIDATES_CSV, CURVES_CSV, Format, LEADERBOARD_CSV, LEADERBOARD_MD, REPORT_HTML, TRANSFER_CSV, VARIANCE_CSV,
+    render, write_tables,
 };
 pub use top_two::TopTwo;
 pub use transfer::TransferRow;

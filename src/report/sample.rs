@@ -282,7 +282,7 @@ pub(super) fn leaderboard(trials: &[TrialRecord], asked: Asked) -> Leaderboard {
 }
 
 /// Gives the trials as they are read from a folder.
-fn with<T>(trials: &[TrialRecord], take: impl FnOnce(Result<Vec<Trial>, RecordError>) -> T) -> T {
+pub(super) fn with<T>(trials: &[TrialRecord], take: impl FnOnce(Result<Vec<Trial>, RecordError>) -> T) -> T {
     let folder = tempfile::tempdir().unwrap();
     let read = trials.iter().map(|trial| {
         let folder = folder.path().join(trial.key().id());

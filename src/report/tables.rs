@@ -11,11 +11,13 @@ use super::candidate_table::each_candidate;
 use super::columns::{self, CANDIDATES, CsvTable, LEADERBOARD};
 use super::curves::curves;
 use super::digest::Digest;
+use super::html::{self, Gallery, Material, Setup};
 use super::leaderboard::{Leaderboard, Section};
 use super::print;
 use super::row::Row;
 use super::transfer::TRANSFER;
 use super::trial::Trial;
+use super::variance::Variance;
 
 /// The ranked candidates of every seed.
 pub const CANDIDATES_CSV: &str = "candidates.csv";
@@ -32,8 +34,14 @@ pub const TRANSFER_CSV: &str = "transfer.csv";
 /// How every method does over shots, where an experiment has several.
 pub const CURVES_CSV: &str = "curves.csv";
 
-/// Rebuilds `candidates.csv`, `leaderboard.csv`, `leaderboard.md` and, where there are several shots, `curves.csv`, where it is
-/// asked `transfer.csv`, of a results folder from its record.
+/// How much of the variance of test scores goes with what, where there are two things to set against each other.
+pub const VARIANCE_CSV: &str = "variance.csv";
+
+/// What was found, on one page.
+pub const REPORT_HTML: &str = "report.html";
+
+/// Rebuilds `candidates.csv`, `leaderboard.csv`, `leaderboard.md`, `report.html` and, where there are several shots, `curves.csv`, where
+/// two factors vary `variance.csv`, where it is asked `transfer.csv`, of a results folder from its record.
 ///
 /// The same record gives the same bytes. While a run is incomplete the tables hold the trials that are over.
 ///
@@ -68,7 +76,11 @@ fn written(folder: &Path) -> Result<(), ReportError> {
         }
     };
     let mut candidates = CsvTable::new(CANDIDATES, AtomicFile::create(&path)?).map_err(fault)?;
-    each_candidate(&trials, &asked, |row| candidates.row(&row).map_err(fault))?;
+    let mut gallery = Gallery::default();
+    each_candidate(&trials, &asked, |row| {
+        gallery.take(&row);
+        candidates.row(&row).map_err(fault)
+    })?;
     candidates.finish().map_err(fault)?.keep()?;
     let leaderboard = Leaderboard::of_trials(&trials, asked);
     write_atomically(&folder.join(LEADERBOARD_CSV), &columns::csv(LEADERBOARD, leaderboard.rows())?)?;
@@ -76,14 +88,26 @@ fn written(folder: &Path) -> Result<(), ReportError> {
     if let Some(curves) = curves(leaderboard.rows())? {
         write_atomically(&folder.join(CURVES_CSV), &curves)?;
     }
-    let path = folder.join(TRANSFER_CSV);
-    if !leaderboard.transfer.is_empty() {
-        write_atomically(&path, &columns::csv(TRANSFER, &leaderboard.transfer)?)?;
-    } else if path.exists() {
-        // Nobody asks for it any more, or its trials began anew.
-        std::fs::remove_file(&path).map_err(RecordError::io("remove", &path))?;
-    }
+    let transfer = match leaderboard.transfer.is_empty() {
+        true => None,
+        false => Some(columns::csv(TRANSFER, &leaderboard.transfer)?),
+    };
+    write_or_remove(&folder.join(TRANSFER_CSV), transfer)?;
+    let variance = Variance::of(&trials);
+    write_or_remove(&folder.join(VARIANCE_CSV), variance.as_ref().map(Variance::to_csv).transpose()?)?;
+    let (setup, variance) = (Setup::load(folder)?, variance.as_ref());
+    let material = Material { setup: &setup, board: &leaderboard, trials: &trials, gallery: &gallery, variance };
+    write_atomically(&folder.join(REPORT_HTML), html::page(&material).as_bytes())?;
     Ok(())
+}
+
+/// Writes a file that not every record has. One of before goes: nobody asks for it any more, or its trials began anew.
+fn write_or_remove(path: &Path, bytes: Option<Vec<u8>>) -> Result<(), RecordError> {
+    match bytes {
+        Some(bytes) => write_atomically(path, &bytes),
+        None if path.exists() => std::fs::remove_file(path).map_err(RecordError::io("remove", path)),
+        None => Ok(()),
+    }
 }
 
 /// The leaderboard of a results folder as the `leaderboard` command prints it. `format`: `table`, `csv`, `md`, `json` or

@@ -168,18 +168,19 @@ fn manual<'t>(trials: &'t [Trial], trial: &Trial, seed: u64, model: &str) -> Opt
 }
 
 /// A row's figures over the seeds.
-struct Mean<'r> {
-    first: &'r TransferRow,
-    rows: Vec<&'r TransferRow>,
+pub(super) struct Mean<'r> {
+    pub(super) first: &'r TransferRow,
+    pub(super) rows: Vec<&'r TransferRow>,
 }
 
 impl Mean<'_> {
-    fn of(&self, value: fn(&TransferRow) -> Option<f64>) -> Option<f64> {
+    pub(super) fn of(&self, value: fn(&TransferRow) -> Option<f64>) -> Option<f64> {
         mean(&self.rows.iter().filter_map(|row| value(row)).collect::<Vec<_>>())
     }
 }
 
-fn means(rows: &[TransferRow]) -> Vec<Mean<'_>> {
+/// The rows of every prompt and target over the seeds.
+pub(super) fn means(rows: &[TransferRow]) -> Vec<Mean<'_>> {
     let mut all: Vec<Mean<'_>> = Vec::new();
     let key = |row: &'_ TransferRow| {
         [&row.label, &row.shots, &row.source_model, &row.target_model, &row.target_task].map(String::clone)

@@ -2,7 +2,7 @@
 
 use super::workplace::Workplace;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "run",
     "merge",
     "submit",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 17] = [
     "fill",
     "generate",
     "leaderboard",
+    "report",
     "select",
     "models",
     "datasets",

@@ -27,6 +27,7 @@ mod peft;
 mod prefixes;
 mod racing;
 mod real_model;
+mod report;
 mod runs;
 mod saved_prompts;
 mod score_cache;

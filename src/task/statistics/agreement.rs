@@ -127,6 +127,26 @@ fn tau_b_agrees_with_scipy() {
 }
 
 #[test]
+fn shares_of_variance_agree_with_statsmodels() {
+    for case in peers("variance") {
+        let levels = |factor: &Value| list(factor).into_iter().map(|level| level as usize).collect();
+        let factors: Vec<Vec<usize>> = case["factors"].as_array().expect("a list").iter().map(levels).collect();
+        let ours = anova(&list(&case["scores"]), &factors).expect("numbers");
+        agrees(ours.rest, &case, "rest");
+        agrees(ours.total, &case, "total");
+        assert_eq!(ours.rest_df, count(&case, "rest_df"));
+        let theirs = case["effects"].as_array().expect("a list");
+        assert_eq!(ours.effects.len(), theirs.len());
+        for (ours, theirs) in ours.effects.iter().zip(theirs) {
+            assert_eq!(ours.df, count(theirs, "df"));
+            agrees(ours.sum_squares, theirs, "sum_squares");
+            agrees(ours.f.expect("a rest"), theirs, "f");
+            agrees(ours.p.expect("a rest"), theirs, "p");
+        }
+    }
+}
+
+#[test]
 fn quantiles_agree_with_scipy() {
     let peers: Value =
         serde_json::from_str(include_str!("../../../tests/fixtures/statistics/peers.json")).expect("valid JSON");

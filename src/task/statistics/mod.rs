@@ -14,9 +14,11 @@
 //! | which of many prompts is best, where few examples leave ties | [`expected_accuracy`] |
 //! | does the order survive another seed | [`rank_stability`] |
 //! | do two scores order the same prompts alike | [`spearman`], [`kendall_tau_b`] |
+//! | how much of the variance of scores goes with which factor | [`anova`] |
 
 #[cfg(test)]
 mod agreement;
+mod anova;
 mod bootstrap;
 mod clustered;
 mod discordance;
@@ -33,6 +35,7 @@ mod rank;
 mod resampling;
 mod stability;
 
+pub use anova::{Anova, Effect, anova};
 pub use bootstrap::{BCA_RESAMPLES, bca, bca_interval};
 pub use clustered::{ClusteredMean, Comparison, clustered_comparison, clustered_interval, clustered_mean};
 pub use discordance::{CorrectBits, MidPTable};
