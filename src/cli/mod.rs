@@ -17,6 +17,7 @@
 mod applied;
 mod arguments;
 mod calibration_option;
+mod compare;
 mod completions;
 mod datasets;
 mod doctor;
@@ -43,6 +44,7 @@ mod prediction;
 mod progress;
 mod prompt_option;
 mod references;
+mod replay;
 mod run;
 mod score;
 mod score_endpoint;
@@ -78,6 +80,7 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
     }
     match &line.command {
         Command::Run(arguments) => return run::run(arguments, log),
+        Command::Replay(arguments) => return replay::run(arguments, log),
         Command::Validate(arguments) => return validate::run(arguments, log),
         Command::Plan(arguments) => plan::run(arguments, log),
         Command::Explain(arguments) => explain::run(arguments, log),
@@ -86,6 +89,7 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
         Command::Fill(arguments) => fill::run(arguments, log),
         Command::Generate(arguments) => generate::run(arguments, log),
         Command::Leaderboard(arguments) => leaderboard::run(arguments),
+        Command::Compare(arguments) => compare::run(arguments),
         Command::Select(arguments) => select::run(arguments),
         Command::Export(arguments) => export::run(arguments, log),
         Command::Import(arguments) => import::run(arguments, log),

@@ -105,6 +105,7 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         results: arguments.results.clone(),
         jobs: arguments.jobs.map(usize::from),
         only: arguments.only.clone(),
+        trials: None,
         fresh: arguments.fresh,
         checkpoint_every: arguments.checkpoint_every.map(Duration::from_secs_f64),
     };
@@ -211,13 +212,13 @@ fn matrix(plan: &Plan, folder: &Path, stop: &AtomicBool, log: Log) -> Result<boo
 
 /// What Ctrl-C (or a request to terminate) does: while nothing is written yet it ends the program, later it sets a flag, and
 /// a second one ends the program.
-struct Stopping {
+pub(super) struct Stopping {
     stop: Arc<AtomicBool>,
     writing: Arc<AtomicBool>,
 }
 
 impl Stopping {
-    fn install(log: Log) -> Self {
+    pub(super) fn install(log: Log) -> Self {
         let stopping = Self { stop: Arc::default(), writing: Arc::default() };
         let (stop, writing) = (stopping.stop.clone(), stopping.writing.clone());
         let handler = move || {
@@ -233,7 +234,7 @@ impl Stopping {
     }
 
     /// The flag, which Ctrl-C sets from now on.
-    fn listen(&self) -> &AtomicBool {
+    pub(super) fn listen(&self) -> &AtomicBool {
         self.writing.store(true, Ordering::SeqCst);
         &self.stop
     }

@@ -130,23 +130,11 @@ impl ResultsFolder {
     /// # Errors
     /// [`RecordError::Io`], and [`RecordError::Version`] for one of a later version.
     pub fn find(&self, key: &TrialKey) -> Result<Found, RecordError> {
-        let path = self.trial_path(key);
-        let (first, last) = match EventReader::ends(&path) {
-            Ok(Some(ends)) => ends,
-            Ok(None) => return Ok(if path.exists() { Found::Unfinished } else { Found::New }),
-            Err(damage @ RecordError::Corrupt { .. }) => return Ok(Found::Damaged(damage)),
-            Err(error) => return Err(error),
-        };
-        match last {
-            _ if !matches!(&first, Event::Started { trial, .. } if trial == key) => return Ok(Found::Unfinished),
-            Event::Finished { .. } => {}
-            Event::Failed { .. } => return Ok(Found::Failed),
-            _ => return Ok(Found::Unfinished),
-        }
-        match verify(&path) {
-            Ok(()) => Ok(Found::Complete),
-            Err(damage @ RecordError::Corrupt { .. }) => Ok(Found::Damaged(damage)),
-            Err(error) => Err(error),
+        match trial_state(&self.trial_path(key))? {
+            (Some(found), Found::Complete | Found::Failed | Found::Damaged(_)) if found != *key => {
+                Ok(Found::Unfinished)
+            }
+            (_, state) => Ok(state),
         }
     }
 
@@ -249,6 +237,33 @@ fn names(path: &Path) -> Result<Vec<String>, RecordError> {
 /// Whether a file is the beginning of one that was to be renamed.
 fn is_remnant(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(".tmp")
+}
+
+/// Which trial a trial's folder holds, where it has begun, and how far it is. Reading needs no lock.
+///
+/// # Errors
+/// [`RecordError::Io`], and [`RecordError::Version`] for one of a later version.
+pub fn trial_state(path: &Path) -> Result<(Option<TrialKey>, Found), RecordError> {
+    let (first, last) = match EventReader::ends(path) {
+        Ok(Some(ends)) => ends,
+        Ok(None) => return Ok((None, if path.exists() { Found::Unfinished } else { Found::New })),
+        Err(damage @ RecordError::Corrupt { .. }) => return Ok((None, Found::Damaged(damage))),
+        Err(error) => return Err(error),
+    };
+    let key = match first {
+        Event::Started { trial, .. } => Some(trial),
+        _ => None,
+    };
+    match last {
+        Event::Finished { .. } => {}
+        Event::Failed { .. } => return Ok((key, Found::Failed)),
+        _ => return Ok((key, Found::Unfinished)),
+    }
+    match verify(path) {
+        Ok(()) => Ok((key, Found::Complete)),
+        Err(damage @ RecordError::Corrupt { .. }) => Ok((key, Found::Damaged(damage))),
+        Err(error) => Err(error),
+    }
 }
 
 /// The folders of the trials that the experiment of a results folder has now; those of trials that have not begun may be absent.

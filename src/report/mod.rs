@@ -17,6 +17,7 @@ mod candidates;
 mod cell;
 mod closing;
 mod columns;
+pub mod compare;
 mod control;
 mod curves;
 mod diagnostics;
@@ -33,6 +34,7 @@ mod markdown;
 mod outcome;
 mod place;
 mod print;
+pub mod replay;
 mod row;
 #[cfg(test)]
 mod sample;

@@ -29,6 +29,8 @@ pub struct RunOptions {
     pub jobs: Option<usize>,
     /// Only the items of this method, as its name or its label.
     pub only: Option<String>,
+    /// Only the trials of these ids.
+    pub trials: Option<Vec<String>>,
     /// Whether what an earlier run left is removed first.
     pub fresh: bool,
     /// Time between two times that a long search's progress is kept.
@@ -74,7 +76,10 @@ pub fn recorded_batch_size(results: &Path, name: &str, device: DeviceChoice) -> 
 /// # Errors
 /// What keeps the run from going on; a trial that fails is recorded and does not.
 pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &AtomicBool) -> Result<Summary> {
-    let chosen = only(plan, options.only.as_deref())?;
+    let mut chosen = only(plan, options.only.as_deref())?;
+    if let Some(ids) = &options.trials {
+        chosen.retain(|trial| ids.contains(&trial.key.id()));
+    }
     let folder = ResultsFolder::open(&options.results, &plan.experiment.name)?;
     let mut beginning = Beginning::default();
     match folder.provenance() {

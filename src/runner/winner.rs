@@ -24,23 +24,28 @@ impl Plan {
         (0..self.experiment.search.len()).find(|&other| self.label(other) == label)
     }
 
+    /// The trial whose winner a trial starts from; `None` where there is none.
+    pub(super) fn winner_trial(&self, planned: &PlannedTrial) -> Option<&PlannedTrial> {
+        let item = self.starts_from(planned.item)?;
+        self.trials.iter().find(|trial| {
+            trial.item == item
+                && (trial.model, trial.control, trial.calibration)
+                    == (planned.model, planned.control, planned.calibration)
+                && trial.key.shots == planned.key.shots
+                && planned.key.seeds.iter().all(|seed| trial.key.seeds.contains(seed))
+        })
+    }
+
     /// The winner that a trial starts from; `None` for one that starts from none.
     ///
     /// # Errors
     /// [`Stopped`] where its trial has none.
     pub(super) fn winner(&self, planned: &PlannedTrial, folder: &ResultsFolder) -> Result<Option<Prompt>, Stopped> {
         let Some(item) = self.starts_from(planned.item) else { return Ok(None) };
-        let same = |trial: &&PlannedTrial| {
-            trial.item == item
-                && (trial.model, trial.control, trial.calibration)
-                    == (planned.model, planned.control, planned.calibration)
-                && trial.key.shots == planned.key.shots
-                && planned.key.seeds.iter().all(|seed| trial.key.seeds.contains(seed))
-        };
         let fault = |why: String| {
             Stopped::Failed(format!("it starts from the winner of `{}` of the same seed, {why}", self.label(item)))
         };
-        let Some(other) = self.trials.iter().find(same) else {
+        let Some(other) = self.winner_trial(planned) else {
             return Err(fault("which has no trial here".into()));
         };
         match folder.find(&other.key).map_err(|e| Stopped::Fatal(e.into()))? {

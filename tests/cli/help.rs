@@ -2,7 +2,7 @@
 
 use super::workplace::Workplace;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "run",
     "plan",
     "validate",
@@ -12,6 +12,8 @@ const COMMANDS: [&str; 15] = [
     "fill",
     "generate",
     "leaderboard",
+    "compare",
+    "replay",
     "select",
     "models",
     "datasets",
@@ -29,7 +31,7 @@ fn the_help_lists_every_command_and_the_exit_codes() {
     for code in ["0 ", "2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "130 "] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(code)), "{code}\n{help}");
     }
-    for absent in ["submit", "replay", "--shard"] {
+    for absent in ["submit", "--shard"] {
         assert!(!help.contains(absent), "{absent} is not in this version\n{help}");
     }
 }
