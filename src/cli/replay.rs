@@ -176,10 +176,11 @@ fn otherwise(recorded: &RecordedRun, plan: &Plan, log: Log) {
         log.note(&format!("{what}: recorded {before}, now {now}; numbers may differ in their last digits"));
     }
     if recorded.n_open() > 0 {
-        log.note(&format!(
-            "{} of the record did not come to its end and is left out",
-            counted(recorded.n_open(), "trial")
-        ));
+        let n = counted(recorded.n_open(), "trial");
+        log.note(&match recorded.n_open() {
+            1 => format!("{n} of the record did not come to its end and is left out"),
+            _ => format!("{n} of the record did not come to their end and are left out"),
+        });
     }
 }
 

@@ -125,7 +125,7 @@ fn folders_of_other_metrics_and_labels_are_refused() {
     let ran = workplace.run(&["compare", "results/toy", "fresh/toy"]);
     assert_eq!(ran.code, 6, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("has the labels negative, fresh, and results/toy negative, positive"),
+        ran.stderr.contains("has the labels fresh, negative, and results/toy negative, positive"),
         "{}",
         ran.stderr
     );

@@ -149,7 +149,7 @@ fn an_edited_experiment_is_told() {
 #[test]
 fn a_part_of_a_record_is_replayed_with_what_it_is_made_of() {
     let workplace = Workplace::new();
-    let soft = "  - { method: soft_prompt, n_soft: 2, init: { from: autoprompt }, batch_size: 4 }\nbudget:";
+    let soft = "  - { method: soft_prompt, init: { from: autoprompt }, batch_size: 4 }\nbudget:";
     workplace.write("toy.yaml", EXPERIMENT.replace("budget:", soft));
     workplace.done(&["run", "toy.yaml"]);
     let n = |arguments: &[&str]| {

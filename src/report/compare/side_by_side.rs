@@ -285,18 +285,23 @@ mod tests {
 
     #[test]
     fn one_seed_is_mcnemar_by_hand_and_holm_is_over_all_rows() {
-        // A has 9 of 16 right, B 14: 6 only B, 1 only A. Mid-p: (2 (1 + 7) - 7) / 2^7.
-        let of_a = trial(0, "gcg", 1, "1010101101010101");
-        let of_b = trial(0, "gcg", 1, "0101010001010100");
+        // A has 9 of 16 right, B 14: 6 that only B has and 1 that only A has. Mid-p: (2 (1 + 7) - 7) / 2^7.
+        let rights = |digits: &str| -> String {
+            digits
+                .chars()
+                .zip(GOLD.chars())
+                .map(|(right, gold)| if (right == '1') == (gold == '1') { '1' } else { '0' })
+                .collect()
+        };
+        let of_a = trial(0, "gcg", 1, &rights("1111111110000000"));
+        let of_b = trial(0, "gcg", 1, &rights("1111111101111110"));
         let (same, again) = (trial(1, "manual", 1, GOLD), trial(1, "manual", 1, GOLD));
         let found = compare(&[&[of_a, same], &[of_b, again]], &[]).unwrap();
         let [gcg, manual] = &found.rows[..] else { panic!("{found:?}") };
-        assert_eq!((gcg.first_mean, gcg.other_mean, gcg.difference), (0.5625, 0.8125, 0.25));
-        let (only_b, only_a, n) = (5.0, 1.0, 6);
-        let p: f64 = (2.0 * (1.0 + n as f64) - n as f64) / f64::from(1_u32 << n);
-        assert_eq!((only_b - only_a) / 16.0, gcg.difference);
+        assert_eq!((gcg.first_mean, gcg.other_mean, gcg.difference), (0.5625, 0.875, 0.3125));
+        let p = 9.0 / 128.0;
         assert_eq!((gcg.p, gcg.p_holm, gcg.verdict()), (p, 2.0 * p, "not resolved"));
-        assert!(gcg.one_seed && gcg.low < 0.25 && gcg.high > 0.25);
+        assert!(gcg.one_seed && gcg.low < 0.0 && gcg.high > 0.3125, "{gcg:?}");
         assert_eq!((manual.difference, manual.p, manual.p_holm), (0.0, 1.0, 1.0));
         assert_eq!(found.totals().map(|(_, n)| n), [0, 0, 2]);
         assert!(found.unlike.is_empty() && found.left_out.is_empty());
