@@ -191,3 +191,25 @@ fn a_replay_is_kept_where_one_asks_and_paths_are_found_from_elsewhere() {
     assert!(lost.code == 4 && lost.stderr.contains("train.tsv"), "{}", lost.stderr);
     assert_eq!(replay(&["--paths-from", ".."]).code, 0);
 }
+
+#[test]
+fn ensembles_controls_and_the_transfer_of_prompts_are_replayed_too() {
+    let workplace = Workplace::new();
+    let more = "controls: [shuffled_labels]\nensembles: { kinds: [uniform], members: 2 }\ntransfer: true\n";
+    workplace.write("toy.yaml", EXPERIMENT.replace("[builtin:toy]", "[builtin:toy, builtin:reviews-en]") + more);
+    workplace.done(&["run", "toy.yaml", "--set", "search=[manual, { method: random, n_trigger: 2 }]"]);
+    let json: Value =
+        serde_json::from_str(&workplace.done(&["replay", "results/toy", "--format", "json"]).stdout).unwrap();
+    let fields: Vec<&str> =
+        json["fields"].as_array().unwrap().iter().filter_map(|field| field["field"].as_str()).collect();
+    assert!(fields.contains(&"transfer.jsonl values.test.margins"), "{fields:?}");
+    assert_eq!(json["trials"].as_array().unwrap().len(), workplace.trials("results/toy").len());
+    let ensemble = workplace.done(&["replay", "results/toy", "--only", "ensemble_uniform"]).stdout;
+    // Two models, two seeds: an ensemble and the trials of both methods each.
+    assert!(ensemble.starts_with("the same to the last bit: "), "{ensemble}");
+    let tampered = trial(&workplace, "ensemble_uniform");
+    tamper(&tampered, "\"evaluations\":", "\"evaluations\":9");
+    let ran = workplace.run(&["replay", "results/toy", "--only", &name(&tampered)]);
+    assert_eq!(ran.code, 7, "{}", ran.stdout);
+    assert!(ran.stdout.contains(&format!("  trial     {}\n", name(&tampered))), "{}", ran.stdout);
+}

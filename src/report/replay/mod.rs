@@ -11,6 +11,7 @@
 //! - 2026-11: with a tolerance two numbers are the same if they differ by at most that share of the larger of 1 and the recorded one;
 //!   hashes of trained numbers are not compared then.
 
+mod events;
 mod numbers;
 mod print;
 mod replayed;

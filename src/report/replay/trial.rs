@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::record::{EventReader, PredictionColumn, PredictionTable, RecordError, SavedPrompt, TRANSFER};
+use crate::record::{PredictionColumn, PredictionTable, RecordError, SavedPrompt, TRANSFER};
 
+use super::events::{Events, candidate, kind};
 use super::numbers::{FirstDifference, Place, Tally};
 use super::walk::walk;
 
@@ -26,15 +27,6 @@ pub struct ReplayedTrial {
     pub tested: Option<[f64; 2]>,
 }
 
-/// The events of a trial, sorted by what they are compared with.
-#[derive(Default)]
-struct Events {
-    /// Up to the choice, in their order.
-    search: Vec<Value>,
-    /// From the choice on.
-    ending: Vec<Value>,
-}
-
 /// Compares a recorded trial's folder with the replayed one's.
 ///
 /// # Errors
@@ -42,9 +34,9 @@ struct Events {
 pub(super) fn compare(recorded: &Path, replayed: &Path, tally: &mut Tally) -> Result<ReplayedTrial, RecordError> {
     let id = recorded.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut trial = ReplayedTrial { id, n_candidates: 0, first: None, parted: None, chosen: None, tested: None };
-    let (of_record, of_replay) = (Events::read(recorded)?, Events::read(replayed)?);
-    searches(&of_record, &of_replay, tally, &mut trial);
-    let prompts = [&of_record, &of_replay].map(Events::chosen_prompt);
+    let (mut of_record, mut of_replay) = (Events::open(recorded)?, Events::open(replayed)?);
+    searches(&mut of_record, &mut of_replay, tally, &mut trial)?;
+    let prompts = [of_record.chosen_prompt()?, of_replay.chosen_prompt()?];
     if prompts[0] != prompts[1] {
         trial.chosen = Some(prompts.map(Option::unwrap_or_default));
     }
@@ -58,63 +50,50 @@ pub(super) fn compare(recorded: &Path, replayed: &Path, tally: &mut Tally) -> Re
     Ok(trial)
 }
 
-impl Events {
-    fn read(folder: &Path) -> Result<Self, RecordError> {
-        let mut events = Self::default();
-        let Some(mut reader) = EventReader::open(folder)? else { return Ok(events) };
-        while reader.read()?.is_some() {
-            let value: Value = serde_json::from_slice(reader.line()).map_err(|e| reader.corrupt(e.to_string()))?;
-            let of_search = matches!(kind(&value), "started" | "halved" | "step" | "scored");
-            if of_search { &mut events.search } else { &mut events.ending }.push(value);
-        }
-        Ok(events)
-    }
-
-    /// The prompt that was chosen, with its label words.
-    fn chosen_prompt(&self) -> Option<String> {
-        let number = self.ending.iter().find(|event| kind(event) == "chosen")?.get("candidate")?.as_u64()?;
-        let scored = self.search.iter().rev().find(|event| candidate(event) == Some(number))?;
-        let text = |key: &str| scored.get(key).and_then(Value::as_str).unwrap_or_default();
-        Some(format!("{} ({})", text("prompt"), text("verbalizer")))
-    }
-}
-
-fn kind(event: &Value) -> &str {
-    event.get("event").and_then(Value::as_str).unwrap_or_default()
-}
-
-fn candidate(event: &Value) -> Option<u64> {
-    event.get("candidate").filter(|_| kind(event) == "scored").and_then(Value::as_u64)
-}
-
 /// Whether two events are of the same prompt, or of none.
 fn same_prompt(a: &Value, b: &Value) -> bool {
     kind(a) == kind(b) && ["template", "trigger_ids", "verbalizer"].iter().all(|key| a.get(key) == b.get(key))
 }
 
-/// Compares the searches as long as they propose the same.
-fn searches(of_record: &Events, of_replay: &Events, tally: &mut Tally, trial: &mut ReplayedTrial) {
-    for (recorded, replayed) in of_record.search.iter().zip(&of_replay.search) {
-        let number = candidate(recorded).or_else(|| candidate(replayed));
-        let place = Place { part: kind(recorded), candidate: number };
-        if !same_prompt(recorded, replayed) {
+/// Compares the searches as long as they propose the same, and reads both to their ends.
+fn searches(
+    of_record: &mut Events,
+    of_replay: &mut Events,
+    tally: &mut Tally,
+    trial: &mut ReplayedTrial,
+) -> Result<(), RecordError> {
+    loop {
+        let (recorded, replayed) = (of_record.next()?, of_replay.next()?);
+        let (recorded, replayed) = match (recorded, replayed) {
+            (None, None) => return Ok(()),
+            (Some(recorded), Some(replayed)) => (recorded, replayed),
+            (recorded, replayed) => {
+                trial.parted = Some(trial.n_candidates);
+                let words = |event: Option<Value>| {
+                    event.map_or("the end of the search".into(), |event| kind(&event).to_owned())
+                };
+                let (recorded, replayed) = (words(recorded), words(replayed));
+                let place = Place { part: "search", candidate: None };
+                tally.differs(&place, "events", || [recorded.clone(), replayed.clone()]);
+                break;
+            }
+        };
+        let number = candidate(&recorded).or_else(|| candidate(&replayed));
+        let place = Place { part: kind(&recorded), candidate: number };
+        if !same_prompt(&recorded, &replayed) {
             trial.parted = number.or(Some(trial.n_candidates));
-            // Names what is another: its prompt, or the kind of event.
-            let mut named = Tally { fields: Default::default(), ..tally.clone() };
-            walk(&mut named, &place, "", recorded, replayed);
+            // Names what is another, its prompt or the kind of event, and counts nothing.
+            let mut named = tally.clone();
+            walk(&mut named, &place, "", &recorded, &replayed);
             tally.first = named.first;
-            return;
+            break;
         }
-        walk(tally, &place, "", recorded, replayed);
+        walk(tally, &place, "", &recorded, &replayed);
         trial.n_candidates += u64::from(number.is_some());
     }
-    let n = |events: &Events| events.search.iter().filter(|event| candidate(event).is_some()).count();
-    if of_record.search.len() != of_replay.search.len() {
-        trial.parted = Some(trial.n_candidates);
-        let place = Place { part: "scored", candidate: None };
-        let words = |n: usize, events: &Events| format!("{n} candidates in {} events", events.search.len());
-        tally.differs(&place, "candidates", || [words(n(of_record), of_record), words(n(of_replay), of_replay)]);
-    }
+    while of_record.next()?.is_some() {}
+    while of_replay.next()?.is_some() {}
+    Ok(())
 }
 
 /// Compares what follows the search: the choice, its test, diagnostics, the end.
