@@ -20,7 +20,7 @@ pub enum ExitCode {
     Model = 5,
     /// The results folder cannot be written, or belongs to another experiment.
     Results = 6,
-    /// Some trials failed; the others are complete.
+    /// Some trials failed; the others are complete. Of a replay: it is not the same as the record.
     Partial = 7,
     /// Interrupted by the user.
     Interrupted = 130,

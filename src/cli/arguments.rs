@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::log::{Log, LogFormat};
 use super::{
-    completions, datasets, doctor, explain, export, fill, generate, import, init, leaderboard, merge, models, plan,
-    predict, report, run, score, select, submit, validate,
+    compare, completions, datasets, doctor, explain, export, fill, generate, import, init, leaderboard, merge, models,
+    plan, predict, replay, report, run, score, select, submit, validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -45,7 +45,7 @@ Exit codes:
   4    a data file, a column or a label is at fault
   5    a model, its tokenizer, a label word that it cannot write, a template that does not fit
   6    the results folder cannot be written, or is that of another experiment
-  7    some trials failed, or are missing; the rest is complete
+  7    some trials failed, or are missing; the rest is complete; of replay: numbers differ
   130  interrupted; what is complete is kept";
 
 /// Options of every command.
@@ -97,6 +97,10 @@ pub enum Command {
     Leaderboard(leaderboard::Arguments),
     /// Write what a results folder found as one HTML page
     Report(report::Arguments),
+    /// Put results folders side by side, paired by seed and test example
+    Compare(compare::Arguments),
+    /// Run a record again and name the first number that differs
+    Replay(replay::Arguments),
     /// Replay choosing a prompt on a complete matrix of scores
     Select(select::Arguments),
     /// Write a prompt as an adapter of Hugging Face PEFT

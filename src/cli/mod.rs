@@ -17,6 +17,7 @@
 mod applied;
 mod arguments;
 mod calibration_option;
+mod compare;
 mod completions;
 mod datasets;
 mod doctor;
@@ -44,6 +45,7 @@ mod prediction;
 mod progress;
 mod prompt_option;
 mod references;
+mod replay;
 mod report;
 mod run;
 mod score;
@@ -82,6 +84,7 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
     match &line.command {
         Command::Run(arguments) => return run::run(arguments, log),
         Command::Merge(arguments) => return merge::run(arguments, log),
+        Command::Replay(arguments) => return replay::run(arguments, log),
         Command::Validate(arguments) => return validate::run(arguments, log),
         Command::Plan(arguments) => plan::run(arguments, log),
         Command::Explain(arguments) => explain::run(arguments, log),
@@ -92,6 +95,7 @@ fn execute(line: &CommandLine) -> Result<ExitCode> {
         Command::Leaderboard(arguments) => leaderboard::run(arguments),
         Command::Submit(arguments) => submit::run(arguments, log),
         Command::Report(arguments) => report::run(arguments),
+        Command::Compare(arguments) => compare::run(arguments),
         Command::Select(arguments) => select::run(arguments),
         Command::Export(arguments) => export::run(arguments, log),
         Command::Import(arguments) => import::run(arguments, log),

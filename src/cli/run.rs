@@ -107,6 +107,7 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
         results: arguments.results.clone(),
         jobs: arguments.jobs.map(usize::from),
         only: arguments.only.clone(),
+        trials: None,
         fresh: arguments.fresh,
         checkpoint_every: arguments.checkpoint_every.map(Duration::from_secs_f64),
         shard: arguments.shard.map(|shard| shard_run(shard, &arguments.experiment.file)),

@@ -142,6 +142,24 @@ pub(super) fn keep(folder: &Path, answers: &[(String, Answer)]) -> Result<(), Re
     Ok(())
 }
 
+/// Gives the answers that a results folder keeps to another one, for a run that is to read the same.
+///
+/// # Errors
+/// [`RecordError::Io`].
+pub fn copy_answers(from: &Path, to: &Path) -> Result<(), RecordError> {
+    let (from, to) = (from.join(ANSWERS), to.join(ANSWERS));
+    if !from.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(&to).map_err(RecordError::io("create folder", &to))?;
+    for entry in fs::read_dir(&from).map_err(RecordError::io("read folder", &from))? {
+        let path = entry.map_err(RecordError::io("read folder", &from))?.path();
+        let bytes = fs::read(&path).map_err(RecordError::io("read", &path))?;
+        write_atomically(&to.join(path.file_name().unwrap_or_default()), &bytes)?;
+    }
+    Ok(())
+}
+
 fn file(folder: &Path, hash: &str) -> PathBuf {
     folder.join(format!("{}.json", hash.get(..DIGITS).unwrap_or(hash)))
 }
@@ -177,6 +195,9 @@ mod tests {
         assert_eq!(load("http://y/v1"), None);
         keep(&root.path().join("run"), &[("0a".into(), answer("own"))]).unwrap();
         assert_eq!(load("http://x/v1"), Some(answer("own")));
+        copy_answers(&root.path().join("run"), &root.path().join("replay")).unwrap();
+        let replay = AnswerStore::new(root.path(), Some("replay"));
+        assert_eq!(replay.load("0a", "http://x/v1", &json!({ "model": "m" })).unwrap(), Some(answer("own")));
         fs::write(root.path().join("run").join(ANSWERS).join("0a.json"), "{").unwrap();
         assert_eq!(load("http://x/v1"), Some(answer("shared")));
     }

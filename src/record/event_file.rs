@@ -95,6 +95,11 @@ impl EventReader {
         Ok(Some((first, last)))
     }
 
+    /// The line that was read last, with its line break.
+    pub fn line(&self) -> &[u8] {
+        &self.line
+    }
+
     /// An error of the record at the line that was read last.
     pub fn corrupt(&self, message: impl Into<String>) -> RecordError {
         RecordError::corrupt(&self.path, Some(self.n), message)

@@ -183,7 +183,7 @@ impl ResultsFolder {
     /// # Errors
     /// [`RecordError::Io`], and [`RecordError::Version`] for one of a later version.
     pub fn find(&self, key: &TrialKey) -> Result<Found, RecordError> {
-        match found(&self.trial_path(key))? {
+        match trial_state(&self.trial_path(key))? {
             (Some(other), _) if other != *key => Ok(Found::Unfinished),
             (_, found) => Ok(found),
         }
@@ -194,7 +194,7 @@ impl ResultsFolder {
     /// # Errors
     /// As [`Self::find`].
     pub fn find_by_id(&self, id: &str) -> Result<(Option<TrialKey>, Found), RecordError> {
-        found(&self.trials().join(id))
+        trial_state(&self.trials().join(id))
     }
 
     /// Begins a trial's record anew.
@@ -306,33 +306,6 @@ fn made(root: &Path, name: &str) -> Result<PathBuf, RecordError> {
     Ok(path)
 }
 
-/// What a trial's folder holds, and the key that it was begun with.
-///
-/// # Errors
-/// [`RecordError::Io`], and [`RecordError::Version`] for one of a later version.
-pub(super) fn found(path: &Path) -> Result<(Option<TrialKey>, Found), RecordError> {
-    let (first, last) = match EventReader::ends(path) {
-        Ok(Some(ends)) => ends,
-        Ok(None) => return Ok((None, if path.exists() { Found::Unfinished } else { Found::New })),
-        Err(damage @ RecordError::Corrupt { .. }) => return Ok((None, Found::Damaged(damage))),
-        Err(error) => return Err(error),
-    };
-    let key = match first {
-        Event::Started { trial, .. } => Some(trial),
-        _ => None,
-    };
-    let found = match last {
-        Event::Finished { .. } => match verify(path) {
-            Ok(()) => Found::Complete,
-            Err(damage @ RecordError::Corrupt { .. }) => Found::Damaged(damage),
-            Err(error) => return Err(error),
-        },
-        Event::Failed { .. } => Found::Failed,
-        _ => Found::Unfinished,
-    };
-    Ok((key, found))
-}
-
 /// The names in a folder.
 fn names(path: &Path) -> Result<Vec<String>, RecordError> {
     let mut names = Vec::new();
@@ -345,6 +318,33 @@ fn names(path: &Path) -> Result<Vec<String>, RecordError> {
 /// Whether a file is the beginning of one that was to be renamed.
 fn is_remnant(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(".tmp")
+}
+
+/// Which trial a trial's folder holds, where it has begun, and how far it is. Reading needs no lock.
+///
+/// # Errors
+/// [`RecordError::Io`], and [`RecordError::Version`] for one of a later version.
+pub fn trial_state(path: &Path) -> Result<(Option<TrialKey>, Found), RecordError> {
+    let (first, last) = match EventReader::ends(path) {
+        Ok(Some(ends)) => ends,
+        Ok(None) => return Ok((None, if path.exists() { Found::Unfinished } else { Found::New })),
+        Err(damage @ RecordError::Corrupt { .. }) => return Ok((None, Found::Damaged(damage))),
+        Err(error) => return Err(error),
+    };
+    let key = match first {
+        Event::Started { trial, .. } => Some(trial),
+        _ => None,
+    };
+    match last {
+        Event::Finished { .. } => {}
+        Event::Failed { .. } => return Ok((key, Found::Failed)),
+        _ => return Ok((key, Found::Unfinished)),
+    }
+    match verify(path) {
+        Ok(()) => Ok((key, Found::Complete)),
+        Err(damage @ RecordError::Corrupt { .. }) => Ok((key, Found::Damaged(damage))),
+        Err(error) => Err(error),
+    }
 }
 
 /// The folders of the trials that the experiment of a results folder has now; those of trials that have not begun may be absent.

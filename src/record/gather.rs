@@ -14,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::answers::ANSWERS;
 use super::atomic::beside;
-use super::folder::found;
+use super::folder::trial_state;
 use super::{Found, Provenance, RecordError, ResultsFolder, write_atomically};
 
 /// What was put together.
@@ -84,7 +84,7 @@ const FAILED: u8 = 2;
 
 /// How much there is of a trial: a complete one is worth most.
 fn worth(folder: &Path) -> Result<u8, RecordError> {
-    Ok(match found(folder)? {
+    Ok(match trial_state(folder)? {
         (Some(key), _) if folder.file_name() != Some(OsStr::new(&key.id())) => 0,
         (_, Found::New | Found::Damaged(_)) => 0,
         (_, Found::Unfinished) => 1,

@@ -12,6 +12,8 @@ use super::{RecordError, write_atomically};
 pub struct Predictions {
     /// The row of each example in its split's file, from 0.
     pub rows: Vec<u32>,
+    /// What each example says ([`Example::content`](crate::task::Example::content)): by it records of other files are paired.
+    pub contents: Vec<String>,
     /// The labels, in the order of their indices.
     pub labels: Vec<String>,
     /// The gold label of each example, as an index.
@@ -34,8 +36,8 @@ pub struct References {
 }
 
 impl Predictions {
-    /// Writes the columns `example, label, predicted, logprob_<label>...`; of a task of generation `example, reference, generated,
-    /// log_likelihood`, the third where texts were written.
+    /// Writes the columns `example, label, predicted, logprob_<label>..., content`; of a task of generation `example, reference,
+    /// generated, log_likelihood, content`, the third where texts were written.
     ///
     /// # Errors
     /// [`RecordError::Io`].
@@ -50,6 +52,7 @@ impl Predictions {
             }
             None => columns.extend(self.labelled()),
         }
+        columns.push(Column::new("content".into(), self.contents.clone()));
         let mut bytes = Cursor::new(Vec::new());
         DataFrame::new_infer_height(columns)
             .and_then(|mut table| ParquetWriter::new(&mut bytes).finish(&mut table))

@@ -17,6 +17,7 @@ mod candidates;
 mod cell;
 mod closing;
 mod columns;
+pub mod compare;
 mod control;
 mod curves;
 mod diagnostics;
@@ -35,6 +36,7 @@ mod outcome;
 mod pareto;
 mod place;
 mod print;
+pub mod replay;
 mod row;
 #[cfg(test)]
 mod sample;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::record::SetScores;
 use crate::task::statistics::{
-    ConfusionCells, Interval, bca, clustered_comparison, clustered_interval, pseudo_values, value_test, wilson,
+    Comparison as Clustered, ConfusionCells, Interval, bca, clustered_comparison, clustered_interval, pseudo_values,
+    value_test, wilson,
 };
 use crate::task::{Confusion, Metric};
 
@@ -184,7 +185,12 @@ pub(super) fn is_one_seed(entry: &Entry<'_>) -> bool {
 
 /// Compares row `a` with row `b` on test (contract, Statistics 2); `None` if no seed has both.
 pub(super) fn compare(a: &Entry<'_>, b: &Entry<'_>, metric: Metric) -> Option<Comparison> {
-    let pairs = paired(a, b, false);
+    compare_pairs(&paired(a, b, false), metric).map(|(comparison, _)| comparison)
+}
+
+/// Compares what each pair, one a seed, has on its first side with what it has on its second; with the clustered mean of the parts
+/// behind the p-value, which for metrics that are no mean over examples need not be the raw difference.
+pub(super) fn compare_pairs(pairs: &[Paired<'_>], metric: Metric) -> Option<(Comparison, Clustered)> {
     let differences: Vec<f64> = pairs
         .iter()
         .filter_map(|pair| {
@@ -200,7 +206,8 @@ pub(super) fn compare(a: &Entry<'_>, b: &Entry<'_>, metric: Metric) -> Option<Co
             of_a.iter().zip(&of_b).map(|(a, b)| a - b).collect()
         })
         .collect();
-    Some(Comparison { difference: mean(&differences)?, p: clustered_comparison(&cells)?.p })
+    let clustered = clustered_comparison(&cells)?;
+    Some((Comparison { difference: mean(&differences)?, p: clustered.p }, clustered))
 }
 
 /// The p-value of a difference in label-free score in a family of `n_tests`, from the differences of the parts, one a text:

@@ -347,6 +347,7 @@ fn test(
     let outcome = Outcome::of(&logprobs, &gold, trial.dataset.labels.len(), metric);
     let predictions = Predictions {
         rows: test.iter().map(|e| e.row as u32).collect(),
+        contents: test.iter().map(|e| e.content()).collect(),
         labels: trial.dataset.labels.clone(),
         gold: gold.into_iter().map(|l| l as u16).collect(),
         predicted: outcome.predicted.clone(),

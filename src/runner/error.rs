@@ -177,6 +177,25 @@ pub enum RunnerError {
         /// What the cheapest candidate costs.
         least: u64,
     },
+    /// A replay names no trial of the record.
+    #[error("--only {found}: the record has no such trial, method or row that came to its end (it has {known})")]
+    NoTrial {
+        /// What was given.
+        found: String,
+        /// What there is.
+        known: String,
+    },
+    /// What a record hangs on is no longer what it was.
+    #[error(
+        "{folder} cannot be replayed, since what it hangs on is not what it was:\n{}\nput it back, or compare all the same with --anyway",
+        changed.iter().map(|input| format!("  {input}")).collect::<Vec<_>>().join("\n")
+    )]
+    ChangedInputs {
+        /// The results folder.
+        folder: String,
+        /// What differs.
+        changed: Vec<super::replay::ChangedInput>,
+    },
     /// `--only` names no item of the experiment.
     #[error("--only {found}: the experiment has no such method (it has {known})")]
     Only {
@@ -201,7 +220,8 @@ impl Fault for RunnerError {
             | Self::TopK { .. }
             | Self::ProbeTokenizer { .. }
             | Self::Generator { .. } => ExitCode::Model,
-            Self::Only { .. } => ExitCode::Usage,
+            Self::Only { .. } | Self::NoTrial { .. } => ExitCode::Usage,
+            Self::ChangedInputs { .. } => ExitCode::Results,
             Self::Verbalizer(source) => source.exit_code(),
             Self::NoDefault { .. } | Self::Budget { .. } | Self::Demonstrations { .. } | Self::Transfer { .. } => {
                 ExitCode::Spec

@@ -25,24 +25,33 @@ pub(super) struct Opened {
 /// What is wrong with the data, and with the models where they are asked.
 pub(super) fn open(experiment: &Experiment, device: &ResolvedDevice, settings: Settings) -> Result<Opened> {
     let mut facts = FactObjects::of(experiment)?;
-    let load = |facts: Option<&FactObjects>| -> Result<Dataset> {
-        let options = match (facts, &experiment.task.target) {
-            (Some(facts), _) => facts.options(experiment),
-            (None, Some(target)) => DatasetOptions::of_references(target),
-            (None, None) => DatasetOptions::default(),
-        };
-        let loaded = Dataset::load_with(&experiment.dataset(), &options);
-        loaded.map_err(|e| Error::from(e).at(experiment.place("task.dataset")))
-    };
-    let mut dataset = load(facts.as_ref())?;
+    let mut dataset = load(experiment, facts.as_ref())?;
     let mut models = None;
     if let Some(facts) = facts.as_mut().filter(|facts| facts.asks_models()) {
         let opened = open_models(experiment, device, settings)?;
         facts.restrict(&dataset, &template(experiment, &dataset)?, &opened)?;
-        dataset = load(Some(facts))?;
+        dataset = load(experiment, Some(facts))?;
         models = Some(opened);
     }
     Ok(Opened { dataset, facts, models })
+}
+
+/// The data of an experiment as they stand in their files.
+///
+/// # Errors
+/// What is wrong with the data.
+pub(super) fn data(experiment: &Experiment) -> Result<Dataset> {
+    load(experiment, FactObjects::of(experiment)?.as_ref())
+}
+
+fn load(experiment: &Experiment, facts: Option<&FactObjects>) -> Result<Dataset> {
+    let options = match (facts, &experiment.task.target) {
+        (Some(facts), _) => facts.options(experiment),
+        (None, Some(target)) => DatasetOptions::of_references(target),
+        (None, None) => DatasetOptions::default(),
+    };
+    let loaded = Dataset::load_with(&experiment.dataset(), &options);
+    loaded.map_err(|e| Error::from(e).at(experiment.place("task.dataset")))
 }
 
 /// The models of an experiment.

@@ -30,6 +30,8 @@ pub struct RunOptions {
     pub jobs: Option<usize>,
     /// Only the items of this method, as its name or its label.
     pub only: Option<String>,
+    /// Only the trials of these ids.
+    pub trials: Option<Vec<String>>,
     /// Whether what an earlier run left is removed first.
     pub fresh: bool,
     /// Time between two times that a long search's progress is kept.
@@ -44,7 +46,10 @@ impl RunOptions {
     /// # Errors
     /// [`RunnerError::Only`] if no item is of the method.
     pub fn chosen<'p>(&self, plan: &'p Plan) -> Result<Vec<&'p PlannedTrial>> {
-        let chosen = only(plan, self.only.as_deref())?;
+        let mut chosen = only(plan, self.only.as_deref())?;
+        if let Some(ids) = &self.trials {
+            chosen.retain(|trial| ids.contains(&trial.key.id()));
+        }
         let Some(run) = &self.shard else { return Ok(chosen) };
         let own = plan.divide(run.shard.of).swap_remove(run.shard.number - 1);
         let is_own = |trial: &&PlannedTrial| own.iter().any(|&at| std::ptr::eq(*trial, &plan.trials[at]));

@@ -416,6 +416,7 @@ impl Work<'_, '_> {
             .map(|_| References { references: references(chosen, columns, test), generated: texts });
         let predictions = Predictions {
             rows: test.iter().map(|e| e.row as u32).collect(),
+            contents: test.iter().map(|e| e.content()).collect(),
             labels: trial.dataset.labels.clone(),
             gold: gold(test).into_iter().map(|l| l as u16).collect(),
             predicted: outcome.predicted.clone(),

@@ -32,6 +32,12 @@ impl Plan {
             && planned.key.seeds.iter().all(|seed| trial.key.seeds.contains(seed))
     }
 
+    /// The trial whose winner a trial starts from; `None` where there is none.
+    pub(super) fn winner_trial(&self, planned: &PlannedTrial) -> Option<&PlannedTrial> {
+        let item = self.starts_from(planned.item)?;
+        self.trials.iter().find(|trial| self.is_source(trial, item, planned))
+    }
+
     /// The winner that a trial starts from; `None` for one that starts from none.
     ///
     /// # Errors
@@ -41,7 +47,7 @@ impl Plan {
         let fault = |why: String| {
             Stopped::Failed(format!("it starts from the winner of `{}` of the same seed, {why}", self.label(item)))
         };
-        let Some(other) = self.trials.iter().find(|trial| self.is_source(trial, item, planned)) else {
+        let Some(other) = self.winner_trial(planned) else {
             return Err(fault("which has no trial here".into()));
         };
         match folder.find(&other.key).map_err(|e| Stopped::Fatal(e.into()))? {
