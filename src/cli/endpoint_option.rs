@@ -39,6 +39,9 @@ pub struct EndpointOptions {
     /// Requests a minute at most [default: 60]
     #[arg(long, value_name = "N", requires = "model", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     requests_per_minute: Option<u64>,
+    /// Requests that may be on their way at a time [default: 4]
+    #[arg(long, value_name = "N", requires = "model", value_parser = clap::value_parser!(u64).range(1..=256))]
+    parallel: Option<u64>,
     /// Tokens of an answer at most; more for a model that thinks before it answers [default: 16, rewordings 1024]
     #[arg(long, value_name = "N", requires = "model", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     max_tokens: Option<u64>,
@@ -53,7 +56,7 @@ pub struct EndpointOptions {
 impl EndpointOptions {
     /// Whether any of them was given.
     pub fn any(&self) -> bool {
-        let numbers = [self.max_requests, self.requests_per_minute, self.max_tokens, self.timeout];
+        let numbers = [self.max_requests, self.requests_per_minute, self.parallel, self.max_tokens, self.timeout];
         let texts = self.key.is_some() || self.price.is_some() || !self.against.is_empty() || self.results.is_some();
         texts || self.paraphrases.is_some() || self.max_cost.is_some() || numbers.iter().any(Option::is_some)
     }
@@ -76,6 +79,7 @@ impl EndpointOptions {
         endpoint.price = self.price()?;
         endpoint.max_requests = self.max_requests.unwrap_or(MAX_REQUESTS);
         endpoint.requests_per_minute = self.requests_per_minute.unwrap_or(endpoint.requests_per_minute);
+        endpoint.parallel = self.parallel.map_or(endpoint.parallel, |n| n as usize);
         endpoint.timeout = self.timeout.unwrap_or(endpoint.timeout);
         endpoint.n_paraphrases = self.paraphrases.map_or(endpoint.n_paraphrases, usize::from);
         Ok(endpoint)

@@ -4,3 +4,4 @@ pub mod cluster;
 pub mod endpoint;
 pub mod hub;
 pub mod peft;
+mod tls;

@@ -276,6 +276,7 @@ fn endpoint(service: &Endpoint) -> Value {
         ("max_tokens", Value::from(service.max_tokens)),
         ("temperature", Value::from(service.temperature)),
         ("requests_per_minute", Value::from(service.requests_per_minute)),
+        ("parallel", count(service.parallel)),
         ("timeout", Value::from(service.timeout)),
         ("attempts", Value::from(service.attempts)),
         ("max_requests", Value::from(service.max_requests)),

@@ -41,6 +41,25 @@ impl Service {
         Self { address, seen }
     }
 
+    /// One that answers `n` requests once all are there, the last one first, each with the label word at the end of its text.
+    fn together(n: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/v1", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let seen_too = seen.clone();
+        thread::spawn(move || {
+            let streams: Vec<TcpStream> = listener.incoming().map_while(Result::ok).take(n).collect();
+            for stream in streams.into_iter().rev() {
+                let mut reader = BufReader::new(stream);
+                let Some(request) = received(&mut reader) else { continue };
+                let text = request.0["messages"].to_string();
+                reply(reader, &(200, "", said(if text.contains("fine") { "good" } else { "bad" })));
+                seen_too.lock().unwrap().push(request);
+            }
+        });
+        Self { address, seen }
+    }
+
     fn n_seen(&self) -> usize {
         self.seen.lock().unwrap().len()
     }
@@ -48,6 +67,19 @@ impl Service {
 
 fn exchange(stream: TcpStream, answer: &(u16, &str, String)) -> Option<Request> {
     let mut reader = BufReader::new(stream);
+    let seen = received(&mut reader)?;
+    match answer.0 {
+        0 => {}
+        1 => drop(thread::spawn(move || {
+            thread::sleep(Duration::from_secs(2));
+            drop(reader);
+        })),
+        _ => reply(reader, answer),
+    }
+    Some(seen)
+}
+
+fn received(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let (mut length, mut key, mut line) = (0, None, String::new());
     while reader.read_line(&mut line).ok()? > 0 && !line.trim().is_empty() {
         if let Some((name, value)) = line.split_once(':') {
@@ -61,23 +93,13 @@ fn exchange(stream: TcpStream, answer: &(u16, &str, String)) -> Option<Request> 
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let (status, headers, text) = answer;
-    let seen = Some((serde_json::from_slice(&body).ok()?, key));
-    match status {
-        0 => return seen,
-        1 => {
-            thread::spawn(move || {
-                thread::sleep(Duration::from_secs(2));
-                drop(reader);
-            });
-            return seen;
-        }
-        _ => {}
-    }
+    Some((serde_json::from_slice(&body).ok()?, key))
+}
+
+fn reply(reader: BufReader<TcpStream>, (status, headers, text): &(u16, &str, String)) {
     let reply =
         format!("HTTP/1.1 {status} X\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{text}", text.len());
     reader.into_inner().write_all(reply.as_bytes()).ok();
-    seen
 }
 
 fn said(text: &str) -> String {
@@ -296,6 +318,33 @@ fn requests_keep_the_pace_that_is_allowed() {
 }
 
 #[test]
+fn requests_are_on_their_way_together_and_answers_stay_with_their_questions() {
+    let service = Service::together(3);
+    let workplace = Workplace::new();
+    workplace.write("three.tsv", "text\tlabel\nfine one\tpositive\ndull two\tnegative\nfine three\tpositive\n");
+    let model = format!("endpoint:m@{}", service.address);
+    let mut arguments = vec!["score", "--model", &model, "--template", "{text} {mask}", "--input", "three.tsv"];
+    arguments.extend(["--verbalizer", "negative=bad,positive=good", "--requests-per-minute", "60000"]);
+    arguments.extend(["--timeout", "20", "--parallel", "3", "--format", "json"]);
+    let ran = workplace.done(&arguments);
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&found["prompts"][0]["accuracy"], service.n_seen()), (&json!(1.0), 3), "{}", ran.stderr);
+}
+
+#[test]
+fn certificates_that_cannot_be_read_are_named() {
+    let service = Service::new(&[(200, "", said("{text} all in all {mask}."))]);
+    let workplace = workplace(&service.address, "");
+    workplace.write("empty.pem", "");
+    for (file, what) in [("missing.pem", "No such file"), ("empty.pem", "it holds no certificate (PEM is expected)")] {
+        let mut command = workplace.command(&["run", "asked.yaml", "--device", "cpu"]);
+        let ran = Ran::from(command.env("TEST_SERVICE_KEY", KEY).env("SSL_CERT_FILE", file).output().unwrap());
+        assert_eq!((ran.code, service.n_seen()), (5, 0), "{}", ran.stderr);
+        assert!(ran.stderr.contains(file) && ran.stderr.contains(what), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_service_that_names_the_limit_otherwise_is_asked_as_it_likes() {
     let refusal =
         json!({ "error": { "message": "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead." } });
@@ -392,7 +441,8 @@ fn a_service_scores_a_prompt_by_its_first_tokens_or_its_text() {
     let score = |more: &[&str]| {
         let mut arguments = vec!["score", "--model", &model, "--key", "TEST_SERVICE_KEY", "--input", "four.tsv"];
         arguments.extend(["--template", "{text} It was {mask}.", "--verbalizer", "negative=bad,positive=good|great"]);
-        arguments.extend(["--requests-per-minute", "6000"]);
+        // One after another: the answers are prepared in this order.
+        arguments.extend(["--requests-per-minute", "6000", "--parallel", "1"]);
         arguments.extend(more);
         run(&workplace, &arguments)
     };

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::EndpointError;
+use super::in_flight::ask_all;
 use super::question::{Estimate, Question};
-use super::service::Service;
+use super::service::{Reply, Service};
 use crate::record::{Answer, AnswerStore};
 use crate::spec::Endpoint;
 
@@ -13,9 +14,9 @@ use crate::spec::Endpoint;
 ///
 /// # Errors
 /// [`EndpointError`]: before anything is asked if it could be more than is allowed.
-pub(super) fn ask(
+pub(super) fn ask<'q>(
     endpoint: &Endpoint,
-    questions: &[Question],
+    questions: &'q [Question],
     what: &str,
     store: &AnswerStore,
     note: &dyn Fn(&str),
@@ -25,7 +26,7 @@ pub(super) fn ask(
     let mut open = missing(endpoint, questions, store, &mut found)?;
     if !open.is_empty() {
         check(endpoint, &open)?;
-        let mut service = Service::new(endpoint)?;
+        let service = Service::new(endpoint)?;
         let _lock = store.lock(&|| note(&format!("another process asks {base_url}; waiting for it")))?;
         // What it asked meanwhile.
         open = missing(endpoint, questions, store, &mut found)?;
@@ -36,8 +37,7 @@ pub(super) fn ask(
             ));
         }
         let mut told = Estimate::default();
-        for question in &open {
-            let reply = service.answer(question, note)?;
+        let mut keep = |question: &'q Question, reply: Reply| -> Result<(), EndpointError> {
             let [input_tokens, output_tokens] = reply.tokens;
             told.input += input_tokens.unwrap_or(0);
             told.output += output_tokens.unwrap_or(0);
@@ -53,7 +53,9 @@ pub(super) fn ask(
             };
             store.save(&question.hash, &answer)?;
             found.insert(question.hash.as_str(), answer);
-        }
+            Ok(())
+        };
+        ask_all(&service, &open, endpoint.parallel, note, &mut keep)?;
         if !open.is_empty() {
             let cost = told.cost(endpoint).map(|cost| format!(", {cost:.4}")).unwrap_or_default();
             note(&format!("{base_url} counted {} tokens sent and {} received{cost}", told.input, told.output));

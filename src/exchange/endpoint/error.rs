@@ -1,5 +1,7 @@
 //! What can be wrong with a service.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use crate::error::{ExitCode, Fault};
@@ -15,6 +17,14 @@ pub enum EndpointError {
         name: String,
         /// What is wrong with it.
         what: &'static str,
+    },
+    /// The file of certificates to trust.
+    #[error("cannot read the certificates in {}: {source}", path.display())]
+    Certificates {
+        /// Its path.
+        path: PathBuf,
+        /// Why it cannot be used.
+        source: std::io::Error,
     },
     /// More than the experiment allows.
     #[error("{what}")]

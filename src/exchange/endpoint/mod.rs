@@ -10,6 +10,8 @@
 //!   that it is a bound for every tokenizer. An attempt that was lost counts in full. No price is assumed: without one only the
 //!   number of requests is bounded.
 //! - 2026-11: answers are kept by what was asked ([`crate::record::AnswerStore`]). The key is in none of them.
+//! - 2026-11: several requests are on their way at a time (`parallel`), begun in order and at the pace that is allowed; which of
+//!   them comes first changes no answer and no place of one. After a failure none is begun, and those on their way are kept.
 //! - 2026-11: a redirect is an error, since the key would go along.
 //! - 2026-11: a service scores prompts in `score` (`--model endpoint:MODEL@URL`) and is no model of an experiment: its trials ask
 //!   for gradients, vocabularies and perplexities, and a budget of a thousand evaluations would be a thousand requests a trial.
@@ -17,6 +19,7 @@
 mod allowance;
 mod ask;
 mod error;
+mod in_flight;
 mod labels;
 mod question;
 mod rewordings;

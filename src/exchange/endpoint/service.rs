@@ -1,16 +1,21 @@
 //! Requests to a service: the key's way, repeated attempts, the pace.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ureq::Agent;
+use ureq::tls::TlsConfig;
 
 use super::EndpointError;
 use super::allowance::Allowance;
 use super::question::Question;
 use crate::exchange::hub::Token;
+use crate::exchange::tls::{certificates, trusting};
 use crate::spec::Endpoint;
 
 /// Bytes of an answer at most.
@@ -28,13 +33,14 @@ pub(super) struct Service<'e> {
     url: String,
     key: Option<Token>,
     agent: Agent,
-    allowance: Allowance<'e>,
-    last: Option<Instant>,
-    dialect: Dialect,
+    allowance: Mutex<Allowance<'e>>,
+    last: Mutex<Option<Instant>>,
+    dialect: Mutex<Dialect>,
+    given_up: AtomicBool,
 }
 
 /// What the service does not know of what we ask, as far as it told.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Dialect {
     /// The limit of an answer is called `max_completion_tokens`.
     completion: bool,
@@ -67,7 +73,7 @@ impl<'e> Service<'e> {
     /// The service, its key read from the environment.
     ///
     /// # Errors
-    /// [`EndpointError::Key`].
+    /// [`EndpointError::Key`] and [`EndpointError::Certificates`].
     pub fn new(endpoint: &'e Endpoint) -> Result<Self, EndpointError> {
         let key = match &endpoint.key {
             None => None,
@@ -78,7 +84,15 @@ impl<'e> Service<'e> {
                 Some(key.ok_or_else(|| fault("is empty"))?)
             }
         };
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let tls = match certificates(set) {
+            Some(path) => {
+                trusting(&path).map_err(|source| EndpointError::Certificates { path: path.clone(), source })?
+            }
+            None => TlsConfig::default(),
+        };
         let config = Agent::config_builder()
+            .tls_config(tls)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -90,31 +104,50 @@ impl<'e> Service<'e> {
             false => config.build(),
         };
         let url = format!("{}/chat/completions", endpoint.base_url);
-        let allowance = Allowance::new(endpoint);
-        Ok(Self { endpoint, url, key, agent: config.new_agent(), allowance, last: None, dialect: Dialect::default() })
+        Ok(Self {
+            endpoint,
+            url,
+            key,
+            agent: config.new_agent(),
+            allowance: Mutex::new(Allowance::new(endpoint)),
+            last: Mutex::default(),
+            dialect: Mutex::default(),
+            given_up: AtomicBool::new(false),
+        })
+    }
+
+    /// Tries nothing again from now on: an answer is missing already.
+    pub fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was said.
+    pub fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// The answer to a question; `note` hears of attempts that fail.
     ///
     /// # Errors
     /// That of the last attempt.
-    pub fn answer(&mut self, question: &Question, note: &dyn Fn(&str)) -> Result<Reply, EndpointError> {
+    pub fn answer(&self, question: &Question, note: &dyn Fn(&str)) -> Result<Reply, EndpointError> {
         let mut attempt = 1;
         loop {
-            self.allowance.take(question)?;
+            locked(&self.allowance).take(question)?;
             self.keep_pace();
             let failed = match self.attempt(question) {
                 Ok(reply) => {
-                    self.allowance.settle(question, reply.tokens);
+                    locked(&self.allowance).settle(question, reply.tokens);
                     return Ok(reply);
                 }
                 Err(failed) => failed,
             };
             if !failed.counted {
-                self.allowance.settle(question, [Some(0); 2]);
+                locked(&self.allowance).settle(question, [Some(0); 2]);
             }
             let wait = failed.after.unwrap_or(WAIT * 2u32.saturating_pow(attempt - 1));
-            if !failed.again || u64::from(attempt) >= self.endpoint.attempts || wait > PATIENCE {
+            let last = !failed.again || u64::from(attempt) >= self.endpoint.attempts || wait > PATIENCE;
+            if last || self.is_given_up() {
                 return Err(failed.fault);
             }
             note(&format!("{}; trying again in {} s", failed.fault, wait.as_secs_f64()));
@@ -124,20 +157,23 @@ impl<'e> Service<'e> {
     }
 
     /// Waits until another request is within the pace.
-    fn keep_pace(&mut self) {
+    fn keep_pace(&self) {
         let pause = Duration::from_secs_f64(60.0 / self.endpoint.requests_per_minute as f64);
-        if let Some(left) = self.last.and_then(|last| pause.checked_sub(last.elapsed())) {
+        // Held while it waits: the next one waits behind it.
+        let mut last = locked(&self.last);
+        if let Some(left) = last.and_then(|last| pause.checked_sub(last.elapsed())) {
             thread::sleep(left);
         }
-        self.last = Some(Instant::now());
+        *last = Some(Instant::now());
     }
 
-    fn attempt(&mut self, question: &Question) -> Result<Reply, Failed> {
+    fn attempt(&self, question: &Question) -> Result<Reply, Failed> {
         let mut request = self.agent.post(&self.url).header("content-type", "application/json");
         if let Some(key) = &self.key {
             request = request.header("authorization", key.header());
         }
-        let mut response = request.send(self.dialect.body(question)).map_err(|error| self.cut(&error))?;
+        let dialect = *locked(&self.dialect);
+        let mut response = request.send(dialect.body(question)).map_err(|error| self.cut(&error))?;
         let status = response.status().as_u16();
         let after = response.headers().get("retry-after").and_then(|after| after.to_str().ok()?.trim().parse().ok());
         let bytes = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
@@ -145,7 +181,11 @@ impl<'e> Service<'e> {
         let json: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         if status != 200 {
             let said = self.said(&json);
-            let learned = status == 400 && self.dialect.learn(&said);
+            // Another request may have learnt it meanwhile.
+            let learned = status == 400 && {
+                let mut known = locked(&self.dialect);
+                known.learn(&said) || *known != dialect
+            };
             let mut what = match status {
                 300..=399 => ": it leads elsewhere, where the key would go along; name that address".to_owned(),
                 _ => said,
@@ -208,6 +248,11 @@ impl<'e> Service<'e> {
     fn without_key(&self, text: &str) -> String {
         self.key.as_ref().map_or_else(|| text.to_owned(), |key| key.hidden_in(text))
     }
+}
+
+/// What a thread that broke leaves is as good as before: every change is whole.
+fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether an attempt took too long, in its head or in its body.

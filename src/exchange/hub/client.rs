@@ -4,12 +4,12 @@ use std::thread;
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, Response, Uri};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 use super::error::HubFault;
 use super::settings::{Settings, Token};
 use super::watch::Watch;
+use crate::exchange::tls::trusting;
 
 /// Redirects that are followed.
 const MAX_REDIRECTS: usize = 8;
@@ -90,24 +90,15 @@ impl Client {
     /// # Errors
     /// A certificate file or an address that cannot be read.
     pub fn new(settings: &Settings) -> Result<Self, HubFault> {
-        let mut tls = TlsConfig::builder();
-        if let Some(path) = &settings.certificates {
-            let bytes = std::fs::read(path).map_err(HubFault::cache("read", path))?;
-            let found: Vec<Certificate<'static>> = parse_pem(&bytes)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                })
-                .collect();
-            tls = tls.root_certs(RootCerts::new_with_certs(&found));
-        }
+        let certificates = settings.certificates.as_deref();
+        let tls = certificates.map(|path| trusting(path).map_err(HubFault::cache("read", path))).transpose()?;
         let timeout = Some(settings.timeout);
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("promptmine/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls.build())
+            .tls_config(tls.unwrap_or_default())
             .timeout_resolve(timeout)
             .timeout_connect(timeout)
             .timeout_per_read(timeout)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::HubError;
 use super::error::HubFault;
+use crate::exchange::tls;
 
 /// The public hub.
 const ENDPOINT: &str = "https://huggingface.co";
@@ -106,7 +107,7 @@ impl Settings {
                 }
             },
         };
-        let certificates = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"].into_iter().find_map(path);
+        let certificates = tls::certificates(path);
         Ok(Self {
             cache,
             endpoint,

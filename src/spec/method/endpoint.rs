@@ -24,6 +24,8 @@ pub struct Endpoint {
     pub temperature: f64,
     /// Requests a minute at most; default 60.
     pub requests_per_minute: u64,
+    /// Requests that may be on their way at a time; default 4.
+    pub parallel: usize,
     /// Seconds that an answer may take; default 60.
     pub timeout: u64,
     /// Attempts at one request; default 4.
@@ -59,6 +61,7 @@ impl Endpoint {
             max_tokens: 1024,
             temperature: 1.0,
             requests_per_minute: 60,
+            parallel: 4,
             timeout: 60,
             attempts: 4,
             max_requests: 100,
@@ -101,7 +104,7 @@ pub const NO_VARIABLE: &str =
     "the name of a variable of the environment is expected, as in OPENAI_API_KEY; the key itself belongs in no file";
 
 /// Its keys.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "base_url",
     "model",
     "key",
@@ -109,6 +112,7 @@ const KEYS: [&str; 12] = [
     "max_tokens",
     "temperature",
     "requests_per_minute",
+    "parallel",
     "timeout",
     "attempts",
     "max_requests",
@@ -155,6 +159,7 @@ pub(super) fn endpoint(reader: &mut Reader, at: At) -> Result<Option<Endpoint>, 
     endpoint.n_paraphrases = whole("n_paraphrases", endpoint.n_paraphrases as u64, 1..=100)? as usize;
     endpoint.max_tokens = whole("max_tokens", endpoint.max_tokens, 1..=100_000)?;
     endpoint.requests_per_minute = whole("requests_per_minute", endpoint.requests_per_minute, 1..=100_000)?;
+    endpoint.parallel = whole("parallel", endpoint.parallel as u64, 1..=256)? as usize;
     endpoint.timeout = whole("timeout", endpoint.timeout, 1..=3_600)?;
     endpoint.attempts = whole("attempts", endpoint.attempts, 1..=100)?;
     endpoint.max_requests = whole("max_requests", endpoint.max_requests, 0..=1_000_000)?;
