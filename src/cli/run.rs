@@ -36,8 +36,8 @@ The same command goes on where an earlier run stopped: trials that are complete 
 a training from its last checkpoint, and gives the same numbers, whatever the jobs and threads. What is damaged begins anew, too, and is told. A file with more items, models, shots or seeds runs only what is new; one with another task, budget, selection or limits is another experiment and is refused, unless --fresh. Ctrl-C finishes the write under way and stops; \
 a second one stops at once. Nothing is lost either way.
 
-The folder results/<name>/ holds leaderboard.csv, curves.csv, leaderboard.md, candidates.csv, transfer.csv, rewritten as trials end, and \
-trials/<trial>/ with the events, the test predictions and the chosen prompt.
+The folder results/<name>/ holds report.html, leaderboard.csv, curves.csv, leaderboard.md, candidates.csv, transfer.csv, variance.csv, rewritten as trials \
+end, and trials/<trial>/ with the events, the test predictions and the chosen prompt.
 
 --shard I/N runs the I-th of N parts of the trials, shared out by what they are estimated to take. The parts may run at the same time \
 on several machines, in one results folder on a shared file system or each in its own; `promptmine merge` makes the tables, \

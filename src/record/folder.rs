@@ -16,8 +16,16 @@ use super::{Provenance, RecordError, TrialRecord, TrialWriter, write_atomically}
 use crate::spec::Shard;
 
 /// What we write beside `trials` and rewrite from it at any time.
-const DERIVED: [&str; 6] =
-    ["candidates.csv", "curves.csv", "leaderboard.csv", "leaderboard.md", "matrix.parquet", "transfer.csv"];
+const DERIVED: [&str; 8] = [
+    "candidates.csv",
+    "curves.csv",
+    "leaderboard.csv",
+    "leaderboard.md",
+    "matrix.parquet",
+    "report.html",
+    "transfer.csv",
+    "variance.csv",
+];
 
 /// The rest of what stands in a results folder.
 const OURS: [&str; 7] = ["experiment.yaml", "provenance.json", "trials", LOCK, CHECKPOINTS, ANSWERS, SHARDS];

@@ -17,7 +17,9 @@ fn a_run_prints_its_leaderboard_and_how_to_use_the_best_prompt() {
     let command = command.replace("FILE", "test.tsv");
     let arguments: Vec<&str> = command.split_whitespace().collect();
     assert_eq!(workplace.done(&arguments).stdout.lines().count(), 60);
-    for file in ["experiment.yaml", "provenance.json", "leaderboard.csv", "leaderboard.md", "candidates.csv"] {
+    for file in
+        ["experiment.yaml", "provenance.json", "leaderboard.csv", "leaderboard.md", "candidates.csv", "report.html"]
+    {
         assert!(workplace.path("results/toy").join(file).is_file(), "{file}");
     }
     let board = workplace.done(&["leaderboard", "results/toy", "--format", "csv"]).stdout;

@@ -94,10 +94,8 @@ pub(super) fn learning(html: &mut Markup, board: &Leaderboard, series: &Series, 
         if lines.is_empty() {
             continue;
         }
-        if drawn.len() == 1 || !html.is_empty() {
-            let calibration = if key.1 == "none" { String::new() } else { format!(", calibration {}", key.1) };
-            html.data("h3", "", &format!("{}{calibration}", key.0));
-        }
+        let calibration = if key.1 == "none" { String::new() } else { format!(", calibration {}", key.1) };
+        html.data("h3", "", &format!("{}{calibration}", key.0));
         let y_label = format!("{} on test", board.asked.metric);
         let (methods, lines): (Vec<&str>, Vec<Line>) = lines.into_iter().unzip();
         Lines {

@@ -81,7 +81,7 @@ pub(super) fn forest(
             line(html, &format!("reference {}", series.class(reference)), (at, TOP - 6.0), (at, bottom));
             // Two names at one place would cover each other.
             let up = if (at - last).abs() < 56.0 { 14.0 } else { 0.0 };
-            label(html, &[("text-anchor", "middle"), ("class", "small")], (at, TOP - 9.0 - up + 4.0), reference);
+            label(html, &[("text-anchor", "middle"), ("class", "small")], (at, TOP - 9.0 - up), reference);
             last = at;
         }
         for (place, row) in rows.iter().enumerate() {
@@ -94,7 +94,7 @@ pub(super) fn forest(
                 line(html, &format!("whisker {class}"), (x.at(low), y), (x.at(high), y));
             }
             for value in in_seeds(row).into_iter().filter(|_| row.n_seeds > 1) {
-                circle(html, &format!("seed {class}"), (x.at(value), y), "2.5");
+                circle(html, &format!("seed {class}"), (x.at(value), y), "3");
             }
             if let Some(dev) = on_dev(row) {
                 let d = format!("M{} {}l5 5l-5 5l-5 -5z", px(x.at(dev)), px(y - 5.0));
@@ -109,19 +109,21 @@ pub(super) fn forest(
             }
         }
     });
+    let has_dev = rows.iter().any(|row| on_dev(row).is_some());
+    let dev = "◇ mean on dev, which chose the prompt: what lies between ◇ and ■ is how much choosing flattered. ";
     let key = match section.ranked_on {
-        RankedOn::Test => {
-            "■ mean on test with its 95 % interval over seeds and examples · ● single seeds · ◇ mean on dev, which chose the \
-             prompt: what lies between ◇ and ■ is how much choosing flattered. Dashed: manual and random. Overlapping \
-             intervals do not say that two rows are equal; the ranks in brackets say what is told apart."
-        }
-        RankedOn::Dev => {
-            "■ mean on dev with the 95 % interval of one dev set · ● single seeds. These examples chose the prompts, so that the figures \
-             flatter and nothing is tested. Dashed: manual and random."
-        }
+        RankedOn::Test => format!(
+            "■ mean on test with its 95 % interval over seeds and examples · ● single seeds{}{}Dashed: manual and random. Overlapping \
+             intervals do not say that two rows are equal; the ranks in brackets say what is told apart.",
+            if has_dev { " · " } else { ". " },
+            if has_dev { dev } else { "" }
+        ),
+        RankedOn::Dev => "■ mean on dev with the 95 % interval of one dev set · ● single seeds. These examples chose the prompts, so that the \
+                          figures flatter and nothing is tested. Dashed: manual and random."
+            .into(),
         RankedOn::LabelFree => {
-            "■ mean of the label-free score · ● single seeds. No labels say how good these prompts are."
+            "■ mean of the label-free score · ● single seeds. No labels say how good these prompts are.".into()
         }
     };
-    html.leaf("p", &[("class", "note")], key);
+    html.leaf("p", &[("class", "note")], &key);
 }

@@ -65,7 +65,7 @@ mod tests {
         let scale = Scale::over([0.5, 1.0].into_iter(), (0.0, 1.0), 0.0, 100.0);
         assert_eq!(scale.at(1.0), 100.0);
         assert_eq!(scale.at(0.5).round(), 4.0);
-        let texts: Vec<String> = scale.ticks(5).into_iter().map(|(_, text)| text).collect();
+        let texts: Vec<String> = scale.ticks(6).into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts, ["0.5", "0.6", "0.7", "0.8", "0.9", "1.0"]);
     }
 

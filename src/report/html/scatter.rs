@@ -39,8 +39,8 @@ pub(super) fn scatter(html: &mut Markup, shelf: &Shelf, y_label: &str, range: (f
             label(html, &[("text-anchor", "end")], (LEFT - 6.0, y.at(value) + 4.0), &text);
         }
         // Tokens are whole.
-        for (value, text) in x.ticks(6).into_iter().filter(|(value, _)| value.fract() == 0.0) {
-            label(html, &[("text-anchor", "middle")], (x.at(value), HEIGHT - BOTTOM + 18.0), &text);
+        for (value, _) in x.ticks(6).into_iter().filter(|(value, _)| value.fract() == 0.0) {
+            label(html, &[("text-anchor", "middle")], (x.at(value), HEIGHT - BOTTOM + 18.0), &format!("{value}"));
         }
         label(
             html,

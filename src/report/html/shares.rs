@@ -54,7 +54,7 @@ fn words(variance: &Variance) -> String {
         .collect();
     match said.is_empty() {
         true => format!("All {} test scores are equal: there is no variance to take apart.", variance.n),
-        false => format!("Of the variance of {} test scores, {} goes.", variance.n, listing(&said)),
+        false => format!("What goes with what, of the variance of {} test scores: {}.", variance.n, listing(&said)),
     }
 }
 
@@ -118,7 +118,8 @@ mod tests {
         let variance = Variance { rows, n: 6, adds_up: true };
         assert_eq!(
             words(&variance),
-            "Of the variance of 6 test scores, 62 % with method, 8 % with seed and 30 % with none of them (interactions and chance) goes."
+            "What goes with what, of the variance of 6 test scores: 62 % with method, 8 % with seed and 30 % with none of them \
+             (interactions and chance)."
         );
         assert!(limits(&variance).contains("2 seeds only") && !limits(&variance).contains("overlap"));
         let equal = Variance { rows: vec![row("method", Some(2), 1, None)], n: 4, adds_up: false };

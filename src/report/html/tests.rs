@@ -96,7 +96,7 @@ fn the_page_says_what_was_found_and_never_more_than_the_closing_lines() {
         "What the budget bought",
         "What the scores hang on",
         "2 seeds only: all shares are crude.",
-        "Pareto front by score and tokens: 2 points, 2 candidates.",
+        "Pareto front by score and tokens: 2 points, 3 candidates.",
         "use it, from the results folder: <code dir=\"auto\">promptmine predict --prompt trials/",
     ] {
         assert!(page.contains(part), "{part}\n{page}");
