@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 
 use crate::error::Result;
-use crate::model::{DeviceChoice, adapters, resolve};
+use crate::model::{DeviceChoice, adapters, autotune_folder, resolve};
 
 use super::output::print;
 use super::text_table::TextTable;
@@ -42,6 +42,9 @@ pub fn run(_arguments: &Arguments) -> Result<()> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     facts.row(["threads", &format!("{} of {processors} processors", rayon::current_num_threads())]);
     facts.row(["adapters", &gpu(&mut advice)]);
+    if let Some(kept) = kept(&mut advice) {
+        facts.row(["autotune results", &kept]);
+    }
     match resolve(DeviceChoice::Auto) {
         Ok(device) => facts.row(["--device auto", &format!("takes {}", device.description)]),
         Err(error) => facts.row(["--device auto", &format!("fails: {error}")]),
@@ -99,6 +102,21 @@ fn gpu(advice: &mut Vec<String>) -> String {
     }
     let words: Vec<String> = adapters.iter().map(|a| format!("{} ({}, {})", a.name, a.backend, a.kind)).collect();
     words.join("; ")
+}
+
+/// Where what was found out about a GPU's kernels is kept; nothing to say where there is no GPU.
+fn kept(advice: &mut Vec<String>) -> Option<String> {
+    if let Some(folder) = autotune_folder() {
+        return Some(format!("kept in {}", folder.display()));
+    }
+    if adapters().iter().all(crate::model::Adapter::is_software) {
+        return None;
+    }
+    advice.push(
+        "each run tries the kernels of the GPU anew: build with `--features keep-autotune` to keep what was found"
+            .into(),
+    );
+    Some("not kept: built without the feature keep-autotune".into())
 }
 
 /// Whether results could be written, found out without writing.

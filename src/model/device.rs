@@ -335,6 +335,8 @@ mod gpu {
         let device = match open.iter().find(|(kind, _)| *kind == selector) {
             Some((_, device)) => device.clone(),
             None => {
+                #[cfg(feature = "keep-autotune")]
+                crate::model::autotune::keep();
                 let mut options = Device::wgpu_options().device_kind(selector.clone());
                 // Pinned, so that the runtime opens the adapter that was found and asks no other interface.
                 if let Some(interface) = interface(&adapter.backend) {

@@ -3,6 +3,7 @@
 //! [`LanguageModel`] is the front door; [`load_builtin`], [`load_folder`] and [`load_gguf`] open a model with its tokenizer. Everything above
 //! this room sees embeddings, states and logits; nothing above it knows a family by name.
 
+mod autotune;
 mod builtin;
 mod chat;
 mod config;
@@ -25,6 +26,7 @@ mod toy_causal;
 mod tuning;
 mod weights;
 
+pub use autotune::autotune_folder;
 pub use builtin::{BuiltinModel, Card, builtin_models};
 pub use chat::{ChatMessage, ChatOptions, render_chat};
 pub use device::{Adapter, AdapterKind, DeviceChoice, ResolvedDevice, adapters, resolve};

@@ -54,3 +54,27 @@ fn a_run_on_the_gpu_gives_the_leaderboard_of_the_cpu() {
     let other = workplace.run(&["run", "gpu.yaml", "--results", "wgpu"]);
     assert!(other.code == 6 && other.stderr.contains("`wgpu`"), "{}", other.stderr);
 }
+
+/// A line of the runtime's log for each kernel that a shape was not tried with: written while shapes are tuned, and only then.
+#[cfg(feature = "keep-autotune")]
+const TRIED: &str = "The autotune is skipped";
+
+#[cfg(feature = "keep-autotune")]
+#[test]
+fn what_one_process_found_out_about_kernels_the_next_one_takes_over() {
+    if let Err(error) = promptmine::model::resolve(promptmine::model::DeviceChoice::Wgpu) {
+        return eprintln!("skipped: {error}");
+    }
+    let workplace = Workplace::new();
+    let cache = workplace.path("caches");
+    let tried = |log: &str| {
+        let mut command = workplace.command(&["fill", "--model", "builtin:toy", "it was {mask}", "--device", "wgpu"]);
+        command.env("XDG_CACHE_HOME", &cache).env("CUBECL_DEBUG_LOG", workplace.path(log));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        (std::fs::read_to_string(workplace.path(log)).unwrap().matches(TRIED).count(), output.stdout)
+    };
+    let (first, said) = tried("first.log");
+    assert!(first > 0 && cache.join("promptmine").join("autotune").join("default.db").exists());
+    assert_eq!(tried("second.log"), (0, said));
+}
