@@ -91,7 +91,7 @@ fn contradictions_in_an_item_are_told() {
     );
     assert_eq!(
         message("  - { n_trigger: 3 }"),
-        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation)"
+        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation, edits, evolution)"
     );
     assert_eq!(
         message("  - { method: manual, template: '{mask}' }"),
