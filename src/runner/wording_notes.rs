@@ -25,27 +25,28 @@ pub(super) fn wording_note(method: &Method, starts: &[Prompt], trial: &PlannedTr
             let config = edits_config(method);
             let of = |n| config.iteration(n, &rewording, offer);
             let start = proposed + config.first_comparison(n_starts, offer);
-            ("iteration", start, of(1), of(config.n_candidates * config.beam))
+            ("an iteration", start, of(1), of(config.n_candidates * config.beam))
         }
         Method::Evolution(method) => {
             let config = evolution_config(method);
             let of = |n| config.generation(n, &rewording, offer);
             let first = of(config.population.saturating_sub(n_starts));
             let start = proposed + config.first_comparison(n_starts, offer) + first;
-            ("generation", start, of(1), of(config.population))
+            ("a generation", start, of(1), of(config.population))
         }
         _ => return None,
     };
     let (label, shots) = (&trial.key.label, &trial.key.shots);
     Some(match start + least > share {
         true => format!(
-            "{share} evaluations may not cover what `{label}` starts from and one {unit} at {shots} shots, which cost at most {start} \
+            "{share} evaluations may not cover what `{label}` starts from and {unit} at {shots} shots, which cost at most {start} \
              and at least {least} (take fewer templates, smaller batch_size or n_texts, or a larger budget)"
         ),
         false => format!(
-            "`{label}` at {shots} shots: what it starts from costs at most {start} evaluations and a {unit} at most {whole}; {share} \
-             cover {:.1} such {unit}s or more",
-            (share - start) as f64 / whole as f64
+            "`{label}` at {shots} shots: what it starts from costs at most {start} evaluations and {unit} at most {whole}; {share} \
+             cover {:.1} such {plural} or more",
+            (share - start) as f64 / whole as f64,
+            plural = if unit.ends_with("iteration") { "iterations" } else { "generations" },
         ),
     })
 }
