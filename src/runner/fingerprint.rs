@@ -2,7 +2,7 @@
 
 use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Scorer};
-use crate::spec::{Calibration, Method, SearchItem};
+use crate::spec::{Calibration, SearchItem};
 
 use super::oracle::set_hash;
 use super::plan::Plan;
@@ -34,7 +34,7 @@ impl Plan {
             }
         }
         for method in &item.cells {
-            let Method::Manual(manual) = method else { continue };
+            let Some(manual) = method.written() else { continue };
             for template in
                 written_templates(manual, &self.task.lists).iter().filter(|_| !manual.templates_from.is_empty())
             {

@@ -55,6 +55,7 @@ mod template_lists;
 mod transfer;
 mod trial;
 mod winner;
+mod wording_notes;
 
 pub use batch_size::{BatchSize, settings_for};
 pub use calibrated::Calibrated;

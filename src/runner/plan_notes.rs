@@ -15,6 +15,7 @@ use super::draws::{FEWEST_CANDIDATES, UNLABELLED};
 use super::plan::{Plan, PlannedTrial};
 use super::rungs::Rungs;
 use super::template_lists::list_notes;
+use super::wording_notes::wording_note;
 
 impl Plan {
     /// Gathers them.
@@ -94,6 +95,10 @@ impl Plan {
                 if let Some(Method::Paraphrase(method)) = item.cells.first() {
                     let share = self.share(item);
                     self.notes.push(round_note(method, &prompts(item, &self.task), trial, share));
+                    break;
+                }
+                if let Some(method @ (Method::Edits(_) | Method::Evolution(_))) = item.cells.first() {
+                    self.notes.extend(wording_note(method, &prompts(item, &self.task), trial, self.share(item)));
                     break;
                 }
                 if let Some(Method::LabelWords(LabelWords { words, .. })) = item.cells.first() {

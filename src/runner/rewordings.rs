@@ -11,6 +11,7 @@ use crate::search::discrete::Rephrase;
 use crate::spec::{Endpoint, Method};
 
 use super::cell::paraphrase::templates;
+use super::cell::wording;
 use super::plan::Plan;
 
 /// A service with the templates that it is asked about, and the first item that names it.
@@ -24,7 +25,7 @@ struct Asked {
 pub(super) fn deciding(cells: &[Method]) -> Vec<Method> {
     let mut cells = cells.to_vec();
     for method in &mut cells {
-        let Method::Paraphrase(method) = method else { continue };
+        let Some(method) = method.rewriting_mut() else { continue };
         let asked = |endpoint: Box<Endpoint>| Endpoint {
             n_paraphrases: endpoint.n_paraphrases,
             max_tokens: endpoint.max_tokens,
@@ -79,9 +80,13 @@ impl Plan {
                 trial.item == index && only.is_none_or(|only| only == trial.key.method || only == trial.key.label)
             });
             for method in item.cells.iter().filter(|_| runs) {
-                let Method::Paraphrase(method) = method else { continue };
-                let Some(endpoint) = method.endpoint.as_deref() else { continue };
-                let new = templates(method, &self.task);
+                let Some(endpoint) = method.rewriting().and_then(|rewriting| rewriting.endpoint.as_deref()) else {
+                    continue;
+                };
+                let new = match method {
+                    Method::Paraphrase(method) => templates(method, &self.task),
+                    method => method.written().map_or_else(Vec::new, |starts| wording::templates(starts, &self.task)),
+                };
                 match all.iter_mut().find(|asked| asked.endpoint == *endpoint) {
                     Some(asked) => asked.templates.extend(new),
                     None => all.push(Asked { endpoint: endpoint.clone(), templates: new, item: index }),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::prompt::{Notation, Template, TemplateList};
-use crate::spec::{Experiment, Manual, Method};
+use crate::spec::{Experiment, Manual};
 
 use super::RunnerError;
 
@@ -21,7 +21,7 @@ pub(super) fn template_lists(experiment: &Experiment) -> Result<TemplateLists, R
     let mut lists = BTreeMap::new();
     for (index, item) in experiment.search.iter().enumerate() {
         for method in &item.cells {
-            let Method::Manual(manual) = method else { continue };
+            let Some(manual) = method.written() else { continue };
             for (key, path) in keys(manual).into_iter().zip(&manual.templates_from) {
                 let resolved = experiment.resolve_path(path);
                 let place = format!("search[{index}]");

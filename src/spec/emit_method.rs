@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::method::{
-    BackTranslation, Choose, Endpoint, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind,
+    BackTranslation, Choose, Endpoint, Manual, Method, OptimiserKind, Paraphrase, PrefixInit, Probe, PromptEncoderKind,
     SoftInit, SpanFill, TrainingParameters, TriggerSlots, Walk, WordSearch,
 };
 use super::tree::{count, folded, list, mapping, text};
@@ -77,16 +77,7 @@ pub(super) fn word_search(words: &WordSearch) -> Value {
 /// The parameters of a method, by key.
 pub(super) fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
     match of {
-        Method::Manual(method) => {
-            let mut entries = Vec::new();
-            entries.extend((!method.templates.is_empty()).then(|| ("templates", list(&method.templates))));
-            if !method.templates_from.is_empty() {
-                let files: Vec<_> = method.templates_from.iter().map(|path| path.display()).collect();
-                entries.push(("templates_from", list(&files)));
-                entries.push(("cut_behind_mask", Value::from(method.cut_behind_mask)));
-            }
-            entries
-        }
+        Method::Manual(method) => written(method),
         Method::Random(method) => triggers(&method.slots),
         Method::Autoprompt(method) => {
             let own = vec![
@@ -120,10 +111,33 @@ pub(super) fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
             let mut entries = Vec::new();
             entries.extend((!method.templates.is_empty()).then(|| ("templates", list(&method.templates))));
             entries.extend(rewriting(method));
-            entries.extend(method.back_translation.iter().map(|of| ("back_translation", back_translation(of))));
             entries.extend(method.rounds.iter().map(|&rounds| ("rounds", count(rounds))));
-            entries.extend(method.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
-            entries.extend(method.endpoint.iter().map(|service| ("endpoint", endpoint(service))));
+            entries.extend(sources(method));
+            entries
+        }
+        Method::Edits(method) => {
+            let mut entries = written(&method.starts);
+            entries.push(("level", text(method.level.name())));
+            entries.extend(rewriting(&method.rewriting));
+            entries.extend([("n_compose", count(method.n_compose)), ("patience", count(method.patience))]);
+            entries.extend(method.restarts.iter().map(|&n| ("restarts", count(n))));
+            entries.extend(method.n_iterations.iter().map(|&n| ("n_iterations", count(n))));
+            entries.push(("temperature", Value::from(method.temperature)));
+            entries.extend(sources(&method.rewriting));
+            entries
+        }
+        Method::Evolution(method) => {
+            let mut entries = written(&method.starts);
+            entries.extend([
+                ("algorithm", text(method.algorithm.name())),
+                ("population", count(method.population)),
+                ("crossover", text(method.crossover.name())),
+                ("mutation", Value::from(method.mutation)),
+            ]);
+            entries.extend(method.generations.iter().map(|&n| ("generations", count(n))));
+            let own = |(key, _): &(&str, Value)| !matches!(*key, "n_candidates" | "beam");
+            entries.extend(rewriting(&method.rewriting).into_iter().filter(own));
+            entries.extend(sources(&method.rewriting));
             entries
         }
         Method::TemplateGeneration(method) => {
@@ -300,6 +314,27 @@ fn back_translation(of: &BackTranslation) -> Value {
         entries.extend([("source_language", text(source)), ("target_language", text(target))]);
     }
     mapping(entries)
+}
+
+/// What a person wrote.
+fn written(of: &Manual) -> Vec<(&'static str, Value)> {
+    let mut entries = Vec::new();
+    entries.extend((!of.templates.is_empty()).then(|| ("templates", list(&of.templates))));
+    if !of.templates_from.is_empty() {
+        let files: Vec<_> = of.templates_from.iter().map(|path| path.display()).collect();
+        entries.push(("templates_from", list(&files)));
+        entries.push(("cut_behind_mask", Value::from(of.cut_behind_mask)));
+    }
+    entries
+}
+
+/// What its generators need beside the model.
+fn sources(method: &Paraphrase) -> Vec<(&'static str, Value)> {
+    let mut entries = Vec::new();
+    entries.extend(method.back_translation.iter().map(|of| ("back_translation", back_translation(of))));
+    entries.extend(method.synonyms.iter().map(|path| ("synonyms", text(path.display()))));
+    entries.extend(method.endpoint.iter().map(|service| ("endpoint", endpoint(service))));
+    entries
 }
 
 /// How a round rewrites templates.

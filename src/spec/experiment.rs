@@ -521,7 +521,7 @@ seeds: []
 search:
   - { method: manual, templates: ['{text} {mask} {trigger:2}'] }
   - { method: autopromt }
-  - { method: evolution, n: 1 }
+  - { method: generate, n: 1 }
   - { method: autoprompt, n_trigger: [0, 51], n_candidates: [] }
 budget: { evaluations: 0 }
 select: { by: accurcy, racing: exakt }
@@ -541,8 +541,8 @@ experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name,
 experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)
 experiments/x.yaml:9:8: seeds: an empty list; at least one is needed
 experiments/x.yaml:11:34: search[0].templates: {trigger:N} belongs to a method that fills it (random, autoprompt)
-experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation)
-experiments/x.yaml:13:15: search[2].method: method `evolution` is not in this version (this version has manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation)
+experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation, edits, evolution)
+experiments/x.yaml:13:15: search[2].method: method `generate` is not in this version (this version has manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation, edits, evolution)
 experiments/x.yaml:14:39: search[3].n_trigger[0]: 0 is not allowed (1 to 50)
 experiments/x.yaml:14:42: search[3].n_trigger[1]: 51 is not allowed (1 to 50)
 experiments/x.yaml:14:61: search[3].n_candidates: an empty list; at least one value is needed

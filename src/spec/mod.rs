@@ -46,11 +46,12 @@ pub use error::{SpecError, ValueFault};
 pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_path};
 pub use fact_task::{FactTask, LeaveOut, Objects};
 pub use method::{
-    Autoprompt, BackTranslation, BbtParameters, Choose, Decay, Demonstrations, Endpoint, FineTuneParameters, Gcg,
-    Generator, LabelWords, METHODS, Manual, Method, NO_VARIABLE, Nearness, OptimiserKind, OptipromptParameters, Order,
-    PTuningParameters, Paraphrase, Pez, PrefixInit, PrefixParameters, Price, Probe, PromptEncoderKind, Random, Script,
-    SearchItem, SoftInit, SoftPromptParameters, SpanFill, TemplateAndWords, TemplateGeneration, TrainingParameters,
-    TriggerSlots, TunedSoft, VocabularyFilter, Walk, WordRanking, WordSearch,
+    Autoprompt, BackTranslation, BbtParameters, Choose, CrossoverKind, Decay, Demonstrations, EditLevel, Edits,
+    Endpoint, Evolution, EvolutionAlgorithm, FineTuneParameters, Gcg, Generator, LabelWords, METHODS, Manual, Method,
+    NO_VARIABLE, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters, Paraphrase, Pez, PrefixInit,
+    PrefixParameters, Price, Probe, PromptEncoderKind, Random, Script, SearchItem, SoftInit, SoftPromptParameters,
+    SpanFill, TemplateAndWords, TemplateGeneration, TrainingParameters, TriggerSlots, TunedSoft, VocabularyFilter,
+    Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
 pub use multi_token::MultiToken;

@@ -42,6 +42,7 @@ mod sweeps;
 mod template_generation;
 mod terminal;
 mod transfer;
+mod wording_searches;
 mod words;
 mod workplace;
 mod zero_shots;

@@ -29,6 +29,7 @@ mod soft_prompt;
 pub(super) mod template_generation;
 mod training;
 pub(super) mod trigger;
+pub(super) mod wording;
 
 /// One cell of an item's sweep, ready to run.
 pub struct Cell {
@@ -102,6 +103,8 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::LabelWords(method) => label_words::template(method.template.as_ref(), task),
         Method::TemplateAndWords(method) => label_words::template(method.template.as_ref(), task),
         Method::TemplateGeneration(method) => template_generation::templates(method, task),
+        Method::Edits(method) => wording::templates(&method.starts, task),
+        Method::Evolution(method) => wording::templates(&method.starts, task),
         Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
             method.trigger_template(&task.template).into_iter().collect()
         }
@@ -143,6 +146,10 @@ pub fn cells(
                 Method::Manual(_) => (Box::new(Manual::new(prompts.into_iter().map(written).collect())), Vec::new()),
                 Method::Paraphrase(paraphrase) => {
                     (paraphrase::search(paraphrase, &prompts, task, scorer, stream(), place)?, Vec::new())
+                }
+                Method::Edits(method) => (wording::edits(method, &prompts, task, scorer, stream(), place)?, Vec::new()),
+                Method::Evolution(method) => {
+                    (wording::evolution(method, &prompts, task, scorer, stream(), place)?, Vec::new())
                 }
                 Method::LabelWords(method) => (label_words::search(method, prompts.remove(0)), Vec::new()),
                 Method::TemplateAndWords(method) => {
@@ -210,6 +217,8 @@ fn describe(method: &Method) -> String {
         Method::LabelWords(m) => label_words::describe(&m.words, m.template.as_ref()),
         Method::TemplateAndWords(m) => label_words::describe(&m.words, m.template.as_ref()),
         Method::TemplateGeneration(m) => template_generation::describe(m),
+        Method::Edits(m) => wording::describe_edits(m),
+        Method::Evolution(m) => wording::describe_evolution(m),
         Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => trigger::describe(method),
     }
 }

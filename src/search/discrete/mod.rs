@@ -2,6 +2,8 @@
 
 mod autoprompt;
 mod demonstrations;
+mod edits;
+mod evolution;
 mod gcg;
 mod hot_flip;
 mod label_words;
@@ -9,13 +11,19 @@ mod manual;
 mod objective;
 mod paraphrase;
 mod pez;
+mod phrase;
 mod probe;
 mod random;
+mod ranking;
 mod template_generation;
 mod trail;
+mod train_batch;
+mod wording;
 
 #[cfg(test)]
 mod circle;
+#[cfg(test)]
+mod language;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -23,6 +31,8 @@ mod trigger_tests;
 
 pub use autoprompt::{Autoprompt, AutopromptConfig};
 pub use demonstrations::{Demonstrations, DemonstrationsConfig};
+pub use edits::{Edits, EditsConfig};
+pub use evolution::{Algorithm, Crossover, Evolution, EvolutionConfig};
 pub use gcg::{Gcg, GcgConfig};
 pub use label_words::{LabelWords, LabelWordsConfig, Lexicon, TemplateAndWords, WordScore};
 pub use manual::Manual;
@@ -32,6 +42,8 @@ pub use paraphrase::{
     Translate, Translator, has_han, stands_for,
 };
 pub use pez::{Pez, PezConfig};
+pub use phrase::Level;
 pub use probe::ProbeConfig;
 pub use random::Random;
 pub use template_generation::{ScorerFiller, SpanFiller, Spans, TemplateGeneration, TemplateGenerationConfig};
+pub use wording::Rewording;

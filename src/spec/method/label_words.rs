@@ -69,7 +69,9 @@ pub(super) fn read_both(reader: &mut Reader, at: At, default: &[WordSearch]) -> 
     let base = WordSearch { n_candidates: A_TURN, ..WordSearch::default() };
     let templates = plain(reader, &fields, "template")?;
     let Some(searches) = word_searches(reader, &fields, (default, base))? else { return Ok(None) };
-    let Some(rounds) = paraphrase::parameters(reader, &fields, &at, Vec::new())? else { return Ok(None) };
+    let Some(rounds) = paraphrase::parameters(reader, &fields, &at, Vec::new(), paraphrase::USUAL)? else {
+        return Ok(None);
+    };
     if !within(reader, &at, &[templates.len(), searches.len(), rounds.len()]) {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::error::SpecError;
-use super::super::reader::{At, Reader};
+use super::super::reader::{At, Fields, Reader};
 use super::super::task::template;
 use super::Method;
 use super::sweep::sweep;
@@ -29,7 +29,16 @@ pub(super) fn read(reader: &mut Reader, at: At, task: Option<&Template>) -> Resu
     if let (true, Some(at)) = (templates.iter().any(|template| template.n_trigger() > 0), fields.get("templates")) {
         reader.value(&at, "{trigger:N} belongs to a method that fills it (random, autoprompt)");
     }
-    let templates_from = sweep(reader, &fields, "templates_from", Vec::new(), |reader, at| {
+    let (templates_from, cut_behind_mask) = lists(reader, &fields)?;
+    if templates.is_empty() && templates_from.is_empty() {
+        return Ok(cells(task));
+    }
+    Ok(vec![Method::Manual(Manual { templates, templates_from, cut_behind_mask })])
+}
+
+/// The lists of templates that an item names, and whether their prompts are cut off behind the mask.
+pub(super) fn lists(reader: &mut Reader, fields: &Fields) -> Result<(Vec<PathBuf>, bool), SpecError> {
+    let templates_from = sweep(reader, fields, "templates_from", Vec::new(), |reader, at| {
         let text = reader.text(at)?;
         if text.trim().is_empty() {
             reader.value(at, "it is empty; the path of a list of templates is expected");
@@ -45,10 +54,7 @@ pub(super) fn read(reader: &mut Reader, at: At, task: Option<&Template>) -> Resu
         }
         None => false,
     };
-    if templates.is_empty() && templates_from.is_empty() {
-        return Ok(cells(task));
-    }
-    Ok(vec![Method::Manual(Manual { templates, templates_from, cut_behind_mask })])
+    Ok((templates_from, cut_behind_mask))
 }
 
 /// The item where none is written.

@@ -4,7 +4,9 @@ mod autoprompt;
 mod back_translation;
 mod bbt;
 mod demonstrations;
+mod edits;
 mod endpoint;
+mod evolution;
 mod filter;
 mod fine_tune;
 mod gcg;
@@ -32,7 +34,9 @@ pub use autoprompt::Autoprompt;
 pub use back_translation::BackTranslation;
 pub use bbt::BbtParameters;
 pub use demonstrations::{Choose, Demonstrations, Order};
+pub use edits::{EditLevel, Edits};
 pub use endpoint::{Endpoint, NO_VARIABLE, Price};
+pub use evolution::{CrossoverKind, Evolution, EvolutionAlgorithm};
 pub use filter::{Script, VocabularyFilter};
 pub use fine_tune::{FineTuneParameters, TunedSoft};
 pub use gcg::{Gcg, Probe};
@@ -63,7 +67,7 @@ use crate::prompt::{Notation, Template};
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 17] = [
+pub const METHODS: [&str; 19] = [
     "manual",
     "random",
     "paraphrase",
@@ -81,10 +85,12 @@ pub const METHODS: [&str; 17] = [
     "warp",
     "fine_tune",
     "template_generation",
+    "edits",
+    "evolution",
 ];
 
 /// Methods that papers and the contract name and this version does not have.
-const LATER: [&str; 3] = ["evolution", "generate", "mine"];
+const LATER: [&str; 2] = ["generate", "mine"];
 
 /// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
 #[derive(Debug, Clone)]
@@ -172,6 +178,10 @@ pub enum Method {
     TemplateAndWords(Box<TemplateAndWords>),
     /// Templates that a model writes.
     TemplateGeneration(TemplateGeneration),
+    /// Phrases deleted, exchanged, said otherwise and put back.
+    Edits(Box<Edits>),
+    /// Templates bred from templates.
+    Evolution(Box<Evolution>),
 }
 
 impl Method {
@@ -195,12 +205,14 @@ impl Method {
             Self::Warp(_) => METHODS[14],
             Self::FineTune(_) => METHODS[15],
             Self::TemplateGeneration(_) => METHODS[16],
+            Self::Edits(_) => METHODS[17],
+            Self::Evolution(_) => METHODS[18],
         }
     }
 
     /// Whether it cannot do without labels, and so makes no trial at 0 shots.
     pub fn needs_labels(&self) -> bool {
-        !matches!(self, Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_))
+        !matches!(self, Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_) | Self::Edits(_) | Self::Evolution(_))
     }
 
     /// How it trains vectors; `None` for a method that trains none.
@@ -247,20 +259,46 @@ impl Method {
     pub fn second_models(&self) -> Vec<(&'static str, &ModelSource)> {
         match self {
             Self::Gcg(Gcg { probe: Some(probe), .. }) => vec![("probe.model", &probe.model)],
-            Self::Paraphrase(method) => method.translators(),
-            Self::TemplateAndWords(method) => method.paraphrase.translators(),
             Self::TemplateGeneration(method) => method.generator.iter().map(|model| ("generator", model)).collect(),
-            _ => Vec::new(),
+            method => method.rewriting().map(Paraphrase::translators).unwrap_or_default(),
+        }
+    }
+
+    /// How it says templates in other words; `None` for a method that does not.
+    pub fn rewriting(&self) -> Option<&Paraphrase> {
+        match self {
+            Self::Paraphrase(method) => Some(method),
+            Self::TemplateAndWords(method) => Some(&method.paraphrase),
+            Self::Edits(method) => Some(&method.rewriting),
+            Self::Evolution(method) => Some(&method.rewriting),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn rewriting_mut(&mut self) -> Option<&mut Paraphrase> {
+        match self {
+            Self::Paraphrase(method) => Some(method),
+            Self::TemplateAndWords(method) => Some(&mut method.paraphrase),
+            Self::Edits(method) => Some(&mut method.rewriting),
+            Self::Evolution(method) => Some(&mut method.rewriting),
+            _ => None,
+        }
+    }
+
+    /// What a person wrote, where that may be in lists; `None` for a method that reads none.
+    pub fn written(&self) -> Option<&Manual> {
+        match self {
+            Self::Manual(method) => Some(method),
+            Self::Edits(method) => Some(&method.starts),
+            Self::Evolution(method) => Some(&method.starts),
+            _ => None,
         }
     }
 
     /// The list of synonyms that it names.
     pub fn synonyms(&self) -> Option<&PathBuf> {
-        match self {
-            Self::Paraphrase(method) => method.synonyms.as_ref(),
-            Self::TemplateAndWords(method) => method.paraphrase.synonyms.as_ref(),
-            _ => None,
-        }
+        self.rewriting()?.synonyms.as_ref()
     }
 
     /// Its trigger tokens; `None` for a method without them.
@@ -302,12 +340,12 @@ pub(super) fn search(
     let names = items.iter().map(|item| method_name(reader, item)).collect::<Result<Vec<_>, _>>()?;
     let mut beside: Option<Triggers> = None;
     let mut read: Vec<Option<Vec<Method>>> = vec![None; items.len()];
-    // `random` takes over what trigger methods were given, and `paraphrase` starts from what a person wrote.
-    let mut written: Option<Vec<Template>> = None;
+    // `random` takes over what trigger methods were given, and searches of wording start from what a person wrote.
+    let mut written: Option<Manual> = None;
     for later in [false, true] {
         for (index, (item, name)) in items.iter().zip(&names).enumerate() {
             let Some(name) = name else { continue };
-            if matches!(*name, "random" | "paraphrase") == later {
+            if matches!(*name, "random" | "paraphrase" | "edits" | "evolution") == later {
                 read[index] = cells(reader, item, name, (manual, words), &mut beside, &mut written)?;
             }
         }
@@ -395,26 +433,29 @@ fn cells(
     name: &str,
     (manual, words): (Option<&Template>, &[WordSearch]),
     beside: &mut Option<Triggers>,
-    written: &mut Option<Vec<Template>>,
+    written: &mut Option<Manual>,
 ) -> Result<Option<Vec<Method>>, SpecError> {
     // An item of one word is a method with all its defaults.
     let empty = super::node::Node { place: item.node.place, value: super::node::Value::Map(Vec::new()) };
     let at = if item.is_scalar() { At { node: &empty, path: item.path.clone() } } else { item.clone() };
+    let task = || Manual { templates: manual.cloned().into_iter().collect(), ..Manual::default() };
     Ok(match name {
         "manual" => {
             let cells = manual::read(reader, at, manual)?;
             if let [Method::Manual(manual)] = &cells[..]
-                && !manual.templates.is_empty()
+                && !(manual.templates.is_empty() && manual.templates_from.is_empty())
             {
-                written.get_or_insert_with(|| manual.templates.clone());
+                written.get_or_insert_with(|| manual.clone());
             }
             Some(cells)
         }
         "random" => random::read(reader, at, beside.clone().unwrap_or_default())?,
         "paraphrase" => {
-            let task = manual.cloned().into_iter().collect();
-            paraphrase::read(reader, at, written.clone().unwrap_or(task))?
+            let given = written.clone().filter(|written| !written.templates.is_empty());
+            paraphrase::read(reader, at, given.unwrap_or_else(task).templates)?
         }
+        "edits" => edits::read(reader, at, &written.clone().unwrap_or_else(task))?,
+        "evolution" => evolution::read(reader, at, &written.clone().unwrap_or_else(task))?,
         "soft_prompt" => soft_prompt::read(reader, at, false)?,
         "warp" => soft_prompt::read(reader, at, true)?,
         "prefix" => prefix::read(reader, at)?,

@@ -9,6 +9,7 @@ use super::super::task::template;
 use super::Method;
 use super::back_translation::{self, BackTranslation};
 use super::endpoint::{Endpoint, endpoint};
+use super::manual::{Manual, lists};
 use super::sweep::{each, sweep, within};
 use crate::prompt::Template;
 
@@ -99,18 +100,23 @@ const KEYS: [&str; 13] = [
     "multi_token",
 ];
 
+/// The defaults of `n_candidates` and `beam`.
+pub(super) const USUAL: (usize, usize) = (8, 3);
+
 /// Its cells; `None` where they are too many. `templates` and `generators` are lists by nature; every other key may sweep.
 pub(super) fn read(reader: &mut Reader, at: At, written: Vec<Template>) -> Result<Option<Vec<Method>>, SpecError> {
     let fields = reader.fields(at.clone(), &KEYS)?;
-    Ok(parameters(reader, &fields, &at, written)?.map(|cells| cells.into_iter().map(Method::Paraphrase).collect()))
+    Ok(parameters(reader, &fields, &at, written, USUAL)?
+        .map(|cells| cells.into_iter().map(Method::Paraphrase).collect()))
 }
 
-/// The parameters in `fields`, which need not have all of them.
+/// The parameters in `fields`, which need not have all of them; the last are the defaults of `n_candidates` and `beam`.
 pub(super) fn parameters(
     reader: &mut Reader,
     fields: &Fields,
     at: &At,
     written: Vec<Template>,
+    (most_made, most_kept): (usize, usize),
 ) -> Result<Option<Vec<Paraphrase>>, SpecError> {
     let given = sweep(reader, fields, "templates", Vec::new(), template)?;
     if let Some(at) = fields.get("templates")
@@ -134,8 +140,8 @@ pub(super) fn parameters(
     let mut whole = |key: &str, default: usize, most: u64| {
         sweep(reader, fields, key, vec![default], |reader, at| Ok(reader.whole(at, 1..=most)? as usize))
     };
-    let n_candidates = whole("n_candidates", 8, 10_000)?;
-    let beam = whole("beam", 3, 1_000)?;
+    let n_candidates = whole("n_candidates", most_made, 10_000)?;
+    let beam = whole("beam", most_kept, 1_000)?;
     let batch_size = whole("batch_size", 16, 100_000)?;
     let n_texts = whole("n_texts", 4, 1_000)?;
     let likelihood = sweep(reader, fields, "likelihood", vec![3.0], |reader, at| reader.number(at, 0.0..=1e6))?;
@@ -197,6 +203,22 @@ pub(super) fn parameters(
     cells = each(cells, &rounds, |cell, &value| cell.rounds = value);
     cells = each(cells, &synonyms, |cell, value| cell.synonyms.clone_from(value));
     Ok(Some(cells))
+}
+
+/// The templates to start from, where lists of them can be named as well: those that `rewritings` were given, the lists of
+/// `templates_from`, or else `written`.
+pub(super) fn starts(
+    reader: &mut Reader,
+    fields: &Fields,
+    rewritings: &[Paraphrase],
+    written: &Manual,
+) -> Result<Manual, SpecError> {
+    let templates = rewritings.first().map_or_else(Vec::new, |rewriting| rewriting.templates.clone());
+    let (templates_from, cut_behind_mask) = lists(reader, fields)?;
+    Ok(match templates.is_empty() && templates_from.is_empty() {
+        true => written.clone(),
+        false => Manual { templates, templates_from, cut_behind_mask },
+    })
 }
 
 /// Tells where the generator and its models are not named together.

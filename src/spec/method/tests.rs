@@ -91,7 +91,7 @@ fn contradictions_in_an_item_are_told() {
     );
     assert_eq!(
         message("  - { n_trigger: 3 }"),
-        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation)"
+        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation, edits, evolution)"
     );
     assert_eq!(
         message("  - { method: manual, template: '{mask}' }"),
@@ -290,4 +290,22 @@ fn a_way_by_another_language_names_two_models() {
         let message = items(&format!("  - {{ method: paraphrase, {keys} }}")).unwrap_err();
         assert!(message.contains(says), "{keys}: {message}");
     }
+}
+
+#[test]
+fn searches_of_wording_start_from_what_a_person_wrote_and_describe_themselves() {
+    let read = items("  - { method: manual, templates: ['{text} a {mask}'], templates_from: x.txt }\n  - edits\n  - { method: evolution, algorithm: [ga, de], templates: ['{text} b {mask}'] }").unwrap();
+    let [Method::Edits(edits)] = &read[1].cells[..] else { panic!("another method") };
+    assert_eq!((edits.starts.templates.len(), edits.starts.templates_from.len()), (1, 1));
+    assert_eq!((edits.rewriting.n_candidates, edits.rewriting.beam, edits.patience, edits.n_compose), (5, 1, 2, 1));
+    let [Method::Evolution(first), Method::Evolution(second)] = &read[2].cells[..] else { panic!("no sweep") };
+    assert_eq!((first.starts.templates[0].to_string().as_str(), first.population), ("{text} b {mask}", 10));
+    assert_eq!((first.algorithm.name(), second.algorithm.name()), ("ga", "de"));
+    assert!(read[1].cells.iter().chain(&read[2].cells).all(|cell| !cell.needs_labels() && cell.is_discrete()));
+    for item in &read[1..3] {
+        assert_eq!(items(&format!("  - {}", item.describe())).unwrap()[0], *item, "{}", item.describe());
+    }
+    let bare = items("  - { method: evolution, population: 4 }").unwrap();
+    let Method::Evolution(bare) = &bare[0].cells[0] else { panic!("another method") };
+    assert_eq!(bare.starts.templates, [template("{text} {mask}")]);
 }

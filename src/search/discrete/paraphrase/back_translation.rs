@@ -131,7 +131,7 @@ impl RoundTrip {
     ///
     /// # Errors
     /// As [`Translate::translate`].
-    pub(super) fn edits(&self, parent: &Parent) -> Result<Vec<(Edit, f64)>, ScoringError> {
+    pub(in crate::search::discrete) fn edits(&self, parent: &Parent) -> Result<Vec<(Edit, f64)>, ScoringError> {
         let mut edits = Vec::new();
         for (piece, own) in parent.template.pieces().iter().enumerate() {
             let Piece::Text(text) = own else { continue };

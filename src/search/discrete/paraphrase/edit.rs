@@ -74,7 +74,7 @@ pub fn capitalised(text: &str) -> String {
 
 /// `a` and `an` before the words from `start` to `end`, and before what follows them, put right. Only there: what somebody
 /// wrote elsewhere is theirs.
-fn with_articles(text: &str, start: usize, end: usize) -> String {
+pub fn with_articles(text: &str, start: usize, end: usize) -> String {
     let mut fixed = text.to_owned();
     let mut from = text.len();
     // From the right, so that places stay where they are.
@@ -111,7 +111,7 @@ fn flat(template: &Template) -> String {
 }
 
 /// Places where spaces or punctuation look like a slip.
-fn n_faults(template: &Template) -> usize {
+pub fn n_faults(template: &Template) -> usize {
     let stops =
         |c: char| matches!(c, ',' | '.' | '!' | '?' | ';' | ':' | '，' | '。' | '！' | '？' | '；' | '：' | '、');
     let characters: Vec<char> = flat(template).chars().collect();
@@ -123,7 +123,7 @@ fn n_faults(template: &Template) -> usize {
 }
 
 /// Words that are said twice in a row.
-fn n_doubled(template: &Template) -> usize {
+pub fn n_doubled(template: &Template) -> usize {
     let flat = flat(template).to_lowercase();
     let words: Vec<&str> =
         flat.split(|c: char| !c.is_alphabetic() && c != '\'' && c != '\u{1}').filter(|w| !w.is_empty()).collect();

@@ -57,6 +57,7 @@ mod parent;
 mod rephrase;
 mod rewrite;
 mod round_trips;
+mod said;
 mod search;
 mod site;
 mod synonyms;
@@ -67,9 +68,19 @@ mod word;
 
 pub use back_translation::{RoundTrip, Speech, Translate, Translator};
 pub use config::{Offer, ParaphraseConfig, has_han};
+pub(super) use edit::{Edit, capitalised, n_doubled, n_faults, with_articles};
+pub(super) use grammar::{Class, class_of};
+pub(super) use likelihood::Questions;
+pub(super) use parent::Parent;
 pub use rephrase::{Rephrase, stands_for};
 pub use rewrite::Generators;
+pub(super) use rewrite::{Dropped, GAPS, GAPS_HAN, Rewrite, Rewriter};
+pub(super) use round_trips::{Held, back_translated};
+pub(super) use said::{says, tokens};
 pub use search::Paraphrase;
+pub(super) use site::{Site, leave_out, put_in, sites, text_of};
 pub use synonyms::{Synonyms, SynonymsError};
 pub use thesaurus::Thesaurus;
-pub(super) use word::{is_han, says_in_letters};
+#[cfg(test)]
+pub(super) use word::run;
+pub(super) use word::{Script, Word, is_han, says_in_letters};

@@ -12,10 +12,11 @@ use super::likelihood::Questions;
 use super::parent::Parent;
 use super::rephrase::{Rephrase, stands_for};
 use super::rewrite::{Dropped, Rewrite, Rewriter};
+use super::said::{says, tokens};
 use super::site::{Site, sites};
 use super::thesaurus::Thesaurus;
-use super::word::says_in_letters;
-use crate::prompt::{Candidate, Piece, Prompt, Template, Verbalizer};
+use crate::prompt::{Candidate, Prompt, Template, Verbalizer};
+use crate::search::discrete::train_batch::train_batch;
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
@@ -23,7 +24,7 @@ use crate::seed::Stream;
 pub struct Paraphrase {
     pub(super) config: ParaphraseConfig,
     thesaurus: Arc<Thesaurus>,
-    verbalizer: Arc<Verbalizer>,
+    pub(super) verbalizer: Arc<Verbalizer>,
     stream: Stream,
     starts: VecDeque<Template>,
     members: Vec<Member>,
@@ -121,17 +122,6 @@ impl Paraphrase {
     fn join(&mut self, template: Template, loss: Option<f64>) {
         self.pending.push(self.members.len());
         self.members.push(Member { template, scored: None, loss });
-    }
-
-    /// Train examples: runs of as many as there are labels, since the order drawn goes round the classes.
-    fn draw_batch(&mut self, n_train: usize) -> Vec<usize> {
-        let run = self.verbalizer.labels.len().clamp(1, n_train.max(1));
-        let mut runs: Vec<usize> = (0..n_train.div_ceil(run)).collect();
-        self.stream.shuffle(&mut runs);
-        let mut batch: Vec<usize> =
-            runs.into_iter().flat_map(|r| r * run..((r + 1) * run).min(n_train)).take(self.config.batch_size).collect();
-        batch.sort_unstable();
-        batch
     }
 
     /// Sites of the parents that were not tried yet: in turn one that the thesaurus knows words for and any.
@@ -295,7 +285,8 @@ impl Search for Paraphrase {
         let batch = match &self.batch {
             Some(batch) => batch.clone(),
             None => {
-                let batch = self.draw_batch(n_train);
+                let n_labels = self.verbalizer.labels.len();
+                let batch = train_batch(n_labels, self.config.batch_size, n_train, &mut self.stream);
                 self.batch = Some(batch.clone());
                 batch
             }
@@ -390,33 +381,4 @@ impl Search for Paraphrase {
     fn dev_looks(&self) -> u64 {
         self.looks
     }
-}
-
-/// A template's tokens, its slots between them: equal for templates that the model cannot tell apart.
-fn tokens(template: &Template, oracle: &dyn Oracle) -> String {
-    template
-        .pieces()
-        .iter()
-        .map(|piece| match piece {
-            Piece::Text(text) if text.trim().is_empty() => String::new(),
-            Piece::Text(text) => {
-                oracle.encode(text, false).map_or_else(|| format!("{text:?}"), |ids| format!("{ids:?}"))
-            }
-            slot => slot.to_string(),
-        })
-        .collect()
-}
-
-/// Whether a template's own text holds a word, by its tokens or by its letters.
-fn says(template: &Template, word: &str, oracle: &dyn Oracle) -> bool {
-    let ids = oracle.encode(word, false);
-    template.pieces().iter().any(|piece| {
-        let Piece::Text(text) = piece else { return false };
-        let own = oracle.encode(text, false);
-        let by_tokens = ids
-            .iter()
-            .zip(&own)
-            .any(|(ids, own)| !ids.is_empty() && own.windows(ids.len()).any(|window| window == ids));
-        by_tokens || says_in_letters(text, word)
-    })
 }
