@@ -52,7 +52,7 @@ fn another_budget_and_other_seeds_are_told_and_seeds_paired_in_their_order() {
     let told: Vec<String> = (found["differences"].as_array().unwrap().iter())
         .map(|unlike| format!("{} {} {}", unlike["what"], unlike["values"][0], unlike["values"][1]))
         .collect();
-    assert_eq!(told, ["\"seeds\" \"[1,2]\" \"[3,4]\"", "\"budget.evaluations\" \"240\" \"120\""]);
+    assert_eq!(told, ["\"seeds\" \"[1, 2]\" \"[3, 4]\"", "\"budget.evaluations\" \"240\" \"120\""]);
     let autoprompt = row(&found, "autoprompt");
     assert_eq!((&autoprompt["n_seeds"], &autoprompt["seeds_paired"]), (&Value::from(2), &Value::from("in order")));
     let number = |key: &str| autoprompt[key].as_f64().unwrap();

@@ -167,7 +167,7 @@ fn what_is_written_is_judged_and_kept() {
             .unwrap();
         let table = ParquetReader::new(File::open(trial.join("predictions.parquet")).unwrap()).finish().unwrap();
         let names: Vec<&str> = table.get_column_names().into_iter().map(|name| name.as_str()).collect();
-        assert_eq!(names, ["example", "reference", "generated", "log_likelihood"]);
+        assert_eq!(names, ["example", "reference", "generated", "log_likelihood", "content"]);
         assert_eq!(table.height(), 12);
         let events = std::fs::read_to_string(trial.join("events.jsonl")).unwrap();
         let tested: Value =

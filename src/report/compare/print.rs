@@ -9,12 +9,16 @@ use super::side_by_side::{Compared, LeftOut, RowName, SideBySide};
 /// Characters of a value that a table shows; the rest stands in the JSON.
 const SHOWN: usize = 48;
 
+/// What is said where nothing but the results may differ.
+const ALIKE: &str = "The experiments ask the same and ran on the same.\n";
+
 impl SideBySide {
     /// Aligned text for a terminal.
     pub fn to_table(&self) -> String {
         let mut out = format!("{} on test\n{}\n", self.metric, text(&self.folder_digest()));
         match self.unlike.is_empty() {
-            true => out.push_str("The experiments ask the same and ran on the same.\n"),
+            true if self.folders.len() == 1 => out.truncate(out.len() - 1),
+            true => out.push_str(ALIKE),
             false => out.push_str(&format!("What was not held equal\n{}", text(&self.unlike_digest()))),
         }
         for (heading, digest) in self.sections() {
@@ -32,7 +36,8 @@ impl SideBySide {
             markdown(&self.folder_digest())
         );
         match self.unlike.is_empty() {
-            true => out.push_str("The experiments ask the same and ran on the same.\n"),
+            true if self.folders.len() == 1 => out.truncate(out.len() - 1),
+            true => out.push_str(ALIKE),
             false => out.push_str(&format!("## What was not held equal\n\n{}", markdown(&self.unlike_digest()))),
         }
         for (heading, digest) in self.sections() {
@@ -123,8 +128,8 @@ impl SideBySide {
                 add("other - first".into(), false, &versus);
             }
             (false, ..) => {
-                add("first".into(), false, &|row| named(&row.first));
-                add("other".into(), false, &|row| named(&row.other));
+                add("first row".into(), false, &|row| named(&row.first));
+                add("other row".into(), false, &|row| named(&row.other));
                 add("first".into(), true, &|row| fraction(Some(row.first_mean)));
                 add("other".into(), true, &|row| fraction(Some(row.other_mean)));
                 add("other - first".into(), false, &versus);
