@@ -2,4 +2,6 @@
 
 pub mod endpoint;
 pub mod hub;
+pub mod lm_eval;
 pub mod peft;
+pub mod portable;
