@@ -122,7 +122,10 @@ impl Scorer {
     }
 
     /// The tokens of an example's reference in a prompt's answer.
-    fn reference_tokens(&self, prompt: &Prompt, text: &str) -> Result<Vec<u32>, String> {
+    ///
+    /// # Errors
+    /// Why the tokenizer cannot write it.
+    pub fn reference_tokens(&self, prompt: &Prompt, text: &str) -> Result<Vec<u32>, String> {
         let tokenizer = &self.loaded().tokenizer;
         if self.loaded().model.seq2seq().is_some() {
             let ids = tokenizer.encode_text(text);
