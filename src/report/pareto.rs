@@ -17,7 +17,7 @@ use super::place::stepped;
 pub(super) struct Objectives {
     /// The metric on dev or the label-free score; more is better.
     pub(super) score: f64,
-    /// Tokens of the prompt, virtual ones included; fewer is better.
+    /// Tokens of the template itself, trigger and virtual tokens among them; fewer is better.
     pub(super) n_tokens: usize,
     /// Its perplexity; less is better.
     pub(super) perplexity: Option<f64>,
@@ -27,7 +27,7 @@ impl Objectives {
     /// Of a candidate that was scored to the end; `None` of others.
     pub(super) fn of(row: &CandidateRow) -> Option<Self> {
         let score = stepped(row.dev_metric.or(row.label_free)).filter(|score| score.is_finite())?;
-        let n_tokens = row.n_tokens + row.n_soft.unwrap_or(0);
+        let n_tokens = row.n_tokens;
         let perplexity = stepped(row.perplexity).filter(|value| value.is_finite());
         row.dropped_at.is_none().then_some(Self { score, n_tokens, perplexity })
     }

@@ -83,11 +83,8 @@ fn of_seed(html: &mut Markup, shelf: &Shelf, most: usize, metric: &str, range: (
             number(html, row.label_free.filter(|_| row.dev_metric.is_none()));
         })
         .column("margin", "mean margin of the right label in nats", "n", |(row, _), html| number(html, row.dev_margin))
-        .column("tokens", "of the template itself; + virtual ones", "n", |(row, _), html| {
-            html.text(&match row.n_soft {
-                Some(n_soft) => format!("{} + {n_soft}", row.n_tokens),
-                None => row.n_tokens.to_string(),
-            });
+        .column("tokens", "of the template itself, virtual ones among them", "n", |(row, _), html| {
+            count(html, Some(row.n_tokens as u64));
         })
         .column("perplexity", "of the prompt's own tokens", "n", |(row, _), html| number(html, row.perplexity))
         .column("dropped at", "dev examples after which racing dropped it", "n", |(row, _), html| {

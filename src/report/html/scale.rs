@@ -82,6 +82,6 @@ mod tests {
 
     #[test]
     fn places_are_written_short() {
-        assert_eq!([px(12.0), px(0.25), px(-0.01), px(3.14159)], ["12", "0.2", "0", "3.1"]);
+        assert_eq!([px(12.0), px(0.25), px(-0.01), px(3.125)], ["12", "0.2", "0", "3.1"]);
     }
 }

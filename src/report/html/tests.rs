@@ -88,7 +88,7 @@ fn the_page_says_what_was_found_and_never_more_than_the_closing_lines() {
     for part in [
         "<h1 dir=\"auto\">films</h1>",
         "Does it help?",
-        "<dd lang=\"zh\" dir=\"auto\">好: 棒</dd>",
+        "<dd lang=\"zh\" dir=\"auto\">好: [棒]</dd>",
         "4 of 4 complete",
         "Ranked on 16 test examples, 2 seeds, chosen on 4 dev examples.",
         "best: autoprompt 0.938",
