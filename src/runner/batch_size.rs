@@ -155,7 +155,12 @@ fn fitting(device: &ResolvedDevice, free: Option<u64>, jobs: usize, each: u64, l
 pub(super) fn takes_gradients(method: &Method) -> bool {
     !matches!(
         method,
-        Method::Manual(_) | Method::Random(_) | Method::Paraphrase(_) | Method::Bbt(_) | Method::TemplateGeneration(_)
+        Method::Manual(_)
+            | Method::Random(_)
+            | Method::Paraphrase(_)
+            | Method::Bbt(_)
+            | Method::TemplateGeneration(_)
+            | Method::Mining(_)
     )
 }
 

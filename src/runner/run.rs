@@ -11,6 +11,7 @@ use crate::record::{Found, Provenance, RecordError, ResultsFolder, ScoreFile, St
 use crate::scoring::ScoreStore;
 
 use super::RunnerError;
+use super::corpora::changed_corpora;
 use super::ensemble::{self, PlannedEnsemble};
 use super::listener::{Beginning, Listener};
 use super::pace::Tables;
@@ -78,7 +79,10 @@ pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &At
     let folder = ResultsFolder::open(&options.results, &plan.experiment.name)?;
     let mut beginning = Beginning::default();
     match folder.provenance() {
-        Ok(Some(before)) => check_same(&before, plan, &folder, options.fresh)?,
+        Ok(Some(before)) => {
+            check_same(&before, plan, &folder, options.fresh)?;
+            beginning.changed_corpora = changed_corpora(&before, &plan.task.corpora);
+        }
         Ok(None) => {}
         // The trials' fingerprints cover what it says, so nothing hangs on it.
         Err(RecordError::Corrupt { .. }) if options.fresh => {}

@@ -46,10 +46,10 @@ pub use experiment::{DEFAULT_SEEDS, DEFAULT_SHOTS, Experiment, FORMAT, resolve_p
 pub use fact_task::{FactTask, LeaveOut, Objects};
 pub use method::{
     Autoprompt, BackTranslation, BbtParameters, Choose, Decay, Demonstrations, Endpoint, FineTuneParameters, Gcg,
-    Generator, LabelWords, METHODS, Manual, Method, NO_VARIABLE, Nearness, OptimiserKind, OptipromptParameters, Order,
-    PTuningParameters, Paraphrase, Pez, PrefixInit, PrefixParameters, Price, Probe, PromptEncoderKind, Random, Script,
-    SearchItem, SoftInit, SoftPromptParameters, SpanFill, TemplateAndWords, TemplateGeneration, TrainingParameters,
-    TriggerSlots, TunedSoft, VocabularyFilter, Walk, WordRanking, WordSearch,
+    Generator, LabelWords, METHODS, Manual, Method, MinedPlace, Mining, NO_VARIABLE, Nearness, OptimiserKind,
+    OptipromptParameters, Order, PTuningParameters, Paraphrase, Pez, PrefixInit, PrefixParameters, Price, Probe,
+    PromptEncoderKind, Random, Script, SearchItem, SoftInit, SoftPromptParameters, SpanFill, TemplateAndWords,
+    TemplateGeneration, TrainingParameters, TriggerSlots, TunedSoft, VocabularyFilter, Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
 pub use multi_token::MultiToken;

@@ -10,6 +10,7 @@ mod fine_tune;
 mod gcg;
 mod label_words;
 mod manual;
+mod mining;
 mod optiprompt;
 mod p_tuning;
 mod paraphrase;
@@ -38,6 +39,7 @@ pub use fine_tune::{FineTuneParameters, TunedSoft};
 pub use gcg::{Gcg, Probe};
 pub use label_words::{LabelWords, TemplateAndWords};
 pub use manual::Manual;
+pub use mining::{MinedPlace, Mining};
 pub use optiprompt::OptipromptParameters;
 pub use p_tuning::{PTuningParameters, PromptEncoderKind};
 pub use paraphrase::{Generator, Paraphrase};
@@ -63,7 +65,7 @@ use crate::prompt::{Notation, Template};
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 17] = [
+pub const METHODS: [&str; 18] = [
     "manual",
     "random",
     "paraphrase",
@@ -81,10 +83,11 @@ pub const METHODS: [&str; 17] = [
     "warp",
     "fine_tune",
     "template_generation",
+    "mining",
 ];
 
 /// Methods that papers and the contract name and this version does not have.
-const LATER: [&str; 3] = ["evolution", "generate", "mine"];
+const LATER: [&str; 2] = ["evolution", "generate"];
 
 /// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
 #[derive(Debug, Clone)]
@@ -172,6 +175,8 @@ pub enum Method {
     TemplateAndWords(Box<TemplateAndWords>),
     /// Templates that a model writes.
     TemplateGeneration(TemplateGeneration),
+    /// Templates that stand in running text.
+    Mining(Mining),
 }
 
 impl Method {
@@ -195,12 +200,18 @@ impl Method {
             Self::Warp(_) => METHODS[14],
             Self::FineTune(_) => METHODS[15],
             Self::TemplateGeneration(_) => METHODS[16],
+            Self::Mining(_) => METHODS[17],
         }
     }
 
     /// Whether it cannot do without labels, and so makes no trial at 0 shots.
     pub fn needs_labels(&self) -> bool {
-        !matches!(self, Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_))
+        match self {
+            Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_) => false,
+            // The objects of facts are their labels.
+            Self::Mining(method) => method.of_facts,
+            _ => true,
+        }
     }
 
     /// How it trains vectors; `None` for a method that trains none.
@@ -424,6 +435,7 @@ fn cells(
         "optiprompt" => optiprompt::read(reader, at, manual)?,
         "demonstrations" => demonstrations::read(reader, at)?,
         "template_generation" => template_generation::read(reader, at)?,
+        "mining" => mining::read(reader, at)?,
         "label_words" => label_words::read(reader, at, words)?,
         "template_and_words" => label_words::read_both(reader, at, words)?,
         _ => {
