@@ -144,6 +144,9 @@ fn beginning_words(beginning: &Beginning<'_>) -> Vec<String> {
             "{what}: it was damaged and is written anew; the trials in the folder that fit this experiment stay"
         ));
     }
+    for file in &beginning.changed_corpora {
+        said.push(format!("{file}: it is not the corpus that it was; what was mined from it begins anew"));
+    }
     for (key, what) in &beginning.damaged {
         said.push(format!("{what}: {} begins anew", words(key)));
     }

@@ -16,7 +16,8 @@ Examples:
   promptmine validate my.yaml
   promptmine validate experiments/*.yaml
 
-Checks the files alone: no data set and no model is opened; `promptmine plan` opens both. Faults of shape (syntax, an \
+Checks the files alone: no data set and no model is opened, and of a corpus only whether it is there; `promptmine plan` opens \
+them all. Faults of shape (syntax, an \
 unknown key, a wrong type) end the reading of a file, with line and column; faults of value are told all in one go.";
 
 /// The arguments of `validate`.
@@ -34,14 +35,23 @@ pub struct Arguments {
 /// Does it.
 ///
 /// # Errors
-/// If standard output cannot be written; files at fault are told of by [`ExitCode::Spec`].
+/// If standard output cannot be written; files at fault are told of by [`ExitCode::Spec`], corpora that are
+/// not there by [`ExitCode::Data`].
 pub fn run(arguments: &Arguments, log: Log) -> Result<ExitCode> {
     let overrides =
         arguments.overrides.iter().map(|text| parse_override(text)).collect::<std::result::Result<Vec<_>, _>>()?;
     let mut code = ExitCode::Done;
     for file in &arguments.files {
         match Experiment::load(file, &overrides) {
-            Ok(_) => print_block(&format!("ok {}", file.display()))?,
+            Ok(experiment) => match experiment.missing_corpora().as_slice() {
+                [] => print_block(&format!("ok {}", file.display()))?,
+                missing => {
+                    for (place, path) in missing {
+                        log.error(&format!("{place}: there is no file `{}`", path.display()), ExitCode::Data as u8);
+                    }
+                    code = if code == ExitCode::Spec { code } else { ExitCode::Data };
+                }
+            },
             Err(error) => {
                 log.error(&message(&Error::from(error)), ExitCode::Spec as u8);
                 code = ExitCode::Spec;

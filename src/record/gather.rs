@@ -254,6 +254,7 @@ mod tests {
             machine: "linux x86_64".into(),
             models: Vec::new(),
             data_blake3: BTreeMap::new(),
+            corpora_blake3: BTreeMap::new(),
             data_commit: None,
             metric: "accuracy".into(),
             trials: [1, 2, 3].map(|seed| key(seed).id()).to_vec(),

@@ -55,6 +55,9 @@ pub struct Provenance {
     pub models: Vec<ModelProvenance>,
     /// BLAKE3 (hex) of each data file, by split.
     pub data_blake3: BTreeMap<String, String>,
+    /// BLAKE3 (hex) of each file that prompts were mined from, by its path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub corpora_blake3: BTreeMap<String, String>,
     /// The commit that the data were read at, of a data set of the hub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_commit: Option<String>,

@@ -253,6 +253,7 @@ pub(super) fn write(folder: &Path, trials: &[TrialRecord], metric: &str) {
         machine: String::new(),
         models: Vec::new(),
         data_blake3: Default::default(),
+        corpora_blake3: Default::default(),
         data_commit: None,
         metric: metric.into(),
         trials: ids.collect(),

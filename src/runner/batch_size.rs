@@ -162,6 +162,7 @@ pub(super) fn takes_gradients(method: &Method) -> bool {
             | Method::TemplateGeneration(_)
             | Method::Edits(_)
             | Method::Evolution(_)
+            | Method::Mining(_)
     )
 }
 

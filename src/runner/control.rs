@@ -7,7 +7,8 @@
 //!   the same seed of its control are a pair. Each seed has a fresh model, and permutations, of its own.
 //! - 2026-11: labels are permuted among the examples that were drawn, those of train and those of dev each among themselves: the
 //!   classes stay as large as they were. Where the answers are references, these are permuted in the same way. Test keeps its labels, since there it is measured whether anything was found.
-//! - 2026-11: no labels, no control: at 0 shots there is no `shuffled_labels`, nor for an item with nothing to choose among.
+//! - 2026-11: no labels, no control: at 0 shots there is no `shuffled_labels`, nor for an item with nothing to choose among,
+//!   nor for facts that are mined: pairs that are no facts stand in no sentence.
 
 use std::sync::Arc;
 
@@ -60,7 +61,9 @@ pub fn applies(control: Control, item: &SearchItem, shots: &Shots) -> bool {
         [Method::Manual(manual)] => manual.templates.len() > 1 || !manual.templates_from.is_empty(),
         _ => true,
     };
-    control != Control::ShuffledLabels || (chooses && *shots != Shots::Count(0))
+    // Subjects and objects that are no facts stand in no sentence together.
+    let facts = item.cells.iter().any(|cell| matches!(cell, Method::Mining(method) if method.of_facts));
+    control != Control::ShuffledLabels || (chooses && !facts && *shots != Shots::Count(0))
 }
 
 /// A scorer of a trial's model with weights drawn anew.

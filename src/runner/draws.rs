@@ -54,7 +54,11 @@ pub(super) fn draws(experiment: &Experiment, dataset: &Dataset) -> Result<Vec<(S
 
 /// Whether an item goes through all texts of train at any number of shots: for the words that they have.
 fn reads_all_texts(item: &SearchItem) -> bool {
-    item.cells.iter().any(|cell| matches!(cell, Method::LabelWords(_) | Method::TemplateAndWords(_)))
+    item.cells.iter().any(|cell| match cell {
+        Method::LabelWords(_) | Method::TemplateAndWords(_) => true,
+        Method::Mining(method) => method.corpus.is_empty(),
+        _ => false,
+    })
 }
 
 /// The examples of a draw, which the data set holds.

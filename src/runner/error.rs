@@ -129,6 +129,14 @@ pub enum RunnerError {
         /// What is the matter, with the line.
         what: String,
     },
+    /// An item mines what the task does not have, or what its model cannot take.
+    #[error("{place}: {what}")]
+    Mining {
+        /// The key path of the item.
+        place: String,
+        /// What is the matter and what is allowed.
+        what: String,
+    },
     /// The list of objects cannot be used.
     #[error("task.objects: {}: {what}", path.display())]
     Objects {
@@ -223,6 +231,7 @@ impl Fault for RunnerError {
             Self::Only { .. } | Self::NoTrial { .. } => ExitCode::Usage,
             Self::ChangedInputs { .. } => ExitCode::Results,
             Self::Verbalizer(source) => source.exit_code(),
+            Self::Mining { .. } => ExitCode::Spec,
             Self::NoDefault { .. } | Self::Budget { .. } | Self::Demonstrations { .. } | Self::Transfer { .. } => {
                 ExitCode::Spec
             }

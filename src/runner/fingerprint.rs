@@ -4,6 +4,7 @@ use crate::record::TrialKey;
 use crate::scoring::{BATCH_TEXTS, Scorer};
 use crate::spec::{Calibration, SearchItem};
 
+use super::corpora::corpus_hashes;
 use super::oracle::set_hash;
 use super::plan::Plan;
 use super::rewordings::deciding;
@@ -39,6 +40,11 @@ impl Plan {
                 written_templates(manual, &self.task.lists).iter().filter(|_| !manual.templates_from.is_empty())
             {
                 part(template.to_string().as_bytes());
+            }
+        }
+        for method in &item.cells {
+            for hash in corpus_hashes(&self.task.corpora, method) {
+                part(hash.as_bytes());
             }
         }
         for method in &item.cells {

@@ -24,6 +24,8 @@ pub struct Beginning<'a> {
     pub others: Vec<String>,
     /// What was wrong with `provenance.json`, which is written anew.
     pub damaged_provenance: Option<String>,
+    /// Files that prompts are mined from and that are not what they were.
+    pub changed_corpora: Vec<String>,
 }
 
 /// Hears of everything that happens in a run, from whichever thread it happens in.

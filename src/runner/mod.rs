@@ -17,6 +17,7 @@ mod calibrated;
 mod cell;
 mod checkpoint;
 mod control;
+mod corpora;
 mod diagnosis;
 mod division;
 mod draws;

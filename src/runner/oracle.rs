@@ -246,6 +246,11 @@ impl Oracle for TrialOracle<'_> {
         self.texts.len()
     }
 
+    fn unlabelled_texts(&self, column: &str) -> Vec<&str> {
+        let Some(at) = self.columns.iter().position(|name| name == column) else { return Vec::new() };
+        self.unlabelled.iter().map(|text| text.fields[at].as_str()).collect()
+    }
+
     fn fill(&mut self, gaps: &[Gap], n_texts: usize) -> Result<Vec<Vec<Vec<f32>>>, SearchError> {
         let texts = &self.texts[..n_texts.min(self.texts.len())];
         let answers = self.scorer.gaps(gaps, self.columns, texts)?;

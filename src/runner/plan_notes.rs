@@ -57,6 +57,7 @@ impl Plan {
         self.notes.extend(self.endpoint_notes());
         self.notes.extend(self.dataset.notes.iter().cloned());
         self.notes.extend(list_notes(&self.task.lists));
+        self.notes.extend(self.corpus_notes());
         if self.dataset.is_of_facts {
             self.notes.push(format!("answers are ranked among {} objects", self.dataset.labels.len()));
         }

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::record::{ModelProvenance, Provenance, RecordError, ResultsFolder};
 use crate::spec::Experiment;
 
+use super::corpora::hashes_by_path;
 use super::plan::Plan;
 
 /// Refuses a folder that was written by something else than this plan, or with other data, weights or on another device.
@@ -115,6 +116,7 @@ pub(super) fn provenance(plan: &Plan) -> Provenance {
             .iter()
             .map(|(split, hash)| (split.to_string(), hash.clone()))
             .collect::<BTreeMap<_, _>>(),
+        corpora_blake3: hashes_by_path(&plan.task.corpora),
         metric: plan.experiment.task.metric.name().into(),
         trials: trial_ids(plan),
     }

@@ -11,6 +11,7 @@ use crate::record::{Found, Provenance, RecordError, ResultsFolder, ScoreFile, St
 use crate::scoring::ScoreStore;
 
 use super::RunnerError;
+use super::corpora::changed_corpora;
 use super::ensemble::{self, PlannedEnsemble};
 use super::listener::{Beginning, Listener};
 use super::opening::{self, Opening, ShardRun};
@@ -97,11 +98,14 @@ pub fn recorded_batch_size(results: &Path, name: &str, device: DeviceChoice) -> 
 /// What keeps the run from going on; a trial that fails is recorded and does not.
 pub fn run(plan: &Plan, options: &RunOptions, listener: &dyn Listener, stop: &AtomicBool) -> Result<Summary> {
     let chosen = options.chosen(plan)?;
+    // What cannot be read is told when the folder is opened.
+    let before = Provenance::load(&options.results.join(&plan.experiment.name)).ok().flatten();
+    let changed_corpora = before.map(|before| changed_corpora(&before, &plan.task.corpora)).unwrap_or_default();
     let Some(Opening { folder, damaged_provenance }) = opening::open(plan, options, listener, stop)? else {
         let folder = options.results.join(&plan.experiment.name);
         return Ok(Summary { folder, interrupted: true, ..Summary::default() });
     };
-    let mut beginning = Beginning { damaged_provenance, ..Beginning::default() };
+    let mut beginning = Beginning { damaged_provenance, changed_corpora, ..Beginning::default() };
     beginning.others = folder.others(&trial_ids(plan))?.into_iter().filter(|id| !id.ends_with(".damaged")).collect();
 
     let mut summary = Summary { folder: folder.path().into(), ..Summary::default() };

@@ -14,6 +14,7 @@ use crate::task::Dataset;
 
 use super::RunnerError;
 use super::cell::TaskPrompt;
+use super::corpora::corpora;
 use super::facts::FactObjects;
 use super::template_lists::template_lists;
 
@@ -39,6 +40,7 @@ pub(super) fn task_prompt(
         synonyms: synonyms(experiment)?,
         rephrase: Vec::new(),
         lists: template_lists(experiment)?,
+        corpora: corpora(experiment)?,
         second_models: BTreeMap::new(),
     })
 }

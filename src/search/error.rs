@@ -48,6 +48,25 @@ pub enum SearchError {
         /// The texts.
         n_written: usize,
     },
+    /// A corpus cannot be read to its end.
+    #[error(transparent)]
+    Corpus(#[from] crate::task::TaskError),
+    /// No sentence gives a template.
+    #[error(
+        "nothing was mined: of {n_sentences} sentences {n_matched} hold what was looked for; of {n_found} contexts that were found there \
+         {n_supported} have enough support, and none of these makes a template (take a larger corpus, a smaller min_support, more \
+         max_words or a wider window)"
+    )]
+    NothingMined {
+        /// Sentences read.
+        n_sentences: u64,
+        /// Sentences with names of a fact, or with a label word.
+        n_matched: u64,
+        /// Contexts.
+        n_found: usize,
+        /// Those with enough support.
+        n_supported: usize,
+    },
     /// A comparison would overdraw the budget, and was not begun.
     #[error("the budget does not cover the next comparison")]
     OutOfBudget,
@@ -71,6 +90,8 @@ impl Fault for SearchError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Scoring(e) => e.exit_code(),
+            Self::Corpus(e) => e.exit_code(),
+            Self::NothingMined { .. } => ExitCode::Data,
             Self::EmptyVocabulary
             | Self::Unanswered { .. }
             | Self::TooFewWords { .. }

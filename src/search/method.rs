@@ -198,6 +198,12 @@ pub trait Oracle {
     /// The texts that may be read without their labels: those of train, or the unlabelled ones at 0 shots.
     fn n_texts(&self) -> usize;
 
+    /// A column of all texts of train, which are read without their labels; none of an oracle that does not tell.
+    fn unlabelled_texts(&self, column: &str) -> Vec<&str> {
+        let _ = column;
+        Vec::new()
+    }
+
     /// What the model would write at the open places of templates: log-probabilities over the whole vocabulary, each the
     /// mean over the first `n_texts` texts, `[gap][open place][token]`. An evaluation for each gap and text.
     ///

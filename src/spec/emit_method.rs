@@ -140,6 +140,22 @@ pub(super) fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
             entries.extend(sources(&method.rewriting));
             entries
         }
+        Method::Mining(method) => {
+            let mut entries = Vec::new();
+            if !method.corpus.is_empty() {
+                let files: Vec<_> = method.corpus.iter().map(|path| path.display()).collect();
+                entries.extend([("corpus", list(&files)), ("column", text(&method.column))]);
+            }
+            entries.extend([
+                ("n_templates", count(method.n_templates)),
+                ("min_support", count(method.min_support)),
+                ("max_words", count(method.max_words)),
+                ("window", count(method.window)),
+            ]);
+            let places: Vec<&str> = method.place.iter().map(|place| place.name()).collect();
+            entries.extend((!places.is_empty()).then(|| ("place", list(&places))));
+            entries
+        }
         Method::TemplateGeneration(method) => {
             let mut entries = Vec::new();
             entries.extend(method.generator.iter().map(|model| ("generator", text(model))));

@@ -8,7 +8,7 @@ use super::choice::{Budget, Calibration, Select, budget, calibration, limits, se
 use super::control::{Control, controls};
 use super::ensemble::{Ensembles, ensembles};
 use super::error::SpecError;
-use super::method::{SearchItem, search};
+use super::method::{Method, SearchItem, search};
 use super::model_source::ModelSource;
 use super::node::{Node, Place, Value, shortened};
 use super::overrides;
@@ -231,6 +231,19 @@ impl Experiment {
     pub fn resolve_path(&self, path: &Path) -> PathBuf {
         let of_relation = self.task.facts.as_ref().and_then(|facts| facts.path_of(path));
         resolve_path(of_relation.as_deref().unwrap_or(path), &self.folder)
+    }
+
+    /// The corpora that are not there, each with the place of its item and its path.
+    pub fn missing_corpora(&self) -> Vec<(String, PathBuf)> {
+        let mut missing = Vec::new();
+        for (index, item) in self.search.iter().enumerate() {
+            let Some(Method::Mining(method)) = item.cells.first() else { continue };
+            let key = format!("search[{index}]");
+            let place = self.place(&key).unwrap_or(key);
+            let absent = method.corpus.iter().map(|path| self.resolve_path(path)).filter(|path| !path.is_file());
+            missing.extend(absent.map(|path| (format!("{place}.corpus"), path)));
+        }
+        missing
     }
 
     /// Where the task's data are, paths resolved.
@@ -541,8 +554,8 @@ experiments/x.yaml:7:50: models[2]: model `hf:a/../b`: a hub name is owner/name,
 experiments/x.yaml:8:12: shots[1]: `many` is no number of shots (0, a count per class, full, given)
 experiments/x.yaml:9:8: seeds: an empty list; at least one is needed
 experiments/x.yaml:11:34: search[0].templates: {trigger:N} belongs to a method that fills it (random, autoprompt)
-experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation, edits, evolution)
-experiments/x.yaml:13:15: search[2].method: method `generate` is not in this version (this version has manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation, edits, evolution)
+experiments/x.yaml:12:15: search[1].method: unknown method `autopromt` (did you mean autoprompt? known: manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation, edits, evolution, mining)
+experiments/x.yaml:13:15: search[2].method: method `generate` is not in this version (this version has manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation, edits, evolution, mining)
 experiments/x.yaml:14:39: search[3].n_trigger[0]: 0 is not allowed (1 to 50)
 experiments/x.yaml:14:42: search[3].n_trigger[1]: 51 is not allowed (1 to 50)
 experiments/x.yaml:14:61: search[3].n_candidates: an empty list; at least one value is needed

@@ -48,10 +48,10 @@ pub use fact_task::{FactTask, LeaveOut, Objects};
 pub use method::{
     Autoprompt, BackTranslation, BbtParameters, Choose, CrossoverKind, Decay, Demonstrations, EditLevel, Edits,
     Endpoint, Evolution, EvolutionAlgorithm, FineTuneParameters, Gcg, Generator, LabelWords, METHODS, Manual, Method,
-    NO_VARIABLE, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters, Paraphrase, Pez, PrefixInit,
-    PrefixParameters, Price, Probe, PromptEncoderKind, Random, Script, SearchItem, SoftInit, SoftPromptParameters,
-    SpanFill, TemplateAndWords, TemplateGeneration, TrainingParameters, TriggerSlots, TunedSoft, VocabularyFilter,
-    Walk, WordRanking, WordSearch,
+    MinedPlace, Mining, NO_VARIABLE, Nearness, OptimiserKind, OptipromptParameters, Order, PTuningParameters,
+    Paraphrase, Pez, PrefixInit, PrefixParameters, Price, Probe, PromptEncoderKind, Random, Script, SearchItem,
+    SoftInit, SoftPromptParameters, SpanFill, TemplateAndWords, TemplateGeneration, TrainingParameters, TriggerSlots,
+    TunedSoft, VocabularyFilter, Walk, WordRanking, WordSearch,
 };
 pub use model_source::ModelSource;
 pub use multi_token::MultiToken;

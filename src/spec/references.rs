@@ -141,6 +141,7 @@ fn made_of_words(method: &Method, target: &str) -> Option<String> {
     let refuse = |what: &str| Some(format!("{what}, and the task's answers are the texts of `{target}`"));
     let by_labels = |init: &SoftInit| *init == SoftInit::Labels;
     match method {
+        Method::Mining(_) => refuse("it mines the contexts of label words"),
         Method::LabelWords(_) | Method::TemplateAndWords(_) => refuse("it searches label words"),
         Method::Warp(_) => refuse("warp trains a vector for each label"),
         method if method.has_soft_verbalizer() => refuse("a soft verbalizer is a vector for each label"),

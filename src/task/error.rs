@@ -151,6 +151,22 @@ pub enum TaskError {
         /// The kind of value found.
         found: &'static str,
     },
+    /// A file that no corpus can be read from.
+    #[error("`{file}`: a corpus is no such file (known: .txt, .tsv, .csv, .jsonl, .ndjson, .parquet)")]
+    NoCorpus {
+        /// The path.
+        file: String,
+    },
+    /// A line of a corpus without the text that was asked for.
+    #[error("{place}: {found} (`column: {column}` names the text)")]
+    NoSentence {
+        /// Where.
+        place: Place,
+        /// The key that was asked for.
+        column: String,
+        /// What stands there.
+        found: String,
+    },
     /// A file that the reader of its format refuses.
     #[error("cannot read `{file}` as {format}: {reason}")]
     Malformed {

@@ -9,6 +9,7 @@
 mod answer_rank;
 mod builtin;
 mod card;
+mod corpus;
 mod dataset;
 mod dataset_options;
 mod draw;
@@ -32,6 +33,7 @@ mod writing;
 pub use self::answer_rank::answer_rank;
 pub use self::builtin::{BuiltinDataset, builtin_datasets};
 pub use self::card::{Card, CardVerbalizer, ManualAccuracy, SplitCard};
+pub use self::corpus::{Corpus, Sentence};
 pub use self::dataset::Dataset;
 pub use self::dataset_options::DatasetOptions;
 pub use self::draw::{Draw, LeftOut, Limits, draw};

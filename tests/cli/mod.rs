@@ -22,6 +22,7 @@ mod help;
 mod hub;
 mod hub_server;
 mod killed;
+mod mining;
 mod pairs;
 mod paraphrase;
 mod peft;

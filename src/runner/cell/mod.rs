@@ -13,6 +13,7 @@ use crate::seed::Stream;
 use crate::spec::{Endpoint, Method, ModelSource, SearchItem, SoftInit};
 
 use super::RunnerError;
+use super::corpora::Corpora;
 use super::template_lists::{TemplateLists, written_templates};
 use soft_prompt::Start;
 
@@ -21,6 +22,7 @@ mod bbt;
 pub(super) mod demonstrations;
 mod fine_tune;
 pub(super) mod label_words;
+mod mining;
 mod optiprompt;
 mod p_tuning;
 pub(super) mod paraphrase;
@@ -58,6 +60,8 @@ pub struct TaskPrompt {
     pub rephrase: Vec<(Endpoint, Arc<dyn Rephrase>)>,
     /// The lists of templates that items name.
     pub lists: TemplateLists,
+    /// The corpora that items name, opened.
+    pub corpora: Corpora,
     /// The template of the winners that items start from, by the label of the item that finds them.
     pub starts: BTreeMap<String, Template>,
     /// The winner that the trial at hand starts from.
@@ -105,6 +109,8 @@ fn bare(method: &Method, task: &TaskPrompt) -> Vec<Prompt> {
         Method::TemplateGeneration(method) => template_generation::templates(method, task),
         Method::Edits(method) => wording::templates(&method.starts, task),
         Method::Evolution(method) => wording::templates(&method.starts, task),
+        // What is mined asks the model as much as the task's own template does.
+        Method::Mining(_) => vec![task.template.clone()],
         Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
             method.trigger_template(&task.template).into_iter().collect()
         }
@@ -181,6 +187,7 @@ pub fn cells(
                 Method::TemplateGeneration(method) => {
                     (template_generation::search(method, task, scorer, place)?, Vec::new())
                 }
+                Method::Mining(method) => (mining::search(method, task, scorer, place)?, Vec::new()),
                 Method::Demonstrations(method) => (demonstrations::search(method, task, stream()), Vec::new()),
                 Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => {
                     let prompt = prompts.remove(0);
@@ -219,6 +226,7 @@ fn describe(method: &Method) -> String {
         Method::TemplateGeneration(m) => template_generation::describe(m),
         Method::Edits(m) => wording::describe_edits(m),
         Method::Evolution(m) => wording::describe_evolution(m),
+        Method::Mining(m) => mining::describe(m),
         Method::Random(_) | Method::Autoprompt(_) | Method::Gcg(_) | Method::Pez(_) => trigger::describe(method),
     }
 }

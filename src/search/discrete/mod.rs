@@ -8,6 +8,7 @@ mod gcg;
 mod hot_flip;
 mod label_words;
 mod manual;
+mod mining;
 mod objective;
 mod paraphrase;
 mod pez;
@@ -36,6 +37,7 @@ pub use evolution::{Algorithm, Crossover, Evolution, EvolutionConfig};
 pub use gcg::{Gcg, GcgConfig};
 pub use label_words::{LabelWords, LabelWordsConfig, Lexicon, TemplateAndWords, WordScore};
 pub use manual::Manual;
+pub use mining::{Ground, Mining, MiningConfig, Passed, Sentences, Setting, Tally};
 pub use objective::Objective;
 pub use paraphrase::{
     Generators, Offer, Paraphrase, ParaphraseConfig, Rephrase, RoundTrip, Speech, Synonyms, SynonymsError, Thesaurus,

@@ -12,6 +12,7 @@ mod fine_tune;
 mod gcg;
 mod label_words;
 mod manual;
+mod mining;
 mod optiprompt;
 mod p_tuning;
 mod paraphrase;
@@ -42,6 +43,7 @@ pub use fine_tune::{FineTuneParameters, TunedSoft};
 pub use gcg::{Gcg, Probe};
 pub use label_words::{LabelWords, TemplateAndWords};
 pub use manual::Manual;
+pub use mining::{MinedPlace, Mining};
 pub use optiprompt::OptipromptParameters;
 pub use p_tuning::{PTuningParameters, PromptEncoderKind};
 pub use paraphrase::{Generator, Paraphrase};
@@ -67,7 +69,7 @@ use crate::prompt::{Notation, Template};
 use sweep::Triggers;
 
 /// The methods of this version, in the order in which they are listed.
-pub const METHODS: [&str; 19] = [
+pub const METHODS: [&str; 20] = [
     "manual",
     "random",
     "paraphrase",
@@ -87,10 +89,11 @@ pub const METHODS: [&str; 19] = [
     "template_generation",
     "edits",
     "evolution",
+    "mining",
 ];
 
 /// Methods that papers and the contract name and this version does not have.
-const LATER: [&str; 2] = ["generate", "mine"];
+const LATER: [&str; 1] = ["generate"];
 
 /// One item of `search:`. All its cells share the item's one budget, and dev chooses among them.
 #[derive(Debug, Clone)]
@@ -182,6 +185,8 @@ pub enum Method {
     Edits(Box<Edits>),
     /// Templates bred from templates.
     Evolution(Box<Evolution>),
+    /// Templates that stand in running text.
+    Mining(Mining),
 }
 
 impl Method {
@@ -207,12 +212,18 @@ impl Method {
             Self::TemplateGeneration(_) => METHODS[16],
             Self::Edits(_) => METHODS[17],
             Self::Evolution(_) => METHODS[18],
+            Self::Mining(_) => METHODS[19],
         }
     }
 
     /// Whether it cannot do without labels, and so makes no trial at 0 shots.
     pub fn needs_labels(&self) -> bool {
-        !matches!(self, Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_) | Self::Edits(_) | Self::Evolution(_))
+        match self {
+            Self::Manual(_) | Self::Random(_) | Self::Paraphrase(_) | Self::Edits(_) | Self::Evolution(_) => false,
+            // The objects of facts are their labels.
+            Self::Mining(method) => method.of_facts,
+            _ => true,
+        }
     }
 
     /// How it trains vectors; `None` for a method that trains none.
@@ -465,6 +476,7 @@ fn cells(
         "optiprompt" => optiprompt::read(reader, at, manual)?,
         "demonstrations" => demonstrations::read(reader, at)?,
         "template_generation" => template_generation::read(reader, at)?,
+        "mining" => mining::read(reader, at)?,
         "label_words" => label_words::read(reader, at, words)?,
         "template_and_words" => label_words::read_both(reader, at, words)?,
         _ => {

@@ -91,7 +91,7 @@ fn contradictions_in_an_item_are_told() {
     );
     assert_eq!(
         message("  - { n_trigger: 3 }"),
-        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation, edits, evolution)"
+        "x.yaml:6:5: search[0]: `method` is missing (manual, random, paraphrase, autoprompt, gcg, pez, soft_prompt, demonstrations, label_words, template_and_words, prefix, p_tuning, optiprompt, bbt, warp, fine_tune, template_generation, edits, evolution, mining)"
     );
     assert_eq!(
         message("  - { method: manual, template: '{mask}' }"),
@@ -308,4 +308,42 @@ fn searches_of_wording_start_from_what_a_person_wrote_and_describe_themselves() 
     let bare = items("  - { method: evolution, population: 4 }").unwrap();
     let Method::Evolution(bare) = &bare[0].cells[0] else { panic!("another method") };
     assert_eq!(bare.starts.templates, [template("{text} {mask}")]);
+}
+
+#[test]
+fn what_is_mined_has_defaults_by_the_kind_of_task_and_contradictions_are_told() {
+    let read = items(
+        "  - mining\n  - { method: mining, corpus: [a.txt, b.jsonl], column: body, n_templates: [5, 10], window: 0, place: after }",
+    )
+    .unwrap();
+    assert_eq!(
+        read[0].describe(),
+        "{ method: mining, n_templates: 40, min_support: 1, max_words: 5, window: 2, place: [after, before] }"
+    );
+    assert!(!read[0].cells[0].needs_labels(), "of label words no labels are needed");
+    assert_eq!(
+        read[1].describe(),
+        "{ method: mining, corpus: [a.txt, b.jsonl], column: body, n_templates: [5, 10], min_support: 1, max_words: 5, window: 0, place: [after] }"
+    );
+    let again = items(&format!("  - mining\n  - {}", read[1].describe())).unwrap();
+    assert_eq!(again[1], read[1]);
+    for (keys, says) in [
+        ("n_templates: 0", "search[0].n_templates: 0 is not allowed (1 to 100000)"),
+        ("min_support: 0", "search[0].min_support: 0 is not allowed"),
+        ("max_words: 51", "search[0].max_words: 51 is not allowed (1 to 50)"),
+        ("window: 11", "search[0].window: 11 is not allowed (0 to 10)"),
+        ("place: behind", "unknown place `behind` (known: after, before)"),
+        ("place: []", "search[0].place: an empty list"),
+        (
+            "corpus: a.gz",
+            "search[0].corpus: `a.gz` is no file of sentences (.txt, .tsv, .csv, .jsonl, .ndjson, .parquet)",
+        ),
+        ("corpus: [a.txt, a.txt]", "search[0].corpus[1]: the same as search[0].corpus[0]"),
+        ("corpus: a.txt, column: body", "search[0].column: a .txt file has lines and no columns"),
+        ("corpus: a.tsv, column: ''", "search[0].column: it is empty"),
+        ("words: 3", "unknown key `words`"),
+    ] {
+        let message = items(&format!("  - {{ method: mining, {keys} }}")).unwrap_err();
+        assert!(message.contains(says), "{keys}: {message}");
+    }
 }

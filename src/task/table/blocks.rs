@@ -13,7 +13,7 @@ const BLOCK: usize = 1 << 20;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Whole records of a file.
-pub(super) struct Block {
+pub(in crate::task) struct Block {
     /// Without the line break of the last record.
     bytes: Vec<u8>,
     /// The place of the first byte in the file.
@@ -27,13 +27,13 @@ impl Block {
     ///
     /// # Errors
     /// [`TaskError::NotUtf8`] with the line.
-    pub(super) fn text(&self, file: &str) -> Result<&str, TaskError> {
+    pub(in crate::task) fn text(&self, file: &str) -> Result<&str, TaskError> {
         utf8(file, &self.bytes, self.line)
     }
 }
 
 /// The blocks of a file one after the other.
-pub(super) struct Blocks {
+pub(in crate::task) struct Blocks {
     file: String,
     reader: File,
     /// In which records end at every line break or, for CSV, at every one outside quotes.
@@ -52,7 +52,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// Opens a file.
-    pub(super) fn open(path: &Path, dialect: Dialect) -> Result<Self, TaskError> {
+    pub(in crate::task) fn open(path: &Path, dialect: Dialect) -> Result<Self, TaskError> {
         Self::with_size(path, dialect, BLOCK)
     }
 
@@ -75,7 +75,7 @@ impl Blocks {
     ///
     /// # Errors
     /// [`TaskError::Unreadable`].
-    pub(super) fn read(&mut self) -> Result<Option<Block>, TaskError> {
+    pub(in crate::task) fn read(&mut self) -> Result<Option<Block>, TaskError> {
         let mut ends = RecordEnds::new(self.dialect);
         loop {
             let last = self.n_read >= self.end;
@@ -110,7 +110,7 @@ impl Blocks {
     ///
     /// # Errors
     /// [`TaskError::Unreadable`].
-    pub(super) fn hash(mut self) -> Result<String, TaskError> {
+    pub(in crate::task) fn hash(mut self) -> Result<String, TaskError> {
         let file = &self.file;
         let unreadable = |source| TaskError::Unreadable { file: file.clone(), source };
         self.hasher.update_reader(&mut self.reader).map_err(unreadable)?;

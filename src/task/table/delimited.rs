@@ -13,7 +13,7 @@ use crate::task::error::{Place, Position, TaskError};
 
 /// A separator and, with it, whether quotes mean anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(in crate::task) enum Dialect {
     Tsv,
     Csv,
 }
@@ -36,7 +36,7 @@ pub(super) fn read(file: &str, bytes: &[u8], dialect: Dialect) -> Result<Sheet, 
 
 /// Reads the rows of a part of a file that begins on `line`, whole records without the last one's line break. Where the rows have
 /// to have a `width`, others are refused.
-pub(super) fn read_records(
+pub(in crate::task) fn read_records(
     file: &str,
     text: &str,
     dialect: Dialect,

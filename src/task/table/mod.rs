@@ -32,7 +32,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::columns::{Layout, TEXTS, layout, missing};
-use self::delimited::Dialect;
 use self::sheet::Sheet;
 use crate::task::error::{Place, Position, TaskError};
 use crate::task::facts::{FactRules, OBJECT, SUBJECT};
@@ -41,9 +40,12 @@ use crate::task::source::{Columns, Header, LABEL};
 use crate::task::{Example, Split};
 
 pub use self::band::{Band, LabelBy};
+pub(in crate::task) use self::blocks::{Block, Blocks};
 pub(crate) use self::columns::text_columns;
+pub(in crate::task) use self::delimited::{Dialect, read_records};
 pub use self::divide::Shares;
 pub(crate) use self::indexed::{Indexed, NO_LABEL, Texts, Want};
+pub(in crate::task) use self::parquet::ParquetFile;
 use self::row_file::Span;
 
 /// What an empty file does hold.

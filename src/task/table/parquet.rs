@@ -17,7 +17,7 @@ use crate::task::error::{Position, TaskError};
 const STEP: usize = 16_384;
 
 /// A Parquet file of which parts are read.
-pub(super) struct ParquetFile {
+pub(in crate::task) struct ParquetFile {
     file: String,
     metadata: Arc<FileMetadata>,
     names: Vec<String>,
@@ -28,7 +28,11 @@ pub(super) struct ParquetFile {
 
 impl ParquetFile {
     /// Reads what the file says of itself. With `class_numbers` classes stay numbers where they have names, too.
-    pub(super) fn open<R: MmapBytesReader>(file: &str, reader: R, class_numbers: bool) -> Result<Self, TaskError> {
+    pub(in crate::task) fn open<R: MmapBytesReader>(
+        file: &str,
+        reader: R,
+        class_numbers: bool,
+    ) -> Result<Self, TaskError> {
         let (metadata, schema, mut named) = guarded(|| describe(reader)).map_err(|reason| malformed(file, reason))?;
         if class_numbers {
             named.clear();
@@ -51,19 +55,32 @@ impl ParquetFile {
         Ok(Self { file: file.to_owned(), metadata, names, left_out, classes })
     }
 
+    /// Of its columns only this one.
+    ///
+    /// # Errors
+    /// [`TaskError::MissingColumn`] with the columns that there are.
+    pub(in crate::task) fn only(self, column: &str) -> Result<Self, TaskError> {
+        let Some(at) = self.names.iter().position(|name| name == column) else {
+            let columns = [self.names, self.left_out].concat();
+            return Err(TaskError::MissingColumn { file: self.file, column: column.to_owned(), columns, hint: "" });
+        };
+        let classes = self.classes.into_iter().filter(|(place, _)| *place == at).map(|(_, of)| (0, of)).collect();
+        Ok(Self { names: vec![column.to_owned()], classes, ..self })
+    }
+
     /// The rows of the file.
     pub(super) fn n_rows(&self) -> usize {
         self.metadata.num_rows
     }
 
     /// The parts in which the file is read: rows from, to.
-    pub(super) fn steps(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+    pub(in crate::task) fn steps(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let n = self.n_rows();
         (0..n).step_by(STEP).map(move |from| from..n.min(from + STEP))
     }
 
     /// The columns that have a textual form, of these rows.
-    pub(super) fn read<R: MmapBytesReader>(&self, reader: R, rows: Range<usize>) -> Result<Sheet, TaskError> {
+    pub(in crate::task) fn read<R: MmapBytesReader>(&self, reader: R, rows: Range<usize>) -> Result<Sheet, TaskError> {
         let n = rows.len();
         let mut read = if self.names.is_empty() {
             vec![Vec::new(); n]

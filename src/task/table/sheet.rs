@@ -7,7 +7,7 @@ use polars::prelude::{DataFrame, DataType, PolarsResult};
 use crate::task::error::{Place, Position, TaskError};
 
 /// A file's cells as text. A missing cell is an empty one.
-pub(super) struct Sheet {
+pub(in crate::task) struct Sheet {
     /// The names that the format itself gives the columns; none for TSV and CSV.
     pub names: Option<Vec<String>>,
     /// Row by row.
