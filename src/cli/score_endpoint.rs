@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments, model: &str, log: Log) -> Result<()> {
         Asking { endpoint: &for_labels, verbalizer: &verbalizer, columns: &table.columns, examples: &table.examples };
     if arguments.endpoint.rewords() {
         asking.check_reworded(&templates, &store)?;
-        let answering = reword(&endpoint, &templates, &store, &note)?;
+        let answering = reword(&endpoint, (&templates, &[]), &store, &note)?;
         for written in templates.clone() {
             for new in answering.rewordings(&written) {
                 if !templates.contains(&new) {

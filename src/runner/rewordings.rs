@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::exchange::endpoint::{most, reword};
+use crate::exchange::endpoint::{Pair, most, reword};
 use crate::prompt::Template;
 use crate::record::AnswerStore;
 use crate::search::discrete::Rephrase;
@@ -14,10 +14,11 @@ use super::cell::paraphrase::templates;
 use super::cell::wording;
 use super::plan::Plan;
 
-/// A service with the templates that it is asked about, and the first item that names it.
+/// A service with the templates and pairs of templates that it is asked about, and the first item that names it.
 struct Asked {
     endpoint: Endpoint,
     templates: Vec<Template>,
+    pairs: Vec<Pair>,
     item: usize,
 }
 
@@ -50,8 +51,8 @@ impl Plan {
         for asked in self.asked(only) {
             let place = format!("search[{}]", asked.item);
             let place = self.experiment.place(&place).map(|at| format!("{at}.endpoint"));
-            let mut answering =
-                reword(&asked.endpoint, &asked.templates, &store, note).map_err(|e| Error::from(e).at(place))?;
+            let mut answering = reword(&asked.endpoint, (&asked.templates, &asked.pairs), &store, note)
+                .map_err(|e| Error::from(e).at(place))?;
             self.answers.append(&mut answering.answers);
             let answering: Arc<dyn Rephrase> = Arc::new(answering);
             self.task.rephrase.push((asked.endpoint, answering));
@@ -63,10 +64,11 @@ impl Plan {
     pub(super) fn endpoint_notes(&self) -> Vec<String> {
         let note = |asked: Asked| {
             let Endpoint { model, base_url, .. } = &asked.endpoint;
-            let most = most(&asked.endpoint, &asked.templates);
+            let most = most(&asked.endpoint, &asked.templates, &asked.pairs);
+            let what = if asked.pairs.is_empty() { "rewordings" } else { "rewordings and children" };
             let over = most.over(&asked.endpoint).map(|what| format!(" ({what})")).unwrap_or_default();
             format!(
-                "a run begins by asking {model} at {base_url} for rewordings: {}{over}; what was asked before is not asked again",
+                "a run begins by asking {model} at {base_url} for {what}: {}{over}; what was asked before is not asked again",
                 most.words(&asked.endpoint)
             )
         };
@@ -87,9 +89,18 @@ impl Plan {
                     Method::Paraphrase(method) => templates(method, &self.task),
                     method => method.written().map_or_else(Vec::new, |starts| wording::templates(starts, &self.task)),
                 };
+                // What is bred has children of all pairs.
+                let breeds = matches!(method, Method::Evolution(_));
+                let mut pairs: Vec<Pair> = Vec::new();
+                for (at, first) in new.iter().enumerate().filter(|_| breeds) {
+                    pairs.extend(new[at + 1..].iter().map(|second| (first.clone(), second.clone())));
+                }
                 match all.iter_mut().find(|asked| asked.endpoint == *endpoint) {
-                    Some(asked) => asked.templates.extend(new),
-                    None => all.push(Asked { endpoint: endpoint.clone(), templates: new, item: index }),
+                    Some(asked) => {
+                        asked.templates.extend(new);
+                        asked.pairs.extend(pairs);
+                    }
+                    None => all.push(Asked { endpoint: endpoint.clone(), templates: new, pairs, item: index }),
                 }
             }
         }

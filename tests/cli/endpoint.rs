@@ -184,6 +184,47 @@ fn rewordings_of_a_service_are_candidates_and_are_asked_for_once() {
 }
 
 #[test]
+fn a_service_words_what_evolution_starts_from_and_the_children_of_its_templates() {
+    let service = Service::new(&[
+        (200, "", said("{text} all in all {mask}.")),
+        (200, "", said("{mask} movie: {text}")),
+        (200, "", said("{text} that film was {mask}.\n{text} a film, it was {mask}.\n{mask}")),
+    ]);
+    let workplace = Workplace::new();
+    workplace.experiment(
+        "asked.yaml",
+        "  - { method: autoprompt, n_trigger: 2, n_candidates: 4, batch_size: 4 }\n",
+        &format!(
+            "  - method: evolution\n    generators: [endpoint]\n    batch_size: 4\n    population: 4\n    endpoint: {{ base_url: '{}', model: \
+             larger, key: TEST_SERVICE_KEY, requests_per_minute: 6000 }}\n",
+            service.address
+        ),
+    );
+    let plan = run(&workplace, &["plan", "asked.yaml"]);
+    assert!(plan.stdout.contains("for rewordings and children: 3 requests, at most "), "{}", plan.stdout);
+    let capped = run(&workplace, &["run", "asked.yaml", "--set", "search.2.endpoint.max_requests=2"]);
+    assert!(capped.code != 0 && service.n_seen() == 0, "{}", capped.stderr);
+    let ran = run(&workplace, &["run", "asked.yaml", "--set", "budget.evaluations=600"]);
+    assert_eq!((ran.code, service.n_seen()), (0, 3), "{}", ran.stderr);
+    let body = service.seen.lock().unwrap()[2].0.clone();
+    let asked = body["messages"][0]["content"].as_str().unwrap().to_owned();
+    assert!(asked.ends_with("{text} it was {mask}.\n{mask} film: {text}") && asked.contains("Combine"), "{asked}");
+    let record = workplace.record("results/toy");
+    let events: String = record
+        .iter()
+        .filter(|(name, _)| name.ends_with("events.jsonl"))
+        .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
+        .collect();
+    assert!(events.contains("larger says `{text} all in all {mask}.`"), "{events}");
+    assert!(events.contains("larger crossed "), "{events}");
+    // Begun anew nobody is asked, and all is as it was.
+    let tables = workplace.tables("results/toy");
+    let again = run(&workplace, &["run", "asked.yaml", "--set", "budget.evaluations=600", "--fresh"]);
+    assert_eq!((again.code, service.n_seen()), (0, 3), "{}", again.stderr);
+    assert_eq!(workplace.tables("results/toy"), tables);
+}
+
+#[test]
 fn what_could_cost_too_much_is_refused_before_anything_is_asked() {
     let service = Service::new(&[(200, "", said("{text} all in all {mask}."))]);
     let host = service.address.clone();

@@ -64,7 +64,7 @@ impl Asking<'_> {
             let own = Estimate::of(&self.questions(template)?);
             all = all + own;
             if reworded {
-                all = all + most(self.endpoint, std::slice::from_ref(template));
+                all = all + most(self.endpoint, std::slice::from_ref(template), &[]);
                 // A quotation mark takes two bytes where it is sent.
                 let more = (2 * longest(template) * self.examples.len()) as u64;
                 for _ in 0..self.endpoint.n_paraphrases {

@@ -6,6 +6,8 @@
 //! - 2026-11: a run asks before its first trial, for the templates that its items start from and no others: the number of
 //!   requests, and so the most that they can cost, is known before the first is sent, and trials, resumed or sharded, all read
 //!   the same answers. Refused: asking again in each round for the best so far, whose number nobody can tell beforehand.
+//!   The same holds for `evolution`, which has children of every pair of its templates: what is bred of those later, EvoPrompt asks a
+//!   large model for and this asks nobody (see `search::discrete::evolution`).
 //! - 2026-11: the most that it can cost counts a token for each byte that is sent and every token that an answer may have, so
 //!   that it is a bound for every tokenizer. An attempt that was lost counts in full. No price is assumed: without one only the
 //!   number of requests is bounded.
@@ -18,6 +20,7 @@
 
 mod allowance;
 mod ask;
+mod crossings;
 mod error;
 mod in_flight;
 mod labels;
@@ -28,4 +31,4 @@ mod service;
 pub use error::EndpointError;
 pub use labels::{Asking, By, Labelled};
 pub use question::Estimate;
-pub use rewordings::{Answering, most, reword};
+pub use rewordings::{Answering, Pair, most, reword};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::EndpointError;
 use super::ask::{ask, missing};
+use super::crossings::children;
 use super::question::{Estimate, Question, Wanted};
 use crate::prompt::Template;
 use crate::record::{Answer, AnswerStore};
@@ -18,6 +19,7 @@ const LONGER: (usize, usize) = (3, 120);
 pub struct Answering {
     name: String,
     rewordings: BTreeMap<String, Vec<Template>>,
+    children: BTreeMap<[String; 2], Vec<Template>>,
     /// What it said, by the hashes of the questions.
     pub answers: Vec<(String, Answer)>,
 }
@@ -27,29 +29,57 @@ impl Rephrase for Answering {
         self.rewordings.get(&template.to_string()).cloned().unwrap_or_default()
     }
 
+    fn children(&self, first: &Template, second: &Template) -> Vec<Template> {
+        let of = |first: &Template, second: &Template| self.children.get(&[first.to_string(), second.to_string()]);
+        of(first, second).or_else(|| of(second, first)).cloned().unwrap_or_default()
+    }
+
     fn name(&self) -> &str {
         &self.name
     }
 }
 
-/// What asking for rewordings of templates takes at most, if none was asked for before.
-pub fn most(endpoint: &Endpoint, templates: &[Template]) -> Estimate {
-    Estimate::of(&questions(endpoint, templates))
+/// A pair of templates that are to be bred.
+pub type Pair = (Template, Template);
+
+/// What asking for rewordings of templates and for children of pairs takes at most, if none was asked for before.
+pub fn most(endpoint: &Endpoint, templates: &[Template], pairs: &[Pair]) -> Estimate {
+    Estimate::of(questions(endpoint, templates).iter().chain(&crossings(endpoint, pairs)))
 }
 
-/// Rewordings of templates: kept ones, and new ones, before which `note` is told what they may cost.
+/// Rewordings of templates and children of pairs: kept ones, and new ones, before which `note` is told what they may cost.
 ///
 /// # Errors
 /// [`EndpointError`]: before anything is asked if it could be more than is allowed.
 pub fn reword(
     endpoint: &Endpoint,
-    templates: &[Template],
+    (templates, pairs): (&[Template], &[Pair]),
     store: &AnswerStore,
     note: &dyn Fn(&str),
 ) -> Result<Answering, EndpointError> {
-    let questions = questions(endpoint, templates);
-    let answers = ask(endpoint, &questions, "rewordings", store, note)?;
-    let mut answering = Answering { name: endpoint.model.clone(), rewordings: BTreeMap::new(), answers: Vec::new() };
+    let mut questions = questions(endpoint, templates);
+    let n_templates = questions.len();
+    questions.extend(crossings(endpoint, pairs));
+    let what = if pairs.is_empty() { "rewordings" } else { "rewordings and children" };
+    let mut answers = ask(endpoint, &questions, what, store, note)?;
+    let crossed = answers.split_off(n_templates);
+    let mut answering = Answering {
+        name: endpoint.model.clone(),
+        rewordings: BTreeMap::new(),
+        children: BTreeMap::new(),
+        answers: Vec::new(),
+    };
+    for (question, answer) in questions[n_templates..].iter().zip(crossed) {
+        let asked = pairs.iter().find(|(first, second)| format!("{first}\n{second}") == question.subject);
+        if let Some((first, second)) = asked {
+            let new = children(&answer.text, first, second, endpoint.n_paraphrases);
+            if new.is_empty() {
+                note(&format!("{} has no child of `{first}` and `{second}` that keeps the slots", endpoint.model));
+            }
+            answering.children.insert([first.to_string(), second.to_string()], new);
+        }
+        answering.answers.push((question.hash.clone(), answer));
+    }
     for (question, answer) in questions.iter().zip(answers) {
         let Some(template) = templates.iter().find(|template| template.to_string() == question.subject) else {
             continue;
@@ -90,6 +120,18 @@ fn questions(endpoint: &Endpoint, templates: &[Template]) -> Vec<Question> {
     questions
 }
 
+/// A question for each pair, equal ones once.
+fn crossings(endpoint: &Endpoint, pairs: &[Pair]) -> Vec<Question> {
+    let mut questions: Vec<Question> = Vec::new();
+    for (first, second) in pairs {
+        let question = super::crossings::question(endpoint, first, second);
+        if !questions.contains(&question) {
+            questions.push(question);
+        }
+    }
+    questions
+}
+
 /// The request for rewordings of a template.
 fn question(endpoint: &Endpoint, template: &Template) -> Question {
     let n = endpoint.n_paraphrases;
@@ -109,7 +151,7 @@ fn question(endpoint: &Endpoint, template: &Template) -> Question {
 }
 
 /// The rewordings in an answer: lines that can stand for the template, each once, at most `n`.
-fn rewordings(answer: &str, template: &Template, n: usize) -> Vec<Template> {
+pub(super) fn rewordings(answer: &str, template: &Template, n: usize) -> Vec<Template> {
     let own = template.to_string();
     let most = longest(template);
     let mut found: Vec<Template> = Vec::new();

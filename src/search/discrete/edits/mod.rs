@@ -23,6 +23,11 @@
 //!   exp(-iterations since the start / 5), as the paper's T falls; its T is in points of its own score.
 //! - 2026-11: an edit never leaves a place between slots without text that had some, so a template of one phrase between its slots can
 //!   only be paraphrased, or edited by words.
+//! - 2026-11-25, `experiments/evolution.yaml` and `evolution-zh.yaml`: 16 shots, 3,000 evaluations, seeds 13, 21, 42, 87 and 100, mean
+//!   test accuracy with its 95 % interval. film-reviews with builtin:reviews-en: `edits` 0.631 [0.575, 0.685], by words with a beam of 3
+//!   0.627 [0.571, 0.680], `manual` 0.625, `random` 0.630, `paraphrase` 0.615. hotel-reviews-zh with builtin:reviews-zh: 0.581
+//!   [0.510, 0.649], 0.575 [0.504, 0.643], `manual` 0.545, `random` 0.612, `paraphrase` 0.603. No difference is resolved: on models
+//!   this small edits beat neither random words nor what was written. The published defaults stay.
 
 mod config;
 mod draft;

@@ -26,6 +26,14 @@
 //!   counts as a look at selection.
 //! - 2026-11: every child of the published methods is mutated. A mutation here costs evaluations and, of a child that is new by
 //!   crossing alone, hides what crossing did: `mutation: 0.5`. A child that is not new is mutated always.
+//! - 2026-11: with `generators: [endpoint]` a service words what it can word before the run begins: rewordings of the templates to start
+//!   from, which fill the first population and mutate those templates, and children of every pair of them, which come before phrases
+//!   are crossed. Later generations are bred here. Refused: asking in each generation, as EvoPrompt does: what that costs nobody can
+//!   tell beforehand, trials would wait for a service, and shards would not read the same answers.
+//! - 2026-11-25, `experiments/evolution.yaml` and `evolution-zh.yaml`: 16 shots, 3,000 evaluations, five seeds, mean test accuracy with
+//!   its 95 % interval. English: `ga` 0.604 [0.549, 0.656], `de` 0.608 [0.550, 0.664], `random` 0.630, `manual` 0.625. Chinese: `ga`
+//!   0.581 [0.511, 0.648], `de` 0.589 [0.512, 0.662], `random` 0.612, `manual` 0.545. Dev rose (Chinese 0.644 to 0.725) and test did
+//!   not follow: no difference is resolved, and neither beats random words on models this small.
 
 mod align;
 mod config;

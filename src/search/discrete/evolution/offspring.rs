@@ -60,6 +60,8 @@ pub struct Breeding<'a> {
     pub stream: &'a mut Stream,
     /// Evaluations that are left for the children's comparison.
     pub reserve: u64,
+    /// Children that were bred beforehand and have come into this generation.
+    pub offered: Vec<Template>,
 }
 
 impl Breeding<'_> {
@@ -96,9 +98,19 @@ impl Breeding<'_> {
     fn ga(&mut self) -> Offspring {
         let first = self.wheel(None);
         let mut offspring = self.paraphrase(first);
+        offspring.mutates = false;
         if self.population.len() > 1 {
             let second = self.wheel(Some(first));
+            let told = self.told(first, second);
             let (one, two) = (&self.population[first], &self.population[second]);
+            if let Some(template) = told {
+                let name = self.wording.rewording().rephrase.as_ref().map_or("", |rephrase| rephrase.name());
+                offspring.origin = format!("{name} crossed {} with {}: `{template}`", one.number, two.number);
+                offspring.parents.push(second);
+                offspring.by.push("endpoint");
+                offspring.template = template;
+                return offspring;
+            }
             if let Some(child) = cross(&one.genome, &two.genome, self.config.crossover, self.stream) {
                 offspring.origin = format!("crossed {} with {}: {}", one.number, two.number, child.words());
                 offspring.parents.push(second);
@@ -115,6 +127,24 @@ impl Breeding<'_> {
         let others: Vec<usize> = (0..self.population.len()).filter(|&at| at != target).collect();
         if others.len() < 2 {
             return Offspring { target: Some(target), ..self.ga() };
+        }
+        if target != 0
+            && let Some(template) = self.told(0, target)
+        {
+            let (best, own) = (&self.population[0].number, &self.population[target].number);
+            let name = self.wording.rewording().rephrase.as_ref().map_or("", |rephrase| rephrase.name());
+            let origin = format!("{name} crossed {best} with {own}: `{template}`");
+            let by = vec!["endpoint"];
+            let parents = vec![0, target];
+            return Offspring {
+                template,
+                parents,
+                target: Some(target),
+                origin,
+                by,
+                mutates: false,
+                within: Vec::new(),
+            };
         }
         let drawn = self.stream.sample(others.len(), 2);
         let (a, b) = (others[drawn[0]], others[drawn[1]]);
@@ -143,6 +173,15 @@ impl Breeding<'_> {
         offspring.origin = words.join("; ");
         offspring.mutates = self.stream.uniform() < self.config.mutation;
         offspring
+    }
+
+    /// A child of two that someone bred beforehand and that was not there before; the next one each time.
+    fn told(&mut self, first: usize, second: usize) -> Option<Template> {
+        let (one, two) = (&self.population[first].template, &self.population[second].template);
+        let children = self.wording.rewording().rephrase.as_ref()?.children(one, two);
+        let child = children.into_iter().find(|c| !self.wording.is_known(c) && !self.offered.contains(c))?;
+        self.offered.push(child.clone());
+        Some(child)
     }
 
     /// The best with some of what `b` says otherwise than `a`: the template, the phrases that came, and both in words.

@@ -162,6 +162,7 @@ impl Evolution {
             wording: &mut self.wording,
             stream: &mut self.stream,
             reserve: self.config.scoring(n, offer),
+            offered: Vec::new(),
         };
         let mut children: Vec<Offspring> = Vec::new();
         for at in 0..n {

@@ -12,6 +12,12 @@ pub trait Rephrase: Debug + Send + Sync {
     /// Rewordings of a template, the best first; none where none are known.
     fn rewordings(&self, template: &Template) -> Vec<Template>;
 
+    /// Templates bred from two, the best first; none where none are known.
+    fn children(&self, first: &Template, second: &Template) -> Vec<Template> {
+        let _ = (first, second);
+        Vec::new()
+    }
+
     /// Who said them, as the record names it.
     fn name(&self) -> &str;
 }
