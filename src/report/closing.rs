@@ -113,7 +113,7 @@ fn against(reference: &str, best: &Row, difference: Option<f64>, p: Option<f64>)
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &str) -> String {
+pub fn quoted(path: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+:@,%".contains(c);
     if !path.is_empty() && path.chars().all(plain) { path.into() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }

@@ -46,7 +46,7 @@ mod trial;
 pub use asked::Asked;
 pub use average::{Average, AverageRow};
 pub use candidates::CandidateRow;
-pub use closing::closing_lines;
+pub use closing::{closing_lines, quoted};
 pub use error::ReportError;
 pub use group::Group;
 pub use leaderboard::{Leaderboard, RankedOn, Section};
