@@ -38,6 +38,11 @@ parity PYTHON="python3":
     {{PYTHON}} tests/fixtures/model/live_parity.py "$CARGO_TARGET_DIR/release/promptmine"
     {{PYTHON}} tests/fixtures/model/live_peft.py --promptmine "$CARGO_TARGET_DIR/release/promptmine"
 
+# Exported tasks in lm-evaluation-harness, on the same tiny models; needs a Python with torch, transformers, lm_eval.
+parity-lm-eval PYTHON="python3":
+    cargo build --release
+    {{PYTHON}} tests/fixtures/model/live_lm_eval.py --promptmine "$CARGO_TARGET_DIR/release/promptmine"
+
 # promptmine beside its peers on the same weights, data and threads; `just bench --help` says what can be given.
 bench *ARGS:
     python3 tests/bench/bench.py {{ARGS}}

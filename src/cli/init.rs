@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::Result;
+use crate::exchange::cluster::quoted;
 
 use super::CliError;
 use super::log::Log;
@@ -59,9 +60,9 @@ pub fn run(arguments: &Arguments, log: Log) -> Result<()> {
         return Err(CliError::Usage(what).into());
     }
     write_file(file, text)?;
-    let file = file.display();
+    let (file, typed) = (file.display(), quoted(&file.to_string_lossy()));
     log.step(
-        &format!("wrote {file}\nnext: promptmine plan {file}, then promptmine run {file}"),
+        &format!("wrote {file}\nnext: promptmine plan {typed}, then promptmine run {typed}"),
         serde_json::Map::new(),
     );
     Ok(())

@@ -362,10 +362,11 @@ pub fn trial_state(path: &Path) -> Result<(Option<TrialKey>, Found), RecordError
 /// [`RecordError`] if the folder is no record, or says so in a way that cannot be read.
 pub fn trial_folders(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
     let Some(provenance) = Provenance::load(folder)? else {
-        return Err(RecordError::Foreign {
-            path: folder.into(),
-            message: "holds no record of a run (no provenance.json)".into(),
-        });
+        let message = match folder.exists() {
+            true => "holds no record of a run (no provenance.json)",
+            false => "does not exist",
+        };
+        return Err(RecordError::Foreign { path: folder.into(), message: message.into() });
     };
     let trials = folder.join("trials");
     Ok(provenance.trials.iter().map(|id| trials.join(id)).collect())

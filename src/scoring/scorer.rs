@@ -150,13 +150,15 @@ impl Scorer {
             Some(Piece::Mask(n)) => *n,
             _ => None,
         };
+        let causal = self.kind() == ModelKind::Causal;
+        // What continues a text stands behind a line break without a space.
+        let ends_spaced = |text: &str| if causal { text.ends_with(' ') } else { text.ends_with(char::is_whitespace) };
         let after_space = match mask.and_then(|at| at.checked_sub(1)).map(|at| &pieces[at]) {
-            Some(Piece::Text(text)) => text.ends_with(char::is_whitespace),
+            Some(Piece::Text(text)) => ends_spaced(text),
             Some(Piece::Trigger(_) | Piece::Soft(_) | Piece::Demos | Piece::Nearest(_)) => true,
-            Some(Piece::Demo(demonstration)) => demonstration.end.ends_with(char::is_whitespace),
+            Some(Piece::Demo(demonstration)) => ends_spaced(&demonstration.end),
             Some(Piece::Column(_) | Piece::Mask(_) | Piece::Prefix(_)) | None => false,
         };
-        let causal = self.kind() == ModelKind::Causal;
         let before = mask.and_then(|at| at.checked_sub(1)).map(|at| &pieces[at]);
         let context = match before {
             Some(Piece::Text(text)) => text.trim_end_matches(' '),

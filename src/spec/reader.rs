@@ -158,7 +158,11 @@ impl<'a> Reader<'a> {
             Ok(number) if range.contains(&number) => Ok(number),
             _ => {
                 let (low, high) = (range.start(), range.end());
-                let allowed = if *high == u64::MAX { format!("{low} or more") } else { format!("{low} to {high}") };
+                let allowed = match *high {
+                    u64::MAX => format!("{low} or more"),
+                    high if high == *low => format!("{low} alone"),
+                    high => format!("{low} to {high}"),
+                };
                 self.value(at, format!("{} is not allowed ({allowed})", shortened(&text)));
                 Ok(*low)
             }

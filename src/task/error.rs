@@ -221,7 +221,7 @@ pub enum TaskError {
     },
     /// A first row that is read as an example and looks like a header.
     #[error(
-        "{place}: this row looks like a header (`{label}` as a label occurs nowhere else); name the columns with `columns:`, or say `header: no`"
+        "{place}: this row looks like a header (`{label}` as a label occurs nowhere else); name the columns (`columns:`, --columns), or say that there is none (`header: no`, --header no)"
     )]
     LooksLikeHeader {
         /// Where.

@@ -318,3 +318,34 @@ fn an_output_that_cannot_be_written() {
         refused(&workplace, &[&arguments[..], &[output]].concat(), code, &[output]);
     }
 }
+
+#[test]
+fn a_header_of_other_names_is_told_from_a_label_that_nobody_knows() {
+    let workplace = Workplace::new();
+    workplace.write("own.csv", "review,gold\ngood,positive\nbad,negative\n");
+    let words = "negative=bad,positive=good";
+    let arguments =
+        ["score", "--model", "builtin:toy", "--template", "{text} {mask}", "--verbalizer", words, "--input", "own.csv"];
+    refused(&workplace, &arguments, 4, &["own.csv:1", "looks like a header (`gold`", "--columns"]);
+    workplace.done(&[&arguments[..], &["--columns", "text=review,label=gold"]].concat());
+}
+
+#[test]
+fn a_results_folder_that_is_not_there_is_said_to_be_so() {
+    let workplace = Workplace::new();
+    refused(&workplace, &["leaderboard", "results/none"], 6, &["results/none does not exist"]);
+}
+
+#[test]
+fn the_commands_that_init_names_can_be_typed() {
+    let workplace = Workplace::new();
+    let said = workplace.done(&["init", "新 实验.yaml"]).stderr;
+    assert!(said.contains("promptmine plan '新 实验.yaml', then promptmine run '新 实验.yaml'"), "{said}");
+}
+
+#[test]
+fn the_one_format_that_there_is_is_named() {
+    let workplace = Workplace::new();
+    workplace.experiment("toy2.yaml", "format: 1", "format: 2");
+    refused(&workplace, &["validate", "toy2.yaml"], 3, &["format: 2 is not allowed (1 alone)"]);
+}

@@ -13,6 +13,7 @@ mod damage;
 mod demonstrations;
 mod disk;
 mod endpoint;
+mod exports;
 mod facts;
 mod fine_tuning;
 mod generation;

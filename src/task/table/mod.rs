@@ -338,10 +338,13 @@ impl Rows {
             let label = match &self.labels {
                 None => None,
                 Some(words) if words[row].is_empty() => None,
-                Some(words) => Some(*index.get(words[row].as_str()).ok_or_else(|| TaskError::UnknownLabel {
-                    place: self.place(row),
-                    label: words[row].clone(),
-                    known: labels.to_vec(),
+                Some(words) => Some(*index.get(words[row].as_str()).ok_or_else(|| {
+                    let (place, label) = (self.place(row), words[row].clone());
+                    let occurs_once = words.iter().filter(|other| **other == label).count() == 1;
+                    match row == 0 && self.guessed_headerless && occurs_once {
+                        true => TaskError::LooksLikeHeader { place, label },
+                        false => TaskError::UnknownLabel { place, label, known: labels.to_vec() },
+                    }
                 })?),
             };
             examples.push(Example { row, fields: fields.clone(), label });
