@@ -144,7 +144,8 @@ pub(super) fn parameters(of: &Method) -> Vec<(&'static str, Value)> {
             let mut entries = Vec::new();
             if !method.corpus.is_empty() {
                 let files: Vec<_> = method.corpus.iter().map(|path| path.display()).collect();
-                entries.extend([("corpus", list(&files)), ("column", text(&method.column))]);
+                entries.push(("corpus", list(&files)));
+                entries.extend(method.has_columns().then(|| ("column", text(&method.column))));
             }
             entries.extend([
                 ("n_templates", count(method.n_templates)),

@@ -122,13 +122,13 @@ fn a_corpus_that_changes_between_runs_is_noticed_and_mined_again() {
     workplace.done(&["run", "facts.yaml", "--jobs", "1"]);
     let same = workplace.done(&["run", "facts.yaml"]);
     assert_eq!(same.stderr.matches("complete already, stays").count(), 3, "{}", same.stderr);
-    workplace.write("corpus.txt", format!("{CORPUS}the plot seems bad .\n"));
+    workplace.write("corpus.txt", format!("{CORPUS}the plot is not bad .\n"));
     let other = workplace.done(&["run", "facts.yaml"]);
     assert!(other.stderr.contains("corpus.txt: it is not the corpus that it was"), "{}", other.stderr);
     assert_eq!(other.stderr.matches("complete already, stays").count(), 2, "{}", other.stderr);
     let prompts: Vec<String> =
         mined(&workplace, "results/facts").into_iter().map(|row| row["prompt"].clone()).collect();
-    assert!(prompts.contains(&"{subject} seems {mask} .".to_owned()), "{prompts:?}");
+    assert!(prompts.contains(&"{subject} is not {mask} .".to_owned()), "{prompts:?}");
 }
 
 #[test]

@@ -52,6 +52,13 @@ pub struct Mining {
     pub place: Vec<MinedPlace>,
 }
 
+impl Mining {
+    /// Whether some file of its corpus has columns.
+    pub(in crate::spec) fn has_columns(&self) -> bool {
+        self.corpus.iter().any(|path| ending(path) != "txt")
+    }
+}
+
 /// Its keys.
 const KEYS: [&str; 9] =
     ["method", "corpus", "column", "n_templates", "min_support", "max_words", "window", "place", "multi_token"];

@@ -82,7 +82,7 @@ impl Oracle for Fake {
     }
     fn encode(&self, text: &str, _: bool) -> Option<Vec<u32>> {
         // It cannot write one of the words.
-        (!text.contains("zebra")).then(|| vec![1])
+        (!text.to_lowercase().contains("zebra")).then(|| vec![1])
     }
     fn word(&self, _: u32) -> Option<String> {
         None
@@ -166,14 +166,15 @@ fn words_between_the_names_of_facts_are_ranked_by_the_facts_that_support_them() 
         templates(&found),
         [
             "{subject} is developed by {mask} .",
-            // Windows of Microsoft, and macOS of Apple.
-            "{mask} released {subject} .",
+            // Each of two facts in two sentences.
             "{subject} is {mask} .",
+            "{mask} released {subject} .",
             "{subject} (since 1985) is {mask} .",
+            "{mask} Corp, the maker of {subject} .",
         ]
     );
     assert_eq!(found[0].1, "middle words of 3 facts in 3 sentences, first corpus:1");
-    assert_eq!(found[1].1, "middle words of 2 facts in 2 sentences, first corpus:4");
+    assert_eq!(found[2].1, "middle words of 2 facts in 2 sentences, first corpus:4");
     assert_eq!(search.propose(&mut oracle).unwrap(), Proposal::Done);
 }
 
@@ -200,7 +201,7 @@ fn windows_take_words_around_the_names_up_to_punctuation() {
 fn chinese_names_need_no_spaces_and_a_template_ends_as_its_language_does() {
     let (mut search, mut oracle) = facts_search("[x] 是 [z] 研发的", &ZH, 0, 2, false);
     let found = proposed(&mut search, &mut oracle);
-    assert_eq!(templates(&found), ["{subject}由{mask}。", "{subject}是{mask}。", "{mask}推出了{subject}。"]);
+    assert_eq!(templates(&found), ["{subject}是{mask}。", "{subject}由{mask}。", "{mask}推出了{subject}。"]);
     let (mut search, mut oracle) = facts_search("[x] 是 [z] 研发的", &ZH, 4, 2, false);
     let found = proposed(&mut search, &mut oracle);
     assert!(templates(&found).contains(&"{subject}是{mask}公司研发。"), "{found:?}");
@@ -269,7 +270,24 @@ fn contexts_of_label_words_of_several_labels_are_mined_without_labels() {
     let words = "negative=bad|terrible,positive=good|great";
     let mut oracle = texts(&REVIEWS);
     let found = proposed(&mut labels("{text} It is {mask}.", words, &MinedPlace::ALL, false), &mut oracle);
-    assert_eq!(templates(&found), ["x"]);
+    assert_eq!(
+        templates(&found),
+        [
+            // Of one word, of two and of three in turn, each at both places.
+            "{text} Was {mask}.",
+            "Was {mask}. {text}",
+            "{text} It was {mask}.",
+            "It was {mask}. {text}",
+            "{text} A {mask}.",
+            "A {mask}. {text}",
+            "{text} A {mask} film.",
+            "A {mask} film. {text}",
+            "{text} {mask} film.",
+            "{mask} film. {text}",
+            "{text} So {mask}.",
+            "So {mask}. {text}",
+        ]
+    );
 }
 
 #[test]
