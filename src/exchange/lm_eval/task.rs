@@ -1,5 +1,6 @@
 //! A prompt as a task.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
@@ -282,9 +283,9 @@ impl<'a> Asking<'a> {
             for word in &scorer.passes(prompt)?.words {
                 asking.answers.push(Answer { text: format!("{}{}", asking.space, word.text), ids: word.ids.clone() });
                 asking.label_of.push(word.label);
-                if !asking.encoders.contains_key(&(word.ids.len() - 1)) {
-                    let encoder = scorer.encoder(&prompt.template, columns, word.ids.len() - 1)?;
-                    asking.encoders.insert(word.ids.len() - 1, encoder);
+                if let Entry::Vacant(none) = asking.encoders.entry(word.ids.len() - 1) {
+                    let encoder = scorer.encoder(&prompt.template, columns, *none.key())?;
+                    none.insert(encoder);
                 }
             }
         }

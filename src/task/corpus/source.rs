@@ -59,7 +59,7 @@ impl Source {
             Self::Cells(dialect, _) => *dialect,
             _ => Dialect::Tsv,
         };
-        Ok(Parts::Blocks { blocks: Blocks::open(path, dialect)?, source: self.clone(), file })
+        Ok(Parts::Blocks { blocks: Box::new(Blocks::open(path, dialect)?), source: self.clone(), file })
     }
 }
 
@@ -82,7 +82,7 @@ fn header(path: &Path, dialect: Dialect, column: &str) -> Result<Cell, TaskError
 /// The parts of a file that are not read yet.
 pub(super) enum Parts {
     /// Of text.
-    Blocks { blocks: Blocks, source: Source, file: Arc<str> },
+    Blocks { blocks: Box<Blocks>, source: Source, file: Arc<str> },
     /// Of a file of columns.
     Rows { path: PathBuf, parquet: Arc<ParquetFile>, steps: std::vec::IntoIter<Range<usize>> },
 }

@@ -79,7 +79,7 @@ pub(super) fn is_balanced(text: &str) -> bool {
             return false;
         }
     }
-    open.is_empty() && text.matches('"').count() % 2 == 0
+    open.is_empty() && text.matches('"').count().is_multiple_of(2)
 }
 
 /// White space as one space, and none beside Chinese characters and their punctuation.
