@@ -19,6 +19,7 @@ mod ranking;
 mod template_generation;
 mod trail;
 mod train_batch;
+mod waiting;
 mod wording;
 
 #[cfg(test)]

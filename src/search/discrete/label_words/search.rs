@@ -1,11 +1,11 @@
 //! The search as a state machine.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::prompt::{Candidate, LabelWords as Label, Prompt, Verbalizer};
+use crate::search::discrete::waiting::Waiting;
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError, WordScores};
 
 use super::assignment::{Assignment, Pools};
@@ -31,7 +31,7 @@ pub struct LabelWords {
     config: LabelWordsConfig,
     prompt: Prompt,
     /// What waits for selection; `None` before the words are found.
-    waiting: Option<VecDeque<Candidate>>,
+    waiting: Option<Waiting>,
     cut: bool,
 }
 
@@ -147,31 +147,12 @@ impl LabelWords {
         let prompt = Prompt { verbalizer: Arc::new(Verbalizer { labels }), ..self.prompt.clone() };
         Candidate { prompt, parent: None, origin }
     }
-
-    /// As many of the waiting candidates as the budget covers.
-    fn next(&mut self, oracle: &mut dyn Oracle, trace: Option<serde_json::Value>) -> Result<Proposal, SearchError> {
-        let waiting = self.waiting.get_or_insert_default();
-        let mut candidates = Vec::new();
-        let mut cost = 0;
-        while let Some(candidate) = waiting.front() {
-            cost += oracle.passes(&candidate.prompt)? * oracle.n_selection() as u64;
-            if !oracle.affords(cost) {
-                break;
-            }
-            candidates.extend(waiting.pop_front());
-        }
-        Ok(match (candidates.is_empty(), waiting.is_empty()) {
-            (false, _) => Proposal::Candidates { candidates, trace },
-            (true, true) => Proposal::Done,
-            (true, false) => Proposal::OutOfBudget,
-        })
-    }
 }
 
 impl Search for LabelWords {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
-        if self.waiting.is_some() {
-            return self.next(oracle, None);
+        if let Some(waiting) = &mut self.waiting {
+            return waiting.next(oracle, None);
         }
         let Some(Found { words, pools, scores, batch }) = self.find(oracle)? else {
             return Ok(Proposal::OutOfBudget);
@@ -190,14 +171,15 @@ impl Search for LabelWords {
             "pools": labels.iter().zip(&pools).map(|(label, pool)| json!({ "label": label, "words": named(pool) })).collect::<Vec<_>>(),
             "best_accuracy": best.iter().map(|assignment| assignment.accuracy).fold(0.0, f64::max),
         });
-        self.waiting = Some(best.iter().enumerate().map(|(n, of)| self.candidate(&words, of, n)).collect());
-        self.next(oracle, Some(trace))
+        let candidates = best.iter().enumerate().map(|(n, of)| self.candidate(&words, of, n));
+        let waiting = Waiting::new(candidates, usize::MAX);
+        self.waiting.insert(waiting).next(oracle, Some(trace))
     }
 
     fn observe(&mut self, _scored: &[Scored]) {}
 
     fn state(&self) -> serde_json::Value {
-        json!({ "waiting": self.waiting.as_ref().map(VecDeque::len) })
+        json!({ "waiting": self.waiting.as_ref().map(Waiting::len) })
     }
 
     fn flags(&self) -> Vec<String> {

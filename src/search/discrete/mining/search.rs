@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::prompt::{Candidate, Prompt, Template, Verbalizer};
 use crate::search::discrete::paraphrase::says_in_letters;
+use crate::search::discrete::waiting::Waiting;
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::spec::MinedPlace;
 use crate::task::Sentence;
@@ -33,7 +34,7 @@ pub struct Mining {
     /// Where sentences come from; `None` for the texts of train.
     corpus: Option<Arc<dyn Sentences>>,
     /// What waits for selection; `None` before anything is mined.
-    waiting: Option<VecDeque<Candidate>>,
+    waiting: Option<Waiting>,
 }
 
 /// A frame that was found often enough.
@@ -162,8 +163,8 @@ impl Mining {
             .all(|text| oracle.encode(text.trim(), false).is_some() && !words().any(|word| says_in_letters(text, word)))
     }
 
-    /// Mines; the trace for the record.
-    fn mine(&mut self, oracle: &dyn Oracle) -> Result<Value, SearchError> {
+    /// Mines: what is to be scored, and the trace for the record.
+    fn mine(&self, oracle: &dyn Oracle) -> Result<(Waiting, Value), SearchError> {
         let (tally, passed) = self.tally(oracle)?;
         let (n_sentences, n_matched, n_forgotten) = (tally.n_sentences, tally.n_matched, tally.n_forgotten);
         let n_found = tally.frames.len();
@@ -193,8 +194,8 @@ impl Mining {
             parent: None,
             origin: self.origin(ranked),
         };
-        self.waiting = Some(templates.iter().map(candidate).collect());
-        Ok(trace)
+        let waiting = Waiting::new(templates.iter().map(candidate), ROUND);
+        Ok((waiting, trace))
     }
 
     /// Who supports a template, for people.
@@ -220,25 +221,6 @@ impl Mining {
             }
         }
     }
-
-    /// As many of the waiting candidates as the budget covers.
-    fn next(&mut self, oracle: &mut dyn Oracle, trace: Option<Value>) -> Result<Proposal, SearchError> {
-        let waiting = self.waiting.get_or_insert_default();
-        let mut candidates = Vec::new();
-        let mut cost = 0;
-        while let Some(candidate) = waiting.front().filter(|_| candidates.len() < ROUND) {
-            cost += oracle.passes(&candidate.prompt)? * oracle.n_selection() as u64;
-            if !oracle.affords(cost) {
-                break;
-            }
-            candidates.extend(waiting.pop_front());
-        }
-        Ok(match (candidates.is_empty(), waiting.is_empty()) {
-            (false, _) => Proposal::Candidates { candidates, trace },
-            (true, true) => Proposal::Done,
-            (true, false) => Proposal::OutOfBudget,
-        })
-    }
 }
 
 /// The best of each number of words in turn, the fewest words first.
@@ -256,16 +238,16 @@ fn every_length_in_turn(ranked: Vec<Ranked>) -> Vec<Ranked> {
 
 impl Search for Mining {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
-        if self.waiting.is_some() {
-            return self.next(oracle, None);
+        if let Some(waiting) = &mut self.waiting {
+            return waiting.next(oracle, None);
         }
-        let trace = self.mine(oracle)?;
-        self.next(oracle, Some(trace))
+        let (waiting, trace) = self.mine(oracle)?;
+        self.waiting.insert(waiting).next(oracle, Some(trace))
     }
 
     fn observe(&mut self, _scored: &[Scored]) {}
 
     fn state(&self) -> Value {
-        json!({ "waiting": self.waiting.as_ref().map(VecDeque::len) })
+        json!({ "waiting": self.waiting.as_ref().map(Waiting::len) })
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::prompt::{Candidate, Prompt, Skeleton, Template, Verbalizer};
 use crate::scoring::Cost;
 use crate::search::discrete::paraphrase::says_in_letters;
+use crate::search::discrete::waiting::Waiting;
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::task::Example;
 
@@ -28,7 +29,7 @@ pub struct TemplateGeneration {
     verbalizer: Arc<Verbalizer>,
     filler: Arc<dyn SpanFiller>,
     /// What waits for selection; `None` before anything is written.
-    waiting: Option<VecDeque<Candidate>>,
+    waiting: Option<Waiting>,
     cut: bool,
 }
 
@@ -128,7 +129,7 @@ impl TemplateGeneration {
     }
 
     /// Writes with every beam that the budget covers; the templates by beam, best first, and what is to be recorded.
-    fn write(&mut self, oracle: &mut dyn Oracle) -> Result<Option<serde_json::Value>, SearchError> {
+    fn write(&mut self, oracle: &mut dyn Oracle) -> Result<Option<(Waiting, Value)>, SearchError> {
         let (columns, examples) = self.examples(oracle)?;
         let first_words = self.verbalizer.clone();
         let data = Data { columns: &columns, examples: &examples, verbalizer: &first_words };
@@ -181,10 +182,9 @@ impl TemplateGeneration {
             parent: None,
             origin: format!("`{}`: {:.3} nats an example", beams[made.beam].0, made.score / n_examples),
         };
-        let waiting = made.iter().map(candidate).collect();
-        self.waiting = Some(waiting);
+        let waiting = Waiting::new(made.iter().map(candidate), ROUND);
         self.cut = cut;
-        Ok(Some(trace))
+        Ok(Some((waiting, trace)))
     }
 
     /// The template of what was written; `None` where it says a label word, or the searched model cannot write it.
@@ -200,25 +200,6 @@ impl TemplateGeneration {
             template,
             beam,
             score: text.score,
-        })
-    }
-
-    /// As many of the waiting candidates as the budget covers.
-    fn next(&mut self, oracle: &mut dyn Oracle, trace: Option<serde_json::Value>) -> Result<Proposal, SearchError> {
-        let waiting = self.waiting.get_or_insert_default();
-        let mut candidates = Vec::new();
-        let mut cost = 0;
-        while let Some(candidate) = waiting.front().filter(|_| candidates.len() < ROUND) {
-            cost += oracle.passes(&candidate.prompt)? * oracle.n_selection() as u64;
-            if !oracle.affords(cost) {
-                break;
-            }
-            candidates.extend(waiting.pop_front());
-        }
-        Ok(match (candidates.is_empty(), waiting.is_empty()) {
-            (false, _) => Proposal::Candidates { candidates, trace },
-            (true, true) => Proposal::Done,
-            (true, false) => Proposal::OutOfBudget,
         })
     }
 }
@@ -244,11 +225,11 @@ fn in_turn(mut queues: Vec<VecDeque<Made>>, most: usize) -> Vec<Made> {
 
 impl Search for TemplateGeneration {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
-        if self.waiting.is_some() {
-            return self.next(oracle, None);
+        if let Some(waiting) = &mut self.waiting {
+            return waiting.next(oracle, None);
         }
         match self.write(oracle)? {
-            Some(trace) => self.next(oracle, Some(trace)),
+            Some((waiting, trace)) => self.waiting.insert(waiting).next(oracle, Some(trace)),
             None => Ok(Proposal::OutOfBudget),
         }
     }
@@ -256,7 +237,7 @@ impl Search for TemplateGeneration {
     fn observe(&mut self, _scored: &[Scored]) {}
 
     fn state(&self) -> serde_json::Value {
-        json!({ "waiting": self.waiting.as_ref().map(VecDeque::len) })
+        json!({ "waiting": self.waiting.as_ref().map(Waiting::len) })
     }
 
     fn flags(&self) -> Vec<String> {
