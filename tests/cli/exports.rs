@@ -153,8 +153,9 @@ fn prompts_are_text_and_json_for_others() {
 #[test]
 fn references_are_each_rows_own_answer() {
     let workplace = Workplace::new();
-    let rows = "text\tsummary\na good film it was\tgood film\nthe bad movie\tbad movie\na good movie\tgood movie\n";
-    for split in ["train", "dev", "test"] {
+    for (split, it) in [("train", "the film"), ("dev", "a movie"), ("test", "it")] {
+        let rows =
+            format!("text\tsummary\n{it} was good\tgood film\n{it} was bad\tbad movie\n{it} is good\tgood movie\n");
         workplace.write(&format!("{split}.tsv"), rows);
     }
     workplace.write(

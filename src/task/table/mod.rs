@@ -574,7 +574,7 @@ mod tests {
     fn labels_beyond_the_told_ones_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.tsv");
-        fs::write(&path, "a\tgood\nb\tbad\n").unwrap();
+        fs::write(&path, "a\tgood\nb\tbad\nc\tgood\n").unwrap();
         let labels = ["bad", "fine"].map(String::from);
         let error = read_labelled(&path, &TableOptions::default(), Some(&labels), true).unwrap_err();
         assert_eq!(error.to_string(), format!("{}:1: unknown label `good` (known: bad, fine)", path.display()));
