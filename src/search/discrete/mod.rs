@@ -8,6 +8,7 @@ mod gcg;
 mod hot_flip;
 mod label_words;
 mod manual;
+mod members;
 mod mining;
 mod objective;
 mod paraphrase;

@@ -2,37 +2,26 @@
 
 use serde_json::json;
 
+use super::super::members::{Member, Members};
 use super::super::paraphrase::{Dropped, Offer};
-use super::super::ranking::ranked;
 use super::super::train_batch::train_batch;
 use super::super::wording::{Rewording, Wording};
 use super::config::EditsConfig;
 use super::draft::{Draft, Drafting};
-use crate::prompt::{Candidate, Prompt, Template};
+use crate::prompt::{Candidate, Prompt};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
 /// Iterations over which annealing's temperature falls by e (GrIPS).
 const COOLING: f64 = 5.0;
 
-/// A template that was proposed for selection.
-#[derive(Debug, Clone)]
-struct Member {
-    template: Template,
-    /// Phrases that were deleted on the way here.
-    deleted: Vec<String>,
-    scored: Option<Scored>,
-    /// Its mean loss on the train batch in nats; without labels what selection told, negated. The lower the better.
-    value: Option<f64>,
-}
-
 /// Edits as a state machine.
 pub struct Edits {
     config: EditsConfig,
     wording: Wording,
     stream: Stream,
-    members: Vec<Member>,
-    pending: Vec<usize>,
+    /// With the phrases that were deleted on the way to each.
+    members: Members<Vec<String>>,
     batch: Option<Vec<usize>>,
     /// The members to start from, the best first.
     order: Vec<usize>,
@@ -55,8 +44,7 @@ impl Edits {
             config,
             wording: Wording::new(rewording, starts),
             stream,
-            members: Vec::new(),
-            pending: Vec::new(),
+            members: Members::default(),
             batch: None,
             order: Vec::new(),
             beam: Vec::new(),
@@ -70,76 +58,49 @@ impl Edits {
         }
     }
 
-    /// The templates that somebody wrote, as many as the budget covers.
-    fn start(&mut self, oracle: &dyn Oracle) -> Result<Proposal, SearchError> {
-        let mut candidates = Vec::new();
-        for template in self.wording.start(oracle)? {
-            let prompt = self.wording.prompt(&template);
-            self.pending.push(self.members.len());
-            self.members.push(Member { template, deleted: Vec::new(), scored: None, value: None });
-            candidates.push(Candidate { prompt, parent: None, origin: "written".into() });
-        }
-        Ok(match candidates.is_empty() {
-            true => Proposal::OutOfBudget,
-            false => Proposal::Candidates { candidates, trace: None },
-        })
-    }
-
-    fn value(&self, member: usize) -> f64 {
-        self.members[member].value.unwrap_or(f64::INFINITY)
-    }
-
-    fn number(&self, member: usize) -> Option<u64> {
-        self.members[member].scored.map(|scored| scored.candidate)
-    }
-
-    fn ranked(&self, members: Vec<usize>) -> (Vec<usize>, u64) {
-        let signature = |member: usize| self.members[member].scored.map(|scored| scored.signature);
-        ranked(members, |member| self.value(member), signature)
-    }
-
     /// Goes on from the next of the templates to start from.
     fn begin(&mut self) {
         let n = self.order.len();
         let first = self.restarts * self.config.beam;
         let from: Vec<usize> = (0..self.config.beam.min(n)).map(|at| self.order[(first + at) % n]).collect();
-        self.beam = self.ranked(from).0;
+        self.beam = self.members.ranked(from).0;
         self.since_start = 0;
         self.steps_without_move = 0;
     }
 
     /// Takes into the beam what is better, or what annealing accepts; which those are.
     fn accept(&mut self, fresh: Vec<usize>) -> Vec<usize> {
-        let before = self.beam.first().map_or(f64::INFINITY, |&best| self.value(best));
-        let best_fresh = fresh.iter().copied().min_by(|&a, &b| self.value(a).total_cmp(&self.value(b)).then(a.cmp(&b)));
-        let (mut beam, passed_over) = self.ranked(self.beam.iter().chain(&fresh).copied().collect());
+        let before = self.beam.first().map_or(f64::INFINITY, |&best| self.members.value(best));
+        let best_fresh = fresh
+            .iter()
+            .copied()
+            .min_by(|&a, &b| self.members.value(a).total_cmp(&self.members.value(b)).then(a.cmp(&b)));
+        let (mut beam, passed_over) = self.members.ranked(self.beam.iter().chain(&fresh).copied().collect());
         self.looks += u64::from(passed_over > 0);
         beam.truncate(self.config.beam);
         if let Some(best) = best_fresh.filter(|best| !beam.contains(best) && self.config.temperature > 0.0) {
             let temperature = self.config.temperature * (-(self.since_start as f64) / COOLING).exp();
-            if self.stream.uniform() < (-(self.value(best) - before) / temperature).exp() {
+            if self.stream.uniform() < (-(self.members.value(best) - before) / temperature).exp() {
                 beam = vec![best];
             }
         }
         self.beam = beam;
-        let better = self.beam.first().is_some_and(|&best| self.value(best) < before);
+        let better = self.beam.first().is_some_and(|&best| self.members.value(best) < before);
         self.steps_without_move = if better { 0 } else { self.steps_without_move + 1 };
         fresh.into_iter().filter(|member| self.beam.contains(member)).collect()
     }
 
     /// What is known of the last iteration now that selection has told.
     fn settle(&mut self, n_train: usize) {
-        for member in 0..self.members.len() {
-            if n_train == 0 && self.members[member].value.is_none() {
-                self.members[member].value = self.members[member].scored.map(|scored| -scored.score);
-            }
+        if n_train == 0 {
+            self.members.take_scores();
         }
         let open = std::mem::take(&mut self.open);
         if !open.is_empty() {
             self.looks += 1;
             self.accept(open);
         } else {
-            let (beam, passed_over) = self.ranked(self.beam.clone());
+            let (beam, passed_over) = self.members.ranked(self.beam.clone());
             self.looks += u64::from(passed_over > 0);
             self.beam = beam;
         }
@@ -153,7 +114,7 @@ impl Edits {
         oracle: &mut dyn Oracle,
     ) -> Result<Vec<Option<f64>>, SearchError> {
         let full = self.beam.len() == self.config.beam;
-        let bound = self.beam.iter().map(|&member| self.value(member)).fold(f64::NEG_INFINITY, f64::max);
+        let bound = self.beam.iter().map(|&member| self.members.value(member)).fold(f64::NEG_INFINITY, f64::max);
         if full && self.config.temperature == 0.0 {
             oracle.train_losses_below(prompts, batch, bound)
         } else {
@@ -172,8 +133,8 @@ impl Edits {
         let bases: Vec<Draft> = (0..n)
             .map(|at| {
                 let base = self.beam[at % self.beam.len()];
-                let Member { template, deleted, .. } = self.members[base].clone();
-                Draft { base, template, deleted, changes: Vec::new(), by: Vec::new() }
+                let Member { template, kept, .. } = self.members.get(base).clone();
+                Draft { base, template, deleted: kept, changes: Vec::new(), by: Vec::new() }
             })
             .collect();
         let mut drafting = Drafting {
@@ -204,15 +165,14 @@ impl Edits {
 impl Search for Edits {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
         if self.wording.has_starts() {
-            return self.start(oracle);
+            return self.members.start(&mut self.wording, oracle);
         }
         if self.members.is_empty() || self.config.iterations.is_some_and(|most| self.iteration >= most) {
             return Ok(Proposal::Done);
         }
-        let offer = self.wording.offer(self.members.iter().map(|member| &member.template), oracle)?;
+        let offer = self.wording.offer(self.members.templates(), oracle)?;
         let n_train = offer.n_train;
-        let unknown: Vec<usize> =
-            (0..self.members.len()).filter(|&m| n_train > 0 && self.members[m].value.is_none()).collect();
+        let unknown = if n_train > 0 { self.members.unknown() } else { Vec::new() };
         let before = self.config.first_comparison(unknown.len(), offer);
         let whole = self.config.n_candidates * self.config.beam;
         let cost = |n: usize| before + self.config.iteration(n, self.wording.rewording(), offer);
@@ -224,15 +184,10 @@ impl Search for Edits {
             None => train_batch(self.wording.n_labels(), self.config.batch_size, n_train, &mut self.stream),
         };
         self.batch = Some(batch.clone());
-        if !unknown.is_empty() {
-            let prompts: Vec<Prompt> =
-                unknown.iter().map(|&m| self.wording.prompt(&self.members[m].template)).collect();
-            let losses = oracle.train_losses(&prompts, &batch)?;
-            unknown.iter().zip(losses).for_each(|(&member, loss)| self.members[member].value = Some(loss));
-        }
+        self.members.compare(&unknown, &self.wording, &batch, oracle)?;
         self.settle(n_train);
         if self.order.is_empty() {
-            self.order = self.ranked((0..self.members.len()).collect()).0;
+            self.order = self.members.ranked((0..self.members.len()).collect()).0;
             self.begin();
         } else if self.steps_without_move >= self.config.patience {
             let given_up = self.config.restarts.is_some_and(|most| self.restarts >= most);
@@ -258,7 +213,7 @@ impl Search for Edits {
             .map(|(draft, loss)| {
                 let mut entry = json!({
                     "template": draft.template.to_string(),
-                    "base": self.number(draft.base),
+                    "base": self.members.number(draft.base),
                     "by": draft.by,
                     "change": draft.changes,
                 });
@@ -271,7 +226,7 @@ impl Search for Edits {
         let mut trace = json!({
             "iteration": self.iteration,
             "restart": self.restarts,
-            "beam": self.beam.iter().map(|&member| self.number(member)).collect::<Vec<_>>(),
+            "beam": self.beam.iter().map(|&member| self.members.number(member)).collect::<Vec<_>>(),
             "made": made,
             "dropped": dropped.as_json(),
         });
@@ -281,7 +236,7 @@ impl Search for Edits {
         let first = self.members.len();
         for &at in &kept {
             let Draft { template, deleted, .. } = drafts[at].clone();
-            self.members.push(Member { template, deleted, scored: None, value: losses[at] });
+            self.members.push(template, deleted, losses[at]);
         }
         let fresh: Vec<usize> = (first..self.members.len()).collect();
         let accepted = match n_train > 0 {
@@ -303,13 +258,14 @@ impl Search for Edits {
                 let draft = &drafts[at];
                 Candidate {
                     prompt: prompts[at].clone(),
-                    parent: self.number(draft.base),
+                    parent: self.members.number(draft.base),
                     origin: draft.changes.join("; "),
                 }
             })
             .collect();
-        self.forget(first, &accepted);
-        self.pending = (first..self.members.len()).collect();
+        let now = self.members.keep(first, &accepted);
+        self.beam = self.beam.iter().filter_map(|&member| now(member)).collect();
+        self.open = self.open.iter().filter_map(|&member| now(member)).collect();
         Ok(match candidates.is_empty() {
             true => Proposal::Nothing { trace },
             false => Proposal::Candidates { candidates, trace: Some(trace) },
@@ -317,9 +273,7 @@ impl Search for Edits {
     }
 
     fn observe(&mut self, scored: &[Scored]) {
-        for (member, &scored) in std::mem::take(&mut self.pending).into_iter().zip(scored) {
-            self.members[member].scored = Some(scored);
-        }
+        self.members.observe(scored);
     }
 
     fn state(&self) -> serde_json::Value {
@@ -327,27 +281,11 @@ impl Search for Edits {
             "iteration": self.iteration,
             "restarts": self.restarts,
             "steps_without_move": self.steps_without_move,
-            "beam": self.beam.iter().map(|&m| self.members[m].template.to_string()).collect::<Vec<_>>(),
+            "beam": self.beam.iter().map(|&m| self.members.get(m).template.to_string()).collect::<Vec<_>>(),
         })
     }
 
     fn dev_looks(&self) -> u64 {
         self.looks
-    }
-}
-
-impl Edits {
-    /// Keeps of the members from `first` on those that were accepted.
-    fn forget(&mut self, first: usize, accepted: &[usize]) {
-        let fresh = self.members.split_off(first);
-        let place = |member: usize| accepted.iter().position(|&other| other == member).map(|at| first + at);
-        for (at, member) in (first..).zip(fresh) {
-            if accepted.contains(&at) {
-                self.members.push(member);
-            }
-        }
-        let moved = |member: &usize| if *member < first { Some(*member) } else { place(*member) };
-        self.beam = self.beam.iter().filter_map(moved).collect();
-        self.open = self.open.iter().filter_map(moved).collect();
     }
 }

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
+use super::super::members::Members;
 use super::super::paraphrase::{Dropped, Offer};
-use super::super::ranking::ranked;
 use super::super::train_batch::train_batch;
 use super::super::wording::{Rewording, Wording};
 use super::config::{Algorithm, EvolutionConfig};
 use super::offspring::{Breeder, Breeding, Offspring};
-use crate::prompt::{Candidate, Prompt, Template};
+use crate::prompt::{Candidate, Prompt};
 use crate::search::{Oracle, Proposal, Scored, Search, SearchError};
 use crate::seed::Stream;
 
@@ -17,22 +17,12 @@ const DRAWS: usize = 4;
 /// Generations in a row without a new template after which there is none.
 const BARREN: usize = 3;
 
-/// A template that was proposed for selection.
-#[derive(Debug, Clone)]
-struct Member {
-    template: Template,
-    scored: Option<Scored>,
-    /// Its mean loss on the train batch in nats; without labels what selection told, negated. The lower the better.
-    value: Option<f64>,
-}
-
 /// Evolution as a state machine.
 pub struct Evolution {
     config: EvolutionConfig,
     wording: Wording,
     stream: Stream,
-    members: Vec<Member>,
-    pending: Vec<usize>,
+    members: Members<()>,
     batch: Option<Vec<usize>>,
     /// Members, the best first.
     population: Vec<usize>,
@@ -51,8 +41,7 @@ impl Evolution {
             config,
             wording: Wording::new(rewording, starts),
             stream,
-            members: Vec::new(),
-            pending: Vec::new(),
+            members: Members::default(),
             batch: None,
             population: Vec::new(),
             open: Vec::new(),
@@ -62,33 +51,9 @@ impl Evolution {
         }
     }
 
-    /// The templates that somebody wrote, as many as the budget covers.
-    fn start(&mut self, oracle: &dyn Oracle) -> Result<Proposal, SearchError> {
-        let mut candidates = Vec::new();
-        for template in self.wording.start(oracle)? {
-            let prompt = self.wording.prompt(&template);
-            self.pending.push(self.members.len());
-            self.members.push(Member { template, scored: None, value: None });
-            candidates.push(Candidate { prompt, parent: None, origin: "written".into() });
-        }
-        Ok(match candidates.is_empty() {
-            true => Proposal::OutOfBudget,
-            false => Proposal::Candidates { candidates, trace: None },
-        })
-    }
-
-    fn value(&self, member: usize) -> f64 {
-        self.members[member].value.unwrap_or(f64::INFINITY)
-    }
-
-    fn number(&self, member: usize) -> Option<u64> {
-        self.members[member].scored.map(|scored| scored.candidate)
-    }
-
     /// Makes the best of `members` the population.
     fn populate(&mut self, members: Vec<usize>) {
-        let signature = |member: usize| self.members[member].scored.map(|scored| scored.signature);
-        let (mut best, passed_over) = ranked(members, |member| self.value(member), signature);
+        let (mut best, passed_over) = self.members.ranked(members);
         best.truncate(self.config.population);
         self.looks += u64::from(passed_over > 0);
         self.population = best;
@@ -103,7 +68,7 @@ impl Evolution {
                 for &(child, target) in children {
                     let place = pool.iter().position(|&member| Some(member) == target);
                     match place {
-                        Some(at) if self.value(child) < self.value(pool[at]) => pool[at] = child,
+                        Some(at) if self.members.value(child) < self.members.value(pool[at]) => pool[at] = child,
                         _ if pool.len() < self.config.population => pool.push(child),
                         _ => {}
                     }
@@ -117,9 +82,7 @@ impl Evolution {
     /// What is known of the last generation now that selection has told.
     fn settle(&mut self, n_train: usize) {
         if n_train == 0 {
-            for member in self.members.iter_mut().filter(|member| member.value.is_none()) {
-                member.value = member.scored.map(|scored| -scored.score);
-            }
+            self.members.take_scores();
         }
         let open = std::mem::take(&mut self.open);
         if open.is_empty() {
@@ -132,16 +95,16 @@ impl Evolution {
 
     /// The population as parents, with their shares of the wheel.
     fn breeders(&self, n_train: usize) -> Vec<Breeder> {
-        let lowest = self.population.iter().map(|&member| self.value(member)).fold(f64::INFINITY, f64::min);
+        let lowest = self.population.iter().map(|&member| self.members.value(member)).fold(f64::INFINITY, f64::min);
         let share = |member: usize| match n_train > 0 {
-            true => (lowest - self.value(member)).exp(),
-            false => (-self.value(member)).max(f64::MIN_POSITIVE),
+            true => (lowest - self.members.value(member)).exp(),
+            false => (-self.members.value(member)).max(f64::MIN_POSITIVE),
         };
         self.population
             .iter()
             .map(|&member| {
-                let template = self.members[member].template.clone();
-                Breeder::new(self.number(member), template, share(member), &self.wording)
+                let template = self.members.get(member).template.clone();
+                Breeder::new(self.members.number(member), template, share(member), &self.wording)
             })
             .collect()
     }
@@ -208,7 +171,7 @@ impl Evolution {
         if self.population.len() < self.config.population {
             return Ok(oracle.train_losses(prompts, batch)?.into_iter().map(Some).collect());
         }
-        let worst = self.population.iter().map(|&member| self.value(member)).fold(f64::NEG_INFINITY, f64::max);
+        let worst = self.population.iter().map(|&member| self.members.value(member)).fold(f64::NEG_INFINITY, f64::max);
         oracle.train_losses_below(prompts, batch, worst)
     }
 }
@@ -216,17 +179,16 @@ impl Evolution {
 impl Search for Evolution {
     fn propose(&mut self, oracle: &mut dyn Oracle) -> Result<Proposal, SearchError> {
         if self.wording.has_starts() {
-            return self.start(oracle);
+            return self.members.start(&mut self.wording, oracle);
         }
         // The first generation is what comes before them.
         let over = self.config.generations.is_some_and(|most| self.generation > most);
         if self.members.is_empty() || over || self.barren == BARREN {
             return Ok(Proposal::Done);
         }
-        let offer = self.wording.offer(self.members.iter().map(|member| &member.template), oracle)?;
+        let offer = self.wording.offer(self.members.templates(), oracle)?;
         let n_train = offer.n_train;
-        let unknown: Vec<usize> =
-            (0..self.members.len()).filter(|&m| n_train > 0 && self.members[m].value.is_none()).collect();
+        let unknown = if n_train > 0 { self.members.unknown() } else { Vec::new() };
         let before = self.config.first_comparison(unknown.len(), offer);
         let whole = match self.generation {
             0 => self.config.population.saturating_sub(self.members.len()),
@@ -241,12 +203,7 @@ impl Search for Evolution {
             None => train_batch(self.wording.n_labels(), self.config.batch_size, n_train, &mut self.stream),
         };
         self.batch = Some(batch.clone());
-        if !unknown.is_empty() {
-            let prompts: Vec<Prompt> =
-                unknown.iter().map(|&m| self.wording.prompt(&self.members[m].template)).collect();
-            let losses = oracle.train_losses(&prompts, &batch)?;
-            unknown.iter().zip(losses).for_each(|(&member, loss)| self.members[member].value = Some(loss));
-        }
+        self.members.compare(&unknown, &self.wording, &batch, oracle)?;
         self.settle(n_train);
         if self.generation == 0 {
             self.populate((0..self.members.len()).collect());
@@ -266,7 +223,7 @@ impl Search for Evolution {
             .map(|(child, loss)| {
                 let mut entry = json!({
                     "template": child.template.to_string(),
-                    "parents": child.parents.iter().map(|&at| self.number(parents[at])).collect::<Vec<_>>(),
+                    "parents": child.parents.iter().map(|&at| self.members.number(parents[at])).collect::<Vec<_>>(),
                     "by": child.by,
                     "change": child.origin,
                 });
@@ -278,7 +235,7 @@ impl Search for Evolution {
             .collect();
         let trace = json!({
             "generation": self.generation,
-            "population": parents.iter().map(|&member| self.number(member)).collect::<Vec<_>>(),
+            "population": parents.iter().map(|&member| self.members.number(member)).collect::<Vec<_>>(),
             "made": made,
             "dropped": dropped.as_json(),
         });
@@ -291,8 +248,8 @@ impl Search for Evolution {
         let first = self.members.len();
         let mut fresh = Vec::new();
         for &at in &kept {
-            fresh.push((self.members.len(), children[at].target.map(|target| parents[target])));
-            self.members.push(Member { template: children[at].template.clone(), scored: None, value: losses[at] });
+            let member = self.members.push(children[at].template.clone(), (), losses[at]);
+            fresh.push((member, children[at].target.map(|target| parents[target])));
         }
         let survivors: Vec<usize> = match n_train > 0 {
             true => self.survive(&fresh),
@@ -306,12 +263,13 @@ impl Search for Evolution {
             .map(|&member| {
                 let at = kept[member - first];
                 let child = &children[at];
-                let parent = child.parents.first().and_then(|&parent| self.number(parents[parent]));
+                let parent = child.parents.first().and_then(|&parent| self.members.number(parents[parent]));
                 Candidate { prompt: prompts[at].clone(), parent, origin: child.origin.clone() }
             })
             .collect();
-        self.forget(first, &survivors);
-        self.pending = (first..self.members.len()).collect();
+        let now = self.members.keep(first, &survivors);
+        self.population = self.population.iter().filter_map(|&member| now(member)).collect();
+        self.open = self.open.iter().filter_map(|&(member, target)| Some((now(member)?, target))).collect();
         Ok(match candidates.is_empty() {
             true => Proposal::Nothing { trace },
             false => Proposal::Candidates { candidates, trace: Some(trace) },
@@ -319,34 +277,18 @@ impl Search for Evolution {
     }
 
     fn observe(&mut self, scored: &[Scored]) {
-        for (member, &scored) in std::mem::take(&mut self.pending).into_iter().zip(scored) {
-            self.members[member].scored = Some(scored);
-        }
+        self.members.observe(scored);
     }
 
     fn state(&self) -> serde_json::Value {
         json!({
             "generation": self.generation,
             "templates": self.members.len(),
-            "population": self.population.iter().map(|&m| self.members[m].template.to_string()).collect::<Vec<_>>(),
+            "population": self.population.iter().map(|&m| self.members.get(m).template.to_string()).collect::<Vec<_>>(),
         })
     }
 
     fn dev_looks(&self) -> u64 {
         self.looks
-    }
-}
-
-impl Evolution {
-    /// Keeps of the members from `first` on those that survived.
-    fn forget(&mut self, first: usize, survivors: &[usize]) {
-        let fresh = self.members.split_off(first);
-        self.members.extend((first..).zip(fresh).filter(|(at, _)| survivors.contains(at)).map(|(_, member)| member));
-        let moved = |member: usize| match survivors.iter().position(|&other| other == member) {
-            _ if member < first => Some(member),
-            at => at.map(|at| first + at),
-        };
-        self.population = self.population.iter().filter_map(|&member| moved(member)).collect();
-        self.open = self.open.iter().filter_map(|&(member, target)| Some((moved(member)?, target))).collect();
     }
 }
